@@ -1,0 +1,1 @@
+"""Where proposals live: one file per forge, one interface."""

@@ -1,0 +1,1 @@
+"""The steps a rebuild consists of: one file, one step, one subcommand, runnable on a laptop."""

@@ -1,0 +1,1 @@
+"""The ways to build one layered image for one platform."""

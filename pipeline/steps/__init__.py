@@ -1,0 +1,1 @@
+"""One file per step: inputs, a plan, a thin run, outputs."""

@@ -1,0 +1,1 @@
+"""The daemon: observes clusters and registries, decides, starts builds, proposes."""

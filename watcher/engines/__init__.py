@@ -1,0 +1,1 @@
+"""Where a rebuild runs: one file per engine."""
