@@ -1,0 +1,109 @@
+"""`layerwatch-step`: one subcommand per step, the exit-code table, and nothing else.
+
+A step's module is imported when it is asked for, so that `--help` costs no more than Python itself.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from layering.errors import ExitCode, LayerwatchError
+from layering.secrets import redact
+
+STEPS = {
+    "resolve-base": "which base image should it be: out of a release payload, or behind a tag",
+    "prepare-source": "pin the base in a Containerfile, and leave every other byte alone",
+    "build-image": "build the layered image FROM the base, and push it",
+    "check-image": "is it really FROM the base, complete, and an OS image",
+    "compare-images": "what differs between two images",
+    "update-machineconfig": "write the image's digest into a MachineConfig",
+    "open-pull-request": "propose the digest in a git repository",
+    "run": "all of them, from one RebuildRequest",
+}
+_PROGRAM = "layerwatch-step"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step. Returns the exit code; never raises for what a user can cause."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    step = words[0] if words else ""
+    if step not in STEPS:
+        _overview().parse_args(words or ["--help"])  # prints help or the fault, and exits
+    return _guarded(step, lambda: _run(step, words[1:]))
+
+
+def _overview() -> argparse.ArgumentParser:
+    width = max(map(len, STEPS))
+    listing = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in STEPS.items())
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} STEP [options]",
+        description="The steps of a rebuild, each usable alone.",
+        epilog=f"steps:\n{listing}\n\n{_PROGRAM} STEP --help has each step's options and an example.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("step", choices=STEPS, metavar="STEP", help="one of the steps below")
+    return parser
+
+
+def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"{_PROGRAM} {step}",
+        description=module.SUMMARY,
+        epilog=f"example:\n  {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--results-dir", type=Path, metavar="DIR", help="also write each output to a file of its name (Tekton results)"
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def _run(step: str, words: Sequence[str]) -> int:
+    module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
+    arguments = _parser(step, module).parse_args(words)
+    outputs = module.run(module.read_inputs(arguments), _say)
+    from pipeline.outputs import as_object, deliver, dump
+
+    document = as_object(outputs)
+    deliver(document, arguments.results_dir)
+    sys.stdout.write(getattr(outputs, "text", None) or dump(document))
+    sys.stdout.flush()
+    return int(getattr(outputs, "exit_code", ExitCode.DONE))
+
+
+def _say(note: str) -> None:
+    print(redact(note), file=sys.stderr, flush=True)
+
+
+def _guarded(step: str, work: Callable[[], int]) -> int:
+    """Turn what went wrong into one message and one exit code."""
+    try:
+        return work()
+    except LayerwatchError as error:
+        _say(f"{_PROGRAM} {step}: {error}\n  reason: {error.reason}")
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second complaint at interpreter exit
+        return int(ExitCode.UNAVAILABLE)
+    except Exception as error:  # noqa: BLE001 the outermost frame: a defect must still end with its exit code
+        if os.environ.get("LAYERWATCH_TRACEBACK"):
+            traceback.print_exc()
+        _say(
+            f"{_PROGRAM} {step}: a defect of layerwatch: {type(error).__name__}: {error}\n"
+            "  next: run it again with LAYERWATCH_TRACEBACK=1 and report what it prints"
+        )
+        return int(ExitCode.DEFECT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

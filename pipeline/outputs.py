@@ -1,0 +1,87 @@
+"""Where a step's outputs go: JSON on stdout, Tekton result files, `$GITHUB_OUTPUT`.
+
+The only module that knows Tekton and GitHub Actions. It computes nothing.
+"""
+
+import dataclasses
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from layering.errors import InputError
+from layering.platform import Platform
+from layering.reference import Digest, ImageReference, Repository
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+_TEXT_TYPES = (Digest, ImageReference, Repository, Platform, Path)
+
+
+def to_json(value: Any) -> Json:
+    """Our values as JSON: names and digests as text, dataclasses as objects, enums as their value."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Enum):
+        return to_json(value.value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, _TEXT_TYPES):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(to_json(key)): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def as_object(outputs: Any) -> dict[str, Json]:
+    """A step's outputs (a dataclass or a mapping) as one JSON object."""
+    document = to_json(outputs)
+    if not isinstance(document, dict):
+        raise TypeError(f"{type(outputs).__name__} is not an object")
+    return document
+
+
+def dump(document: Mapping[str, Json]) -> str:
+    """The object as people and programs read it."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _flat(value: Json) -> str:
+    """One output as a string: text as it is, everything else as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_results(document: Mapping[str, Json], directory: Path) -> None:
+    """One file per key, without a final newline: Tekton takes the bytes as the result (tekton.dev docs, "Results")."""
+    if not directory.is_dir():
+        raise InputError(f"{directory} is not a directory", where="--results-dir", next_step="create it first")
+    for key, value in document.items():
+        (directory / key).write_text(_flat(value), encoding="utf-8")
+
+
+def append_github_output(document: Mapping[str, Json], file: Path) -> None:
+    """`key=value` lines, or the delimiter form when a value has several lines (Actions docs, "Workflow commands")."""
+    lines = []
+    for key, value in document.items():
+        text = _flat(value)
+        if "\n" in text or "\r" in text:
+            delimiter = f"end-of-{key}-{secrets.token_hex(8)}"
+            lines.append(f"{key}<<{delimiter}\n{text}\n{delimiter}\n")
+        else:
+            lines.append(f"{key}={text}\n")
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write("".join(lines))
+
+
+def deliver(document: Mapping[str, Json], results_directory: Path | None) -> None:
+    """Write the files that were asked for; the caller prints the JSON itself."""
+    if results_directory is not None:
+        write_results(document, results_directory)
+    if github_output := os.environ.get("GITHUB_OUTPUT"):
+        append_github_output(document, Path(github_output))
