@@ -5,15 +5,13 @@ A step's module is imported when it is asked for, so that `--help` costs no more
 
 import argparse
 import importlib
-import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from layering.errors import ExitCode, LayerwatchError
-from layering.secrets import redact
+from layering.errors import ExitCode
+from layering.outcome import outcome, say
 
 STEPS = {
     "resolve-base": "which base image should it be: out of a release payload, or behind a tag",
@@ -34,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     step = words[0] if words else ""
     if step not in STEPS:
         _overview().parse_args(words or ["--help"])  # prints help or the fault, and exits
-    return _guarded(step, lambda: _run(step, words[1:]))
+    return outcome(f"{_PROGRAM} {step}", lambda: _run(step, words[1:]))
 
 
 def _overview() -> argparse.ArgumentParser:
@@ -69,7 +67,7 @@ def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
 def _run(step: str, words: Sequence[str]) -> int:
     module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
     arguments = _parser(step, module).parse_args(words)
-    outputs = module.run(module.read_inputs(arguments), _say)
+    outputs = module.run(module.read_inputs(arguments), say)
     from pipeline.outputs import as_object, deliver, dump
 
     document = as_object(outputs)
@@ -77,32 +75,6 @@ def _run(step: str, words: Sequence[str]) -> int:
     sys.stdout.write(getattr(outputs, "text", None) or dump(document))
     sys.stdout.flush()
     return int(getattr(outputs, "exit_code", ExitCode.DONE))
-
-
-def _say(note: str) -> None:
-    print(redact(note), file=sys.stderr, flush=True)
-
-
-def _guarded(step: str, work: Callable[[], int]) -> int:
-    """Turn what went wrong into one message and one exit code."""
-    try:
-        return work()
-    except LayerwatchError as error:
-        _say(f"{_PROGRAM} {step}: {error}\n  reason: {error.reason}")
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second complaint at interpreter exit
-        return int(ExitCode.UNAVAILABLE)
-    except Exception as error:  # noqa: BLE001 the outermost frame: a defect must still end with its exit code
-        if os.environ.get("LAYERWATCH_TRACEBACK"):
-            traceback.print_exc()
-        _say(
-            f"{_PROGRAM} {step}: a defect of layerwatch: {type(error).__name__}: {error}\n"
-            "  next: run it again with LAYERWATCH_TRACEBACK=1 and report what it prints"
-        )
-        return int(ExitCode.DEFECT)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,128 @@
+"""`layerwatch`: the subcommands, the exit-code table, and nothing else. Modules are imported when they are needed."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from layering.outcome import outcome
+
+_PROGRAM = "layerwatch"
+_DESCRIPTION = "Keeps layered CoreOS images on the base their OpenShift cluster runs."
+_EPILOG = """\
+examples:
+  layerwatch demo                        the whole job on this machine, told step by step
+  layerwatch validate -c layerwatch.yaml
+  layerwatch check -c layerwatch.yaml    what would be done, and why; acts on nothing
+  layerwatch run -c layerwatch.yaml --once
+
+exit codes: 0 done, 1 a defect of ours, 2 bad input, 3 refused, 4 try again, 5 not what it claims, 6 conflict,
+7 a check said no; `check` also has 10 (something to do) and 11 (something blocked or unknown)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Returns the exit code; never raises for what a user can cause."""
+    arguments = _parser().parse_args(argv)
+    return outcome(_PROGRAM, lambda: int(arguments.command(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = _add(commands, "demo", "the whole job on embedded parts, told step by step", _demo)
+    demo.add_argument("--dir", type=Path, metavar="DIR", help="work in this directory, which must be empty, and keep it")
+
+    validate = _add(commands, "validate", "every fault of a configuration, each with its path", _validate)
+    _add_config(validate)
+    _add_output(validate)
+
+    _add(commands, "schema", "the JSON schema of the configuration", _schema)
+
+    check = _add(commands, "check", "observe and decide, act on nothing", _check)
+    _add_config(check)
+    _add_output(check)
+
+    run = _add(commands, "run", "the daemon; --once: one tick", _run)
+    _add_config(run)
+    _add_output(run)
+    run.add_argument("--once", action="store_true", help="one tick, then exit")
+    run.add_argument("--dry-run", action="store_true", help="decide and report, act on nothing")
+
+    registry = _add(commands, "registry", "the embedded registry by itself, for trying and testing", _registry)
+    from watcher.serve_registry import add_arguments
+
+    add_arguments(registry)
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    command: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", default=Path("layerwatch.yaml"), help="default: layerwatch.yaml"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", choices=["table", "json"], default="table", help="for people, or for programs")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from watcher.demo import demo
+
+    return demo(arguments.dir)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from watcher.validate import validate
+
+    return validate(arguments.config, as_json=arguments.output == "json")
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    import json
+
+    from watcher.settings import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from watcher.run import check
+
+    return check(arguments.config, as_json=arguments.output == "json")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from watcher.run import run_daemon, run_once
+
+    if arguments.once:
+        return run_once(arguments.config, dry_run=arguments.dry_run, as_json=arguments.output == "json")
+    return run_daemon(arguments.config, dry_run=arguments.dry_run)
+
+
+def _registry(arguments: argparse.Namespace) -> int:
+    from watcher.serve_registry import run
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

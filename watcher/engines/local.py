@@ -1,0 +1,96 @@
+"""Builds on this machine: one `layerwatch-step run` per request, in a process of its own.
+
+The request goes in on stdin and the exit code comes back; what was built is asked of the registry, not of the process.
+A process of its own keeps the builder's memory, files and crashes out of the watcher. This engine proposes nothing.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from layering.commands import run
+from layering.errors import ExitCode
+from layering.reasons import Reason
+from layering.registry.settings import RegistrySettings
+from layering.request import RebuildRequest
+from watcher.world import FailedBuild, Failure
+
+BUILD_TIMEOUT_SECONDS = 2 * 60 * 60
+_BACKOFF_FIRST = timedelta(minutes=1)
+_BACKOFF_LONGEST = timedelta(hours=1)
+_REASON_LINE = re.compile(r"^  reason: (\w+)$", re.MULTILINE)
+_NEXT_LINE = re.compile(r"^  next: (.+)$", re.MULTILINE)
+_MESSAGE_LENGTH_MAX = 2000
+
+
+class LocalEngine:
+    """Runs builds, one at a time, and remembers in this process which keys failed and when to try again."""
+
+    def __init__(self, registries: RegistrySettings, say: Callable[[str], None], now: Callable[[], datetime]) -> None:
+        self._registries = registries
+        self._say = say
+        self._now = now
+        self._failed: dict[str, FailedBuild] = {}
+
+    def failed_build(self, key: str) -> FailedBuild | None:
+        """What became of the last attempt at this key, when it failed."""
+        return self._failed.get(key)
+
+    def build(self, request: RebuildRequest) -> FailedBuild | None:
+        """Build, and wait for it. None when the process says that the image is there."""
+        completed = run(
+            command(self._registries),
+            stdin=request.to_json().encode(),
+            timeout_seconds=BUILD_TIMEOUT_SECONDS,
+            say=self._say,
+        )
+        key = request.key or ""
+        if completed.returncode == ExitCode.DONE:
+            self._failed.pop(key, None)
+            return None
+        failure = _failure(completed.returncode, completed.stderr.decode(errors="replace"))
+        attempts = self._failed[key].attempts + 1 if key in self._failed else 1
+        failed = FailedBuild(failure=failure, attempts=attempts, retry_at=self._now() + backoff(attempts))
+        self._failed[key] = failed
+        return failed
+
+
+def command(registries: RegistrySettings) -> Sequence[str]:
+    """The argv of one build; nothing in it is secret."""
+    argv = [sys.executable, "-m", "pipeline.cli", "run", "--request", "-"]
+    if registries.auth_file:
+        argv += ["--authfile", str(registries.auth_file)]
+    if registries.ca_file:
+        argv += ["--ca-file", str(registries.ca_file)]
+    for host in sorted(registries.insecure):
+        argv += ["--insecure-registry", host]
+    return argv
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after the nth failure: one minute, doubled each time, at most an hour."""
+    return min(_BACKOFF_FIRST * 2 ** min(attempts - 1, 16), _BACKOFF_LONGEST)
+
+
+def _failure(returncode: int, stderr: str) -> Failure:
+    """What the build said of itself: the exit code tells whose turn it is, the reason constant tells why."""
+    named = _REASON_LINE.findall(stderr)
+    reason = Reason(named[-1]) if named and named[-1] in set(Reason) else Reason.BUILD_FAILED
+    if returncode == ExitCode.BAD_INPUT and reason is Reason.INPUT_INVALID:
+        reason = Reason.BUILD_MISCONFIGURED
+    steps = _NEXT_LINE.findall(stderr)
+    return Failure(
+        reason=reason,
+        message=_last_message(stderr) or f"the build ended with exit code {returncode}",
+        next_step=steps[-1] if steps else "",
+        temporary=returncode == ExitCode.UNAVAILABLE,
+    )
+
+
+def _last_message(stderr: str) -> str:
+    """The error the step printed, without its `next` and `reason` lines; the end of it when it is long."""
+    start = stderr.rfind("layerwatch-step run: ")
+    text = stderr[start:].removeprefix("layerwatch-step run: ") if start >= 0 else stderr
+    lines = [line for line in text.splitlines() if not line.startswith(("  next: ", "  reason: "))]
+    return "\n".join(lines).strip()[-_MESSAGE_LENGTH_MAX:]

@@ -1,0 +1,103 @@
+"""`check` and `run`: put the parts together from a configuration, and tick.
+
+Nothing is decided here. Decisions go to stdout (`check`, `run --once`) or to the log on stderr (the daemon).
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from layering.forge.local import LocalForge
+from layering.outcome import say
+from layering.registry.client import RegistryClient
+from watcher.act import Actor
+from watcher.engines.local import LocalEngine
+from watcher.observe import Observer
+from watcher.report import Verdict, as_json, as_table, check_exit_code, log_line, tick_exit_code
+from watcher.settings import Settings, load
+from watcher.tick import tick
+
+_log = logging.getLogger("layerwatch")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """Everything a tick needs, for as long as the process lives."""
+
+    settings: Settings
+    observer: Observer
+    actor: Actor
+
+    def tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
+        """One tick; with `dry_run` nothing is acted on."""
+        return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell)
+
+
+@contextmanager
+def watching(settings: Settings, progress: Callable[[str], None] = say) -> Iterator[Watch]:
+    """The parts for one configuration; `progress` hears what a build says."""
+    with RegistryClient(settings.registries) as registry:
+        forges = {"local": LocalForge()}
+        engine = LocalEngine(settings.registries, progress, utc_now)
+        yield Watch(
+            settings=settings,
+            observer=Observer(registry, forges, engine.failed_build),
+            actor=Actor(registry, forges, engine, utc_now),
+        )
+
+
+def utc_now() -> datetime:
+    """The clock of the running process."""
+    return datetime.now(UTC)
+
+
+def check(config: Path, *, as_json: bool) -> int:
+    """Observe and decide. Exit code 0, 10 or 11."""
+    with watching(load(config)) as watch:
+        verdicts = watch.tick(_silence, dry_run=True)
+    _print("Check", verdicts, as_json=as_json)
+    return check_exit_code(verdicts)
+
+
+def run_once(config: Path, *, dry_run: bool, as_json: bool) -> int:
+    """One tick. Exit code 0, or 11 when something is in the way."""
+    with watching(load(config)) as watch:
+        verdicts = watch.tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
+    _print("Tick", verdicts, as_json=as_json)
+    return tick_exit_code(verdicts)
+
+
+def run_daemon(config: Path, *, dry_run: bool) -> int:
+    """Tick on schedule until SIGTERM."""
+    from watcher.daemon import run_forever
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    settings = load(config)
+    with watching(settings, progress=_log.info) as watch:
+        run_forever(settings.schedule, lambda: _look(watch, dry_run=dry_run))
+    return 0
+
+
+def _look(watch: Watch, *, dry_run: bool) -> None:
+    """One tick of the daemon; what goes wrong in it must not end the schedule, and must not go unseen."""
+    try:
+        watch.tick(lambda verdict: _log.info("%s", log_line(verdict)), dry_run=dry_run)
+    except Exception:
+        _log.exception("a defect of layerwatch; the next tick starts over")
+
+
+def _silence(verdict: Verdict) -> None:
+    """`check` reports at the end only."""
+
+
+def _print(kind: str, verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+    text = _as_json(kind, verdicts) if as_json else as_table(verdicts, colour=sys.stdout.isatty())
+    sys.stdout.write(text)
+
+
+_as_json = as_json
