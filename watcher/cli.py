@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     demo = _add(commands, "demo", "the whole job on embedded parts, told step by step", _demo)
-    demo.add_argument("--dir", type=Path, metavar="DIR", help="work in this directory, which must be empty, and keep it")
+    demo.add_argument("--dir", type=Path, metavar="DIR", help="work in this empty directory, and keep it")
 
     validate = _add(commands, "validate", "every fault of a configuration, each with its path", _validate)
     _add_config(validate)
@@ -92,7 +92,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _validate(arguments: argparse.Namespace) -> int:
     from watcher.validate import validate
 
-    return validate(arguments.config, as_json=arguments.output == "json")
+    return validate(arguments.config, json_output=arguments.output == "json")
 
 
 def _schema(arguments: argparse.Namespace) -> int:
@@ -107,14 +107,14 @@ def _schema(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from watcher.run import check
 
-    return check(arguments.config, as_json=arguments.output == "json")
+    return check(arguments.config, json_output=arguments.output == "json")
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from watcher.run import run_daemon, run_once
 
     if arguments.once:
-        return run_once(arguments.config, dry_run=arguments.dry_run, as_json=arguments.output == "json")
+        return run_once(arguments.config, dry_run=arguments.dry_run, json_output=arguments.output == "json")
     return run_daemon(arguments.config, dry_run=arguments.dry_run)
 
 

@@ -74,7 +74,7 @@ def _fits(running: Running, seen: Observation) -> bool:
 
 
 def _would_go_back(running: Running, wanted: Wanted) -> bool:
-    """Only versions of the same followed name can be compared: a release's with a release's, a tag's with that tag's."""
+    """Only versions of the same followed name can be compared: a release's with a release's."""
     if running.version is None or running.base_name != wanted.base.name:
         return False
     return is_older(wanted.version, than=running.version)

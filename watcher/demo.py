@@ -4,7 +4,6 @@ It ends with checks of its own: the digest in the merged file is the digest in t
 the layers of the new release's base. It returns 0 only then; anything else raises.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

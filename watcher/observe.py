@@ -8,6 +8,7 @@ It decides nothing and writes nothing.
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
@@ -16,7 +17,6 @@ from layering.errors import InputError, LayerwatchError
 from layering.forge.forge import Forge, ProposalTarget
 from layering.platform import Platform
 from layering.provenance import Provenance, read_provenance
-from layering.reasons import Reason
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
@@ -198,11 +198,8 @@ def proposal_target(entry: ProposalEntry) -> ProposalTarget:
     )
 
 
-def _release(file: object) -> ClusterRelease | Failure:
+def _release(file: Path) -> ClusterRelease | Failure:
     try:
-        return read_file(file)  # type: ignore[arg-type]
+        return read_file(file)
     except LayerwatchError as error:
         return Failure.of(error)
-
-
-__all__ = ["Observer", "Reason", "key_of", "proposal_target", "subject_of", "targets"]

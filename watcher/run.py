@@ -55,19 +55,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def check(config: Path, *, as_json: bool) -> int:
+def check(config: Path, *, json_output: bool) -> int:
     """Observe and decide. Exit code 0, 10 or 11."""
     with watching(load(config)) as watch:
         verdicts = watch.tick(_silence, dry_run=True)
-    _print("Check", verdicts, as_json=as_json)
+    _print("Check", verdicts, json_output=json_output)
     return check_exit_code(verdicts)
 
 
-def run_once(config: Path, *, dry_run: bool, as_json: bool) -> int:
+def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
     """One tick. Exit code 0, or 11 when something is in the way."""
     with watching(load(config)) as watch:
         verdicts = watch.tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
-    _print("Tick", verdicts, as_json=as_json)
+    _print("Tick", verdicts, json_output=json_output)
     return tick_exit_code(verdicts)
 
 
@@ -87,7 +87,7 @@ def _look(watch: Watch, *, dry_run: bool) -> None:
     """One tick of the daemon; what goes wrong in it must not end the schedule, and must not go unseen."""
     try:
         watch.tick(lambda verdict: _log.info("%s", log_line(verdict)), dry_run=dry_run)
-    except Exception:
+    except Exception:  # noqa: BLE001 logged with its traceback; the schedule goes on
         _log.exception("a defect of layerwatch; the next tick starts over")
 
 
@@ -95,9 +95,6 @@ def _silence(verdict: Verdict) -> None:
     """`check` reports at the end only."""
 
 
-def _print(kind: str, verdicts: Sequence[Verdict], *, as_json: bool) -> None:
-    text = _as_json(kind, verdicts) if as_json else as_table(verdicts, colour=sys.stdout.isatty())
+def _print(kind: str, verdicts: Sequence[Verdict], *, json_output: bool) -> None:
+    text = as_json(kind, verdicts) if json_output else as_table(verdicts, colour=sys.stdout.isatty())
     sys.stdout.write(text)
-
-
-_as_json = as_json

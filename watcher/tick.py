@@ -5,6 +5,7 @@ Level-triggered: a tick relies on nothing an earlier one saw. Without an actor i
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from watcher.act import Actor
@@ -29,38 +30,43 @@ def tick(
 
     `tell` hears every verdict as it is reached, the ones that were acted on included.
     """
+
+    def judge(target: Target, seen: Observation | Failure) -> Verdict:
+        verdict = _judged(target, seen, now())
+        tell(verdict)
+        return verdict
+
+    def look_again(target: Target) -> Verdict:
+        return judge(target, observer.look(settings, [target])[0])
+
     looked = targets(settings)
-    seen = observer.look(settings, looked)
-    return [
-        _settle(target, first, settings, observer, actor, now, tell) for target, first in zip(looked, seen, strict=True)
-    ]
+    first = [judge(target, seen) for target, seen in zip(looked, observer.look(settings, looked), strict=True)]
+    if actor is None:
+        return first
+    return [_settle(target, verdict, actor, look_again, tell) for target, verdict in zip(looked, first, strict=True)]
 
 
 def _settle(
     target: Target,
-    seen: Observation | Failure,
-    settings: Settings,
-    observer: Observer,
-    actor: Actor | None,
-    now: Callable[[], datetime],
+    verdict: Verdict,
+    actor: Actor,
+    look_again: Callable[[Target], Verdict],
     tell: Callable[[Verdict], None],
 ) -> Verdict:
-    image, entry = target
-    verdict = _judge(target, seen, now())
-    tell(verdict)
+    """Act until nothing is left to do for this target, and return the last verdict."""
     for _ in range(_ACTIONS_PER_TICK):
-        if actor is None or verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
+        if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break
-        failure = actor.act(image, entry, verdict.seen, verdict.decision)
-        if failure is not None:
-            verdict = Verdict(subject=verdict.subject, seen=verdict.seen, decision=failed(failure))
+        failure = actor.act(*target, verdict.seen, verdict.decision)
+        if failure is None:
+            verdict = look_again(target)
         else:
-            verdict = _judge(target, observer.look(settings, [target])[0], now())
-        tell(verdict)
+            verdict = replace(verdict, decision=failed(failure))
+            tell(verdict)
     return verdict
 
 
-def _judge(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:
+def _judged(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:
     _, entry = target
     policy = Policy(hold_until_completed=entry is None or entry.hold == "completed")
     return Verdict(subject=subject_of(target), seen=seen, decision=decide(seen, policy, now))
