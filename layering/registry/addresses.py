@@ -1,0 +1,79 @@
+"""Where may we go, and whom do we tell our credentials: one policy for realms, redirects and upload locations.
+
+Credentials go to the registry's own host over a scheme at least as safe, and to the token services of a short table.
+"""
+
+from urllib.parse import urljoin
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+from layering.errors import ContentError, RefusedError
+
+REDIRECTS_MAX = 5
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+# Registries whose token service documents another host: it belongs to the same operator.
+_TOKEN_SERVICES = {
+    "registry-1.docker.io": frozenset({"auth.docker.io"}),
+    "registry.redhat.io": frozenset({"sso.redhat.com"}),
+    "registry.gitlab.com": frozenset({"gitlab.com"}),
+}
+
+
+def parse(url: str, where: str) -> Url:
+    """An absolute http(s) URL as the library that will connect reads it. Raises ContentError for anything odd."""
+    odd = not url.isascii() or not url.isprintable() or any(character in url for character in "\\ \"'<>^`{|}")
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        parsed = Url()
+    if odd or parsed.scheme not in _DEFAULT_PORTS or not parsed.host or parsed.auth or "%" in parsed.host:
+        raise ContentError("the registry names an address that cannot be used", where=where)
+    return parsed
+
+
+def origin(url: Url) -> tuple[str, str, int]:
+    """Scheme, host and port."""
+    scheme = url.scheme or ""
+    return scheme, (url.host or "").lower().rstrip("."), url.port or _DEFAULT_PORTS.get(scheme, 0)
+
+
+def absolute(location: str, base: str, where: str) -> str:
+    """`location` against the URL of the request (RFC 3986), checked. Raises ContentError."""
+    joined = urljoin(base, location)
+    parse(joined, where)
+    return joined
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs are of one scheme, host and port."""
+    return origin(parse_url(one)) == origin(parse_url(other))
+
+
+def check_redirect(current: str, target: str) -> None:
+    """Raises RefusedError for a step from https to http."""
+    if parse_url(current).scheme == "https" and parse_url(target).scheme != "https":
+        raise RefusedError("the registry redirects from https to http", where=parse_url(current).host or "")
+
+
+def check_upload(request: str, location: str) -> None:
+    """Raises RefusedError when an upload is to go to another origin than the registry's."""
+    if not same_origin(request, location):
+        raise RefusedError(
+            f"the registry sends the upload to another host, {parse_url(location).host}",
+            where=parse_url(request).host or "",
+        )
+
+
+def check_realm(registry: str, realm: str) -> None:
+    """Raises RefusedError when credentials for `registry` must not be sent to `realm`."""
+    ours, theirs = parse(registry, registry), parse(realm, registry)
+    host = ours.host or ""
+    trusted = theirs.host == host or theirs.host in _TOKEN_SERVICES.get(host, frozenset())
+    if trusted and (theirs.scheme == "https" or ours.scheme == "http"):
+        return
+    raise RefusedError(
+        f"the registry asks for credentials on behalf of {theirs.scheme}://{theirs.host}, which is not its own host",
+        where=host,
+        next_step="if the registry is yours, let it name a token service on its own host",
+    )
