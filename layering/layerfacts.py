@@ -48,6 +48,7 @@ class Node:
 
 FILE = Node(standing=Standing.FILE)
 IMPLIED = Node(standing=Standing.IMPLIED)
+_AS_IMPLIED = Node(standing=Standing.DIRECTORY, mode=0o755)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,13 +90,20 @@ def parents(path: str) -> Iterator[str]:
 
 
 def look_up(layers_top_first: Iterable[LayerFacts], path: str) -> Node | None:
-    """What stands at `path` when the layers lie on each other; None for nothing."""
+    """What stands at `path` when the layers lie on each other; None for nothing.
+
+    Container storages disagree on a directory that a layer implies: overlay makes it anew (0755, root's), others keep
+    the lower one. Where the lower one is just that, they agree, and it is known after all.
+    """
+    implied: Node | None = None
     for facts in layers_top_first:
-        if node := facts.at(path):
-            return node
+        node = facts.at(path)
+        if node is not None and node.standing is not Standing.IMPLIED:
+            return node if implied is None or node == _AS_IMPLIED else implied
+        implied = implied or node
         if facts.hides(path):
-            return None
-    return None
+            break
+    return implied
 
 
 def read_facts(tar: Iterable[bytes], *, where: str) -> LayerFacts:

@@ -1,0 +1,88 @@
+"""Composes an image at the registry: the base's layers as they are, one new layer, a new configuration.
+
+The base is never pulled; the names in its layers are read once and remembered. What cannot be proved to equal buildah's
+image is refused with every reason. Nothing is written to the registry here: publish.py does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from layering.layer import LayerEntry, write_layer
+from layering.registry.client import RegistryClient
+from layering.registry.manifest import ImageConfig
+from pipeline.builders.basetree import BaseTree, FactsCache
+from pipeline.builders.filetree import LookUp, apply_steps
+from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase
+from pipeline.builders.imageconfig import ConfigState, render_config, start_config
+from pipeline.builders.instructions import read_instructions
+from pipeline.builders.interpreter import interpret
+from pipeline.builders.refusal import Refusal, Refused
+from pipeline.builders.sources import refuse_ignore_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a composed image has on top of its base."""
+
+    entries: tuple[LayerEntry, ...]
+    state: ConfigState
+
+
+class Composer:
+    """The builder for Containerfiles that only copy files and set configuration."""
+
+    def __init__(self, client: RegistryClient, cache: FactsCache, say: Callable[[str], None]) -> None:
+        self._client = client
+        self._cache = cache
+        self._say = say
+
+    def compose(self, request: BuildRequest, directory: Path) -> tuple[BuiltImage, ...] | tuple[Refusal, ...]:
+        """The images, one per platform, with their layers in `directory`; or every reason against composing.
+
+        Raises InputError for a Containerfile that no builder can build, and registry errors.
+        """
+        plans = []
+        for base in request.bases:
+            tree = BaseTree(self._client, request.base.repository, base.manifest, self._cache, self._say)
+            planned = plan(request, base.config, tree.look_up)
+            if not isinstance(planned, Plan):
+                return planned
+            plans.append(planned)
+        return tuple(
+            _built(request, base, planned, directory) for base, planned in zip(request.bases, plans, strict=True)
+        )
+
+
+def plan(request: BuildRequest, base: ImageConfig, look_up: LookUp) -> Plan | tuple[Refusal, ...]:
+    """The plan, or every reason against it. The base's files are asked for only when nothing else stands against it.
+
+    Raises InputError for a source that the context does not have.
+    """
+    try:
+        state = start_config(base)
+        refuse_ignore_file(request.context, request.containerfile_name)
+    except Refused as refused:
+        return (refused.at(0),)
+    reading = interpret(read_instructions(request.text), state, request.build_args, base=request.base)
+    if reading.refusals:
+        return reading.refusals
+    entries, refusals = apply_steps(reading.steps, request.context, look_up)
+    if refusals:
+        return tuple(refusals)
+    state.labels.update(request.labels)
+    return Plan(entries=entries, state=state)
+
+
+def _built(request: BuildRequest, base: PlatformBase, planned: Plan, directory: Path) -> BuiltImage:
+    file = directory / f"{str(base.platform).replace('/', '-')}.tar.gz"
+    with file.open("wb") as out:
+        written = write_layer(planned.entries, out, mtime=request.epoch)
+    config = render_config(
+        base.config,
+        planned.state,
+        diff_id=written.diff_id,
+        created=request.created_text,
+        comment=f"composed FROM {request.base}",
+    )
+    return BuiltImage(base=base, config=config, layers=(NewLayer(file=file, written=written),))

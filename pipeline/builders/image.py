@@ -1,0 +1,74 @@
+"""What a builder is asked for, and what it gives back: nothing is at the registry yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from layering.layer import WrittenLayer
+from layering.platform import Platform
+from layering.reference import ImageReference
+from layering.registry.manifest import ImageConfig, ImageManifest
+
+
+class Builder(StrEnum):
+    """Who builds."""
+
+    BUILDAH = "buildah"
+    COMPOSE = "compose"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformBase:
+    """The base as it is for one platform."""
+
+    platform: Platform
+    manifest: ImageManifest
+    config: ImageConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """One image to build.
+
+    `text` is the Containerfile with its base pinned to `base` (an index, when that is what was asked for), and `bases`
+    has what is behind it for each platform. `containerfile_name` is for messages and ignore files. `labels` go into
+    the configuration and the annotations alike. `created` is the time of everything in the image.
+    """
+
+    context: Path
+    text: str
+    containerfile_name: str
+    base: ImageReference
+    bases: tuple[PlatformBase, ...]
+    build_args: Mapping[str, str]
+    created: datetime
+    labels: Mapping[str, str]
+
+    @property
+    def created_text(self) -> str:
+        """RFC 3339 in UTC, to the second."""
+        return self.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def epoch(self) -> int:
+        """Seconds since the epoch."""
+        return int(self.created.timestamp())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLayer:
+    """A layer that the base does not have, gzipped in `file`."""
+
+    file: Path
+    written: WrittenLayer
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """One image for one platform, complete but for its manifest."""
+
+    base: PlatformBase
+    config: bytes
+    layers: tuple[NewLayer, ...]
