@@ -70,7 +70,7 @@ def plan(request: BuildRequest, base: ImageConfig, look_up: LookUp) -> Plan | tu
     entries, refusals = apply_steps(reading.steps, request.context, look_up)
     if refusals:
         return tuple(refusals)
-    state.labels.update(request.labels)
+    state.add_labels(request.labels)
     return Plan(entries=entries, state=state)
 
 

@@ -50,6 +50,11 @@ class ConfigState:
         self.inner["Cmd"] = argv
         self.cmd_was_set = True
 
+    def add_labels(self, labels: Mapping[str, str]) -> None:
+        """What `--label` does in buildah: one more LABEL each, at the end."""
+        self.labels.update(labels)
+        self.history.extend(f"LABEL {name}={value}" for name, value in sorted(labels.items()))
+
     def expose(self, port: str) -> None:
         """EXPOSE one `PORT/PROTOCOL`."""
         self.inner["ExposedPorts"] = {**(self.inner.get("ExposedPorts") or {}), port: {}}
@@ -91,12 +96,15 @@ def render_config(base: ImageConfig, state: ConfigState, *, diff_id: Digest, cre
         **({"author": state.author} if state.author else {}),
         "config": {key: inner[key] for key in _KEPT_INSIDE if inner.get(key)},
         "rootfs": {"type": "layers", "diff_ids": [str(digest) for digest in (*base.diff_ids, diff_id)]},
-        "history": [*(base.document.get("history") or ()), *_history(state.history, created, comment)],
+        "history": [*(base.document.get("history") or ()), *_history(state, created, comment)],
     }
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def _history(instructions: list[str], created: str, comment: str) -> list[dict[str, Any]]:
-    *empty, last = instructions or [""]
-    entries: list[dict[str, Any]] = [{"created": created, "created_by": text, "empty_layer": True} for text in empty]
-    return [*entries, {"created": created, "created_by": last, "comment": comment}]
+def _history(state: ConfigState, created: str, comment: str) -> list[dict[str, Any]]:
+    *empty, last = state.history or [""]
+    author = {"author": state.author} if state.author else {}
+    return [
+        *({"created": created, "created_by": text, "empty_layer": True} for text in empty),
+        {"created": created, "created_by": last, **author, "comment": comment},
+    ]
