@@ -218,6 +218,9 @@ def error_text(response: requests.Response, deadline: Deadline) -> str:
 
 
 def _session(context: ssl.SSLContext | None) -> requests.Session:
+    """Without a context certificates are not verified, and the warning about it is the user's own wish repeated."""
+    if context is None:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

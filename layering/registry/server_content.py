@@ -1,0 +1,241 @@
+"""What the embedded registry holds: blobs, manifests, tags and referrers of repositories, and what may go in.
+
+The rules are those of the OCI distribution-spec v1.1. Names arrive validated, so that no key can leave the store. It
+speaks no HTTP.
+"""
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from layering.reference import Digest
+from layering.registry.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from layering.registry.storage import Incoming, Storage
+
+_READ_BYTES = 1024 * 1024
+
+
+class Refused(Exception):  # noqa: N818 an answer of the protocol, named as the protocol names it
+    """An error answer: HTTP status, error code of the specification, a sentence."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredManifest:
+    """A manifest as it was put."""
+
+    raw: bytes = field(repr=False)
+    media_type: str
+    digest: Digest
+
+
+class Content:
+    """All repositories in one store. Safe to use from threads."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._uploads: dict[str, tuple[str, Incoming]] = {}
+        self._guard = threading.RLock()
+
+    # Blobs
+
+    def open_blob(self, repository: str, digest: Digest) -> tuple[BinaryIO, int]:
+        """A blob that is in the repository. Raises Refused 404."""
+        found = self._storage.open(_blob(digest)) if self.has_blob(repository, digest) else None
+        if found is None:
+            raise Refused(404, "BLOB_UNKNOWN", f"{digest} is not in {repository}")
+        return found
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        """Whether the repository has the blob."""
+        return _exists(self._storage, _link(repository, digest))
+
+    def mount(self, repository: str, digest: Digest, source: str | None) -> bool:
+        """Have a blob of `source` (or of any repository) in this one too; False when it is not there."""
+        known = self.has_blob(source, digest) if source is not None else _exists(self._storage, _blob(digest))
+        if known:
+            self._storage.put(_link(repository, digest), b"")
+        return known
+
+    def delete_blob(self, repository: str, digest: Digest) -> None:
+        """Take a blob out of the repository. Raises Refused 404."""
+        if not self._storage.delete(_link(repository, digest)):
+            raise Refused(404, "BLOB_UNKNOWN", f"{digest} is not in {repository}")
+
+    # Uploads
+
+    def begin_upload(self, repository: str) -> str:
+        """Open an upload; its id."""
+        upload = str(uuid.uuid4())
+        with self._guard:
+            self._uploads[upload] = (repository, self._storage.begin())
+        return upload
+
+    def upload(self, repository: str, upload: str) -> Incoming:
+        """An open upload. Raises Refused 404."""
+        owner, incoming = self._uploads.get(upload, ("", None))
+        if incoming is None or owner != repository:
+            raise Refused(404, "BLOB_UPLOAD_UNKNOWN", f"there is no upload {upload}")
+        return incoming
+
+    def cancel_upload(self, repository: str, upload: str) -> None:
+        """Drop an upload. Raises Refused 404."""
+        self.upload(repository, upload).abort()
+        with self._guard:
+            self._uploads.pop(upload, None)
+
+    def finish_upload(self, repository: str, upload: str, digest: Digest) -> None:
+        """Keep the upload as the blob it is said to be. Raises Refused 400 when it is another, and drops it."""
+        incoming = self.upload(repository, upload)
+        with self._guard:
+            self._uploads.pop(upload, None)
+        if _hash(incoming.read_all(), digest.algorithm) != digest:
+            incoming.abort()
+            raise Refused(400, "DIGEST_INVALID", f"the content is not {digest}")
+        incoming.commit(_blob(digest))
+        self._storage.put(_link(repository, digest), b"")
+
+    # Manifests
+
+    def manifest(self, repository: str, name: str | Digest) -> StoredManifest:
+        """What a tag or digest names. Raises Refused 404."""
+        digest = name if isinstance(name, Digest) else self._tagged(repository, name)
+        media_type = _read(self._storage, _manifest(repository, digest)) if digest else None
+        raw = _read(self._storage, _blob(digest)) if digest else None
+        if digest is None or media_type is None or raw is None:
+            raise Refused(404, "MANIFEST_UNKNOWN", f"{name} is not in {repository}")
+        return StoredManifest(raw=raw, media_type=media_type.decode(), digest=digest)
+
+    def put_manifest(self, repository: str, name: str | Digest, raw: bytes, media_type: str) -> tuple[Digest, Any]:
+        """Keep a manifest under a tag or its digest. Returns its digest and the digest of its subject, or None.
+
+        Raises Refused when it is not what it is called, or when blobs it needs are not in the repository.
+        """
+        algorithm = name.algorithm if isinstance(name, Digest) else "sha256"
+        digest = Digest(algorithm, hashlib.new(algorithm, raw).hexdigest())
+        if isinstance(name, Digest) and name != digest:
+            raise Refused(400, "DIGEST_INVALID", f"the content is not {name}")
+        document = _document(raw, media_type)
+        self._check_blobs(repository, document, media_type)
+        subject = (document.get("subject") or {}).get("digest")
+        self._storage.put(_blob(digest), raw)
+        self._storage.put(_manifest(repository, digest), media_type.encode())
+        if subject is not None:
+            self._storage.put(f"{_referrers(repository, Digest.parse(subject))}/{digest}", b"")
+        if not isinstance(name, Digest):
+            self._storage.put(_tag(repository, name), str(digest).encode())
+        return digest, subject
+
+    def delete_manifest(self, repository: str, name: str | Digest) -> None:
+        """Delete a tag, or a manifest with the tags that name it. Raises Refused 404."""
+        if not isinstance(name, Digest):
+            if not self._storage.delete(_tag(repository, name)):
+                raise Refused(404, "MANIFEST_UNKNOWN", f"{name} is not in {repository}")
+            return
+        stored = self.manifest(repository, name)
+        subject = (_document(stored.raw, stored.media_type).get("subject") or {}).get("digest")
+        self._storage.delete(_manifest(repository, name))
+        if subject is not None:
+            self._storage.delete(f"{_referrers(repository, Digest.parse(subject))}/{name}")
+        for tag in self._storage.children(f"repositories/{repository}/_tags"):
+            if self._tagged(repository, tag) == name:
+                self._storage.delete(_tag(repository, tag))
+
+    def tags(self, repository: str) -> Sequence[str]:
+        """All tags, sorted. Raises Refused 404 for a repository that nothing was ever put into."""
+        if not any(name.startswith("_") for name in self._storage.children(f"repositories/{repository}")):
+            raise Refused(404, "NAME_UNKNOWN", f"there is no repository {repository}")
+        return self._storage.children(f"repositories/{repository}/_tags")
+
+    def referrers(self, repository: str, subject: Digest, artifact_type: str | None) -> dict[str, Any]:
+        """The index of the manifests whose subject is `subject`."""
+        names = self._storage.children(_referrers(repository, subject))
+        found = [self._referrer(repository, Digest.parse(name)) for name in names]
+        chosen = [entry for entry in found if artifact_type is None or entry.get("artifactType") == artifact_type]
+        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": chosen}
+
+    def _referrer(self, repository: str, digest: Digest) -> dict[str, Any]:
+        stored = self.manifest(repository, digest)
+        document = _document(stored.raw, stored.media_type)
+        entry = {"mediaType": stored.media_type, "digest": str(digest), "size": len(stored.raw)}
+        artifact_type = document.get("artifactType") or (document.get("config") or {}).get("mediaType")
+        if artifact_type:
+            entry["artifactType"] = artifact_type
+        if document.get("annotations"):
+            entry["annotations"] = document["annotations"]
+        return entry
+
+    def _tagged(self, repository: str, tag: str) -> Digest | None:
+        text = _read(self._storage, _tag(repository, tag))
+        return Digest.parse(text.decode()) if text else None
+
+    def _check_blobs(self, repository: str, document: dict[str, Any], media_type: str) -> None:
+        """An image's config and layers must be there; of an index nothing is required (it may be sparse)."""
+        if media_type not in (OCI_MANIFEST, DOCKER_MANIFEST):
+            return
+        layers = [layer for layer in document.get("layers", ()) if "nondistributable" not in layer["mediaType"]]
+        for entry in [document["config"], *layers]:
+            digest = Digest.parse(entry["digest"])
+            if not entry.get("urls") and not self.has_blob(repository, digest):
+                raise Refused(400, "MANIFEST_BLOB_UNKNOWN", f"{digest} is not in {repository}")
+
+
+def _document(raw: bytes, media_type: str) -> dict[str, Any]:
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("mediaType", media_type) != media_type:
+        raise Refused(400, "MANIFEST_INVALID", "not a manifest of the type it is called")
+    return document
+
+
+def _hash(stream: BinaryIO, algorithm: str) -> Digest:
+    hasher = hashlib.new(algorithm)
+    with stream:
+        while data := stream.read(_READ_BYTES):
+            hasher.update(data)
+    return Digest(algorithm, hasher.hexdigest())
+
+
+def _read(storage: Storage, key: str) -> bytes | None:
+    found = storage.open(key)
+    if found is None:
+        return None
+    with found[0] as stream:
+        return stream.read()
+
+
+def _exists(storage: Storage, key: str) -> bool:
+    found = storage.open(key)
+    if found is not None:
+        found[0].close()
+    return found is not None
+
+
+def _blob(digest: Digest) -> str:
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+def _link(repository: str, digest: Digest) -> str:
+    return f"repositories/{repository}/_blobs/{digest.algorithm}/{digest.hex}"
+
+
+def _manifest(repository: str, digest: Digest) -> str:
+    return f"repositories/{repository}/_manifests/{digest.algorithm}/{digest.hex}"
+
+
+def _tag(repository: str, tag: str) -> str:
+    return f"repositories/{repository}/_tags/{tag}"
+
+
+def _referrers(repository: str, subject: Digest) -> str:
+    return f"repositories/{repository}/_referrers/{subject.algorithm}/{subject.hex}"
