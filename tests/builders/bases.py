@@ -19,6 +19,8 @@ from layering.registry.manifest import (
 )
 from tests.builders.tars import Member, tar
 
+_OCI_TYPES = (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER_GZIP)
+_DOCKER_TYPES = (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER_GZIP)
 CREATED = "2024-01-02T03:04:05Z"
 CONFIG: Mapping[str, Any] = {
     "Env": ["PATH=/usr/bin:/bin", "X=1"],
@@ -50,7 +52,9 @@ def push_base(
         "history": [{"created": CREATED, "created_by": f"layer {number}"} for number, _ in enumerate(tars)],
         **more,
     }
-    types = (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER_GZIP) if docker else (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER_GZIP)
+    types = (
+        (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER_GZIP) if docker else (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER_GZIP)
+    )
     manifest = {
         "schemaVersion": 2,
         "mediaType": types[0],
@@ -62,9 +66,7 @@ def push_base(
     return repository.at(client.push_manifest(repository.at(sha256(raw)), raw, types[0]))
 
 
-def push_index(
-    client: RegistryClient, repository: Repository, images: Mapping[str, ImageReference]
-) -> ImageReference:
+def push_index(client: RegistryClient, repository: Repository, images: Mapping[str, ImageReference]) -> ImageReference:
     """An index of images that are in the same repository, by architecture."""
     entries = []
     for architecture, image in images.items():
