@@ -1,10 +1,10 @@
-"""Reads the headers of a tar stream and throws its contents away.
+"""Reads the headers of a tar stream, and the few files that are asked for; throws the rest away.
 
 USTAR, PAX (`x`, `g`) and GNU (`L`, `K`, base-256 numbers) headers are understood; nothing is written anywhere and
 memory stays bounded whatever the stream says. Sparse files are skipped by their stored size, as their headers ask.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from layering.errors import ContentError
@@ -33,6 +33,14 @@ def read_headers(chunks: Iterable[bytes], *, where: str) -> Iterator[TarHeader]:
 
     Raises ContentError for what is not a tar stream, ends early, or names a path outside of the root.
     """
+    for header, _ in read_members(chunks, lambda header: False, file_bytes_max=0, where=where):
+        yield header
+
+
+def read_members(
+    chunks: Iterable[bytes], wanted: Callable[[TarHeader], bool], *, file_bytes_max: int, where: str
+) -> Iterator[tuple[TarHeader, bytes | None]]:
+    """The same, with the contents of the `wanted` regular files. Raises ContentError also for a larger one of them."""
     stream = _Stream(iter(chunks), where)
     shared: dict[str, str] = {}
     extension: dict[str, str] = {}
@@ -40,13 +48,20 @@ def read_headers(chunks: Iterable[bytes], *, where: str) -> Iterator[TarHeader]:
         _check_sum(block, where)
         flag, size = chr(block[156]), _number(block[124:136], where)
         if flag in "xgLK":
-            records = _records(flag, stream.take_padded(size), where)
+            records = _records(flag, stream.take_extension(size), where)
             (shared if flag == "g" else extension).update(records)
             continue
         merged = {**shared, **extension}
         extension = {}
-        yield _header(block, flag, merged, where)
-        stream.skip_padded(0 if flag in "123456" else _recorded(merged, "size", size, where))
+        header = _header(block, flag, merged, where)
+        stored = 0 if flag in "123456" else _recorded(merged, "size", size, where)
+        if header.flag == "0" and wanted(header):
+            if stored > file_bytes_max:
+                raise ContentError(f"{header.path} in it is larger than {file_bytes_max} bytes", where=where)
+            yield header, stream.take_padded(stored)
+        else:
+            yield header, None
+            stream.skip_padded(stored)
     stream.drain()
 
 
@@ -71,10 +86,14 @@ class _Stream:
             raise ContentError("the tar stream ends within a member", where=self._where)
         return b"".join(parts)
 
-    def take_padded(self, size: int) -> bytes:
-        """A member's `size` bytes, without their padding."""
+    def take_extension(self, size: int) -> bytes:
+        """The `size` bytes of an extension header, which nobody needs to be long."""
         if size > _EXTENSION_MAX:
             raise ContentError(f"a tar header is longer than {_EXTENSION_MAX} bytes", where=self._where)
+        return self.take_padded(size)
+
+    def take_padded(self, size: int) -> bytes:
+        """A member's `size` bytes, without their padding."""
         return self.take(size + -size % _BLOCK)[:size]
 
     def skip_padded(self, size: int) -> None:

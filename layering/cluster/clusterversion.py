@@ -1,0 +1,150 @@
+"""Which release does a cluster run: the ClusterVersion object, as `oc get clusterversion version -o yaml` prints it.
+
+openshift/api config/v1/types_cluster_version.go. What identifies a release is its payload, not its version: a cluster
+may move to the multi-architecture payload of the same version. `Available` says nothing about completion and is not
+read. This module parses; it asks no cluster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from layering.errors import InputError, UnavailableError
+from layering.reasons import Reason
+from layering.reference import ImageReference
+
+_BYTES_MAX = 16 * 1024 * 1024
+_HINT = "write it with: oc get clusterversion version -o yaml > FILE"
+
+
+class UpdateState(StrEnum):
+    """`history[0].state`: Partial while the cluster is on its way."""
+
+    COMPLETED = "Completed"
+    PARTIAL = "Partial"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AvailableUpdate:
+    """A release that the cluster is offered."""
+
+    version: str
+    payload: ImageReference
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterRelease:
+    """The release a cluster runs, or is on its way to (`state`). `available_updates` is None when it is not known."""
+
+    version: str
+    payload: ImageReference
+    state: UpdateState
+    available_updates: tuple[AvailableUpdate, ...] | None = None
+
+
+def read_file(path: Path) -> ClusterRelease:
+    """Read a ClusterVersion from a file. Raises UnavailableError when it is not there, InputError when it is none."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            f"the ClusterVersion cannot be read: {error.strerror}",
+            where=str(path),
+            next_step=_HINT,
+            reason=Reason.UNREACHABLE,
+        ) from None
+    if len(raw) > _BYTES_MAX:
+        raise InputError(f"larger than {_BYTES_MAX} bytes", where=str(path), next_step=_HINT)
+    try:
+        document = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 a safe loader
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError("not YAML", where=f"{path}{line}", next_step=_HINT) from None
+    return parse_clusterversion(document, str(path))
+
+
+def parse_clusterversion(document: Any, where: str) -> ClusterRelease:
+    """Read a ClusterVersion, alone or in a `kind: List`.
+
+    Raises InputError when it is none or has no history, UnavailableError (StatusNotObserved) when its status is about
+    an older spec.
+    """
+    version = _one(document, where)
+    status = version.get("status")
+    history = status.get("history") if isinstance(status, dict) else None
+    if not isinstance(status, dict) or not isinstance(history, list) or not history:
+        raise InputError("the ClusterVersion has no status.history", where=where, next_step=_HINT)
+    _check_observed(version, status, where)
+    newest = history[0] if isinstance(history[0], dict) else {}
+    try:
+        state = UpdateState(str(newest.get("state")))
+    except ValueError:
+        raise InputError("status.history[0].state is neither Completed nor Partial", where=where) from None
+    desired = status.get("desired")
+    return ClusterRelease(
+        version=str(newest.get("version") or (desired.get("version") if isinstance(desired, dict) else "") or ""),
+        payload=_payload(newest.get("image"), "status.history[0].image", where),
+        state=state,
+        available_updates=_updates(status.get("availableUpdates"), where),
+    )
+
+
+def _one(document: Any, where: str) -> Mapping[str, Any]:
+    """The one ClusterVersion in `document`."""
+    items = document.get("items") if isinstance(document, dict) and "items" in document else [document]
+    found: list[Mapping[str, Any]] = (
+        [item for item in items if _is_clusterversion(item)] if isinstance(items, list) else []
+    )
+    if len(found) != 1:
+        raise InputError(
+            "not a ClusterVersion of config.openshift.io/v1" if not found else "several ClusterVersions",
+            where=where,
+            next_step=_HINT,
+        )
+    return found[0]
+
+
+def _is_clusterversion(item: Any) -> bool:
+    if not isinstance(item, dict) or item.get("kind") != "ClusterVersion":
+        return False
+    return str(item.get("apiVersion", "")).startswith("config.openshift.io/")
+
+
+def _check_observed(version: Mapping[str, Any], status: Mapping[str, Any], where: str) -> None:
+    metadata = version.get("metadata")
+    generation = metadata.get("generation") if isinstance(metadata, dict) else None
+    observed = status.get("observedGeneration")
+    if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
+        raise UnavailableError(
+            f"its status is about generation {observed}, and the object is at {generation}",
+            where=where,
+            next_step="look again in a minute; the cluster-version-operator has not caught up",
+            reason=Reason.STATUS_NOT_OBSERVED,
+        )
+
+
+def _updates(value: Any, where: str) -> tuple[AvailableUpdate, ...] | None:
+    if not isinstance(value, list):
+        return None
+    return tuple(
+        AvailableUpdate(
+            version=str(entry.get("version") or ""),
+            payload=_payload(entry.get("image"), f"status.availableUpdates[{number}].image", where),
+        )
+        for number, entry in enumerate(value)
+        if isinstance(entry, dict)
+    )
+
+
+def _payload(text: Any, path: str, where: str) -> ImageReference:
+    if not isinstance(text, str):
+        raise InputError(f"{path} is missing", where=where, next_step=_HINT)
+    try:
+        return ImageReference.parse(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error.what}", where=where, next_step=_HINT) from None

@@ -1,0 +1,202 @@
+"""What is in a release payload: its version, and the image behind each of its tags.
+
+A payload is an image whose last layer holds `release-manifests/image-references` and `release-metadata` (openshift/oc,
+pkg/cli/admin/release/new.go, `writePayload`). The last layer is read first and inflating stops when both files are
+read; if they are not there, the layers below it are tried, the newest first. Every byte read is checked against its
+digest. Which tag is the right one is not decided here (base.py), and nothing newer is ever looked for.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from layering.errors import ContentError, InputError
+from layering.inflate import inflate
+from layering.platform import Platform
+from layering.reasons import Reason
+from layering.reference import Digest, ImageReference
+from layering.registry.client import RegistryClient
+from layering.registry.manifest import Descriptor, ImageConfig, ImageIndex, ImageManifest, parse_object
+from layering.suggestion import did_you_mean
+from layering.tarheaders import TarHeader, read_members
+
+RELEASE_LABEL = "io.openshift.release"
+_DIRECTORY = "release-manifests"
+_REFERENCES = f"{_DIRECTORY}/image-references"
+_METADATA = f"{_DIRECTORY}/release-metadata"
+_LAYER_BYTES_MAX = 32 * 1024 * 1024
+_INFLATED_BYTES_MAX = 128 * 1024 * 1024
+_FILE_BYTES_MAX = 16 * 1024 * 1024
+_PREFERRED = Platform("linux", "amd64")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleasePayload:
+    """One release. `reference` is the payload by its digest; `images` has the pull spec of each tag, by digest."""
+
+    reference: ImageReference
+    version: str
+    images: Mapping[str, ImageReference] = field(repr=False)
+    architecture: str | None = None
+
+    def image(self, tag: str) -> ImageReference:
+        """The image behind one tag. Raises InputError (BaseNotFound) that lists the tags with a similar name."""
+        if tag in self.images:
+            return self.images[tag]
+        systems = [name for name in self.images if "coreos" in name and not name.endswith("-extensions")]
+        hint = did_you_mean(tag, self.images) or f"its OS images are: {', '.join(sorted(systems)) or 'none'}"
+        raise InputError(
+            f"there is no tag {tag!r} in release {self.version}",
+            where=str(self.reference),
+            next_step=hint,
+            reason=Reason.BASE_NOT_FOUND,
+        )
+
+
+def read_release(registry: RegistryClient, reference: ImageReference) -> ReleasePayload:
+    """Read a payload.
+
+    Raises InputError when the image is no payload, ContentError when its content is broken, contradicts itself or names
+    an image without a digest, and the registry's errors.
+    """
+    found = registry.manifest(reference)
+    pinned = reference.repository.at(found.digest)
+    manifest = _one_of(registry, pinned, found)
+    config = registry.config(reference.repository, manifest)
+    if RELEASE_LABEL not in config.labels:
+        raise InputError(
+            f"not a release payload: it has no label {RELEASE_LABEL}",
+            where=str(pinned),
+            next_step="name a payload such as quay.io/openshift-release-dev/ocp-release:4.19.2-x86_64; "
+            "an OS image is followed with --image",
+        )
+    files = _read_files(registry, pinned, manifest)
+    return _payload(pinned, config, files)
+
+
+def _one_of(registry: RegistryClient, pinned: ImageReference, found: ImageManifest | ImageIndex) -> ImageManifest:
+    """One manifest of a `-multi` payload: all of them name the same images, so any will do; amd64 if it is there."""
+    if isinstance(found, ImageManifest):
+        return found
+    offered = sorted({entry.platform for entry in found.manifests if entry.platform and entry.platform.os == "linux"})
+    if not offered:
+        raise InputError("not a release payload: an index without a linux image", where=str(pinned))
+    return registry.image(pinned, _PREFERRED if _PREFERRED in offered else offered[0])
+
+
+def _read_files(registry: RegistryClient, pinned: ImageReference, manifest: ImageManifest) -> Mapping[str, bytes]:
+    """Both files, each from the newest layer that has it."""
+    files: dict[str, bytes] = {}
+    gone: set[str] = set()
+    for layer in reversed(manifest.layers):
+        where = f"{pinned.repository}@{layer.digest}"
+        found, removed = _read_layer(registry, pinned, layer, where)
+        for name, content in found.items():
+            if name not in gone:
+                files.setdefault(name, content)
+        gone |= removed
+        if _REFERENCES in files and _METADATA in files:
+            return files
+    missing = _REFERENCES if _REFERENCES not in files else _METADATA
+    removed_text = " (a later layer removes it)" if missing in gone else ""
+    raise InputError(f"not a release payload: it has no {missing}{removed_text}", where=str(pinned))
+
+
+def _read_layer(
+    registry: RegistryClient, pinned: ImageReference, layer: Descriptor, where: str
+) -> tuple[dict[str, bytes], set[str]]:
+    """The wanted files of one layer, and the wanted names that it takes away from the layers below."""
+    if layer.size > _LAYER_BYTES_MAX:
+        return {}, set()  # no layer that `oc adm release new` writes; layers of the operator's image below may be large
+    found: dict[str, bytes] = {}
+    removed: set[str] = set()
+    with registry.stream_blob(pinned.repository, layer) as compressed:
+        inflated = _bounded(inflate(compressed, compressed_size=layer.size, where=where), where)
+        for header, content in read_members(inflated, _is_wanted, file_bytes_max=_FILE_BYTES_MAX, where=where):
+            removed |= _removed_by(header)
+            if header.path not in (_REFERENCES, _METADATA):
+                continue
+            if content is None or header.path in found:
+                raise ContentError(f"{header.path} is not one regular file", where=where)
+            found[header.path] = content
+            if len(found) == 2:
+                break
+        for _ in compressed:  # what was read is only trusted when the whole blob is its digest
+            pass
+    return found, removed
+
+
+def _bounded(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > _INFLATED_BYTES_MAX:
+            raise ContentError(f"the layer inflates to more than {_INFLATED_BYTES_MAX} bytes", where=where)
+        yield chunk
+
+
+def _is_wanted(header: TarHeader) -> bool:
+    return header.path in (_REFERENCES, _METADATA)
+
+
+def _removed_by(header: TarHeader) -> set[str]:
+    """Whiteouts (image-spec, layer.md): of one file, of the directory, or of all that was in it."""
+    if header.path in (f"{_DIRECTORY}/.wh..wh..opq", f".wh.{_DIRECTORY}"):
+        return {_REFERENCES, _METADATA}
+    directory, _, name = header.path.rpartition("/")
+    if directory == _DIRECTORY and name.startswith(".wh."):
+        return {f"{_DIRECTORY}/{name.removeprefix('.wh.')}"}
+    return set()
+
+
+def _payload(pinned: ImageReference, config: ImageConfig, files: Mapping[str, bytes]) -> ReleasePayload:
+    where = str(pinned)
+    stream = parse_object(files[_REFERENCES], f"{where}: image-references")
+    metadata = parse_object(files[_METADATA], f"{where}: release-metadata")
+    name = (stream.get("metadata") or {}).get("name")
+    versions = {"image-references": name, "release-metadata": metadata.get("version")}
+    versions[f"label {RELEASE_LABEL}"] = config.labels[RELEASE_LABEL]
+    if len(set(versions.values())) != 1 or not isinstance(name, str) or not name:
+        said = ", ".join(f"{source} says {version!r}" for source, version in versions.items())
+        raise ContentError(f"the payload contradicts itself about its version: {said}", where=where)
+    architecture = (metadata.get("metadata") or {}).get("release.openshift.io/architecture")
+    return ReleasePayload(
+        reference=pinned,
+        version=name,
+        images=parse_image_references(stream, where),
+        architecture=architecture if isinstance(architecture, str) else None,
+    )
+
+
+def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str, ImageReference]:
+    """The images of an ImageStream by tag. Raises ContentError for another document, a doubled tag, an unpinned image.
+
+    Tags that are not of kind DockerImage name no image and are left out.
+    """
+    if stream.get("kind") != "ImageStream" or stream.get("apiVersion") != "image.openshift.io/v1":
+        raise ContentError("image-references is not an ImageStream of image.openshift.io/v1", where=where)
+    spec = stream.get("spec")
+    tags = spec.get("tags") if isinstance(spec, dict) else None
+    if not isinstance(tags, list):
+        raise ContentError("image-references has no spec.tags", where=where)
+    images: dict[str, ImageReference] = {}
+    for tag in tags:
+        name, source = (tag.get("name"), tag.get("from")) if isinstance(tag, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(source, dict):
+            raise ContentError("image-references has a tag without name or from", where=where)
+        if source.get("kind") != "DockerImage":
+            continue
+        if name in images:
+            raise ContentError(f"image-references has the tag {name} twice", where=where)
+        images[name] = _pinned(name, source.get("name"), where)
+    return images
+
+
+def _pinned(tag: str, text: Any, where: str) -> ImageReference:
+    try:
+        reference = ImageReference.parse_pinned(text) if isinstance(text, str) else None
+    except InputError as error:
+        raise ContentError(f"tag {tag} of the payload: {error.what}", where=where) from None
+    if reference is None or not isinstance(reference.digest, Digest):
+        raise ContentError(f"tag {tag} of the payload names no image", where=where)
+    return reference
