@@ -39,7 +39,7 @@ def push_base(
     architecture: str = "amd64",
     docker: bool = False,
     annotations: Mapping[str, str] | None = None,
-    **more: Any,
+    more: Mapping[str, Any] | None = None,
 ) -> ImageReference:
     """Push one image; `more` are further keys of its configuration. Gives it by digest."""
     tars = [tar(members) for members in layers]
@@ -50,7 +50,7 @@ def push_base(
         "config": dict(config),
         "rootfs": {"type": "layers", "diff_ids": [str(sha256(data)) for data in tars]},
         "history": [{"created": CREATED, "created_by": f"layer {number}"} for number, _ in enumerate(tars)],
-        **more,
+        **(more or {}),
     }
     types = (
         (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER_GZIP) if docker else (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER_GZIP)

@@ -33,7 +33,7 @@ def symlink(name: str, target: str) -> Member:
 
 
 def hard_link(name: str, target: str) -> Member:
-    return Member(name=name, type=tarfile.LNKTYPE, link=target)
+    return Member(name=name, type=tarfile.LNKTYPE, mode=0o755, link=target)
 
 
 def tar(members: Iterable[Member], format: int = tarfile.PAX_FORMAT) -> bytes:

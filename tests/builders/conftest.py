@@ -1,0 +1,87 @@
+"""Registries and a container storage for the builders' tests: embedded, and the real ones where they are installed."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from layering.registry.client import RegistryClient
+from layering.registry.server import RegistryServer
+from layering.registry.settings import RegistrySettings
+from tests.parts import require
+
+
+@pytest.fixture(scope="session", params=["embedded", "docker-registry"])
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a registry over plain http."""
+    if request.param == "embedded":
+        with RegistryServer() as server:
+            yield server.address
+    else:
+        with docker_registry(tmp_path_factory.mktemp("docker-registry")) as address:
+            yield address
+
+
+@contextmanager
+def docker_registry(directory: Path) -> Iterator[str]:
+    program = require("docker-registry")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    configuration = directory / "config.yml"
+    configuration.write_text(
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {directory / 'data'}}}}}\n"
+        f"http: {{addr: '{address}', secret: test}}\n"
+    )
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
+    try:
+        _wait_for(address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(address: str) -> None:
+    host, port = address.split(":")
+    for _ in range(200):
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"nothing answers at {address}")
+
+
+@pytest.fixture(scope="session")
+def settings(registry: str) -> RegistrySettings:
+    return RegistrySettings(insecure=frozenset({registry}))
+
+
+@pytest.fixture(scope="session")
+def client(settings: RegistrySettings) -> Iterator[RegistryClient]:
+    with RegistryClient(settings) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def storage_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A container storage that no other test and no user shares."""
+    buildah = require("buildah")
+    root = tmp_path_factory.mktemp("containers")
+    yield root
+    flags = ["--root", str(root), "--runroot", str(root / "run"), "--storage-driver", "overlay"]
+    subprocess.run([buildah, *flags, "rmi", "--all", "--force"], capture_output=True, check=False)
+    subprocess.run(["umount", str(root / "overlay")], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def shell() -> bytes:
+    """A program that is a shell by itself: busybox, linked statically."""
+    return Path(require("busybox")).read_bytes()
