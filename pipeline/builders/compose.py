@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from layering.containerfile_text import read_text
 from layering.layer import LayerEntry, write_layer
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import ImageConfig
 from pipeline.builders.basetree import BaseTree, FactsCache
 from pipeline.builders.filetree import LookUp, apply_steps
-from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase
+from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase, rfc3339
 from pipeline.builders.imageconfig import ConfigState, render_config, start_config
-from pipeline.builders.instructions import read_instructions
 from pipeline.builders.interpreter import interpret
 from pipeline.builders.refusal import Refusal, Refused
 from pipeline.builders.sources import refuse_ignore_file
@@ -64,7 +64,8 @@ def plan(request: BuildRequest, base: ImageConfig, look_up: LookUp) -> Plan | tu
         refuse_ignore_file(request.context, request.containerfile_name)
     except Refused as refused:
         return (refused.at(0),)
-    reading = interpret(read_instructions(request.text), state, request.build_args, base=request.base)
+    instructions = read_text(request.text, request.containerfile_name).instructions
+    reading = interpret(instructions, state, request.build_args, base=request.base)
     if reading.refusals:
         return reading.refusals
     entries, refusals = apply_steps(reading.steps, request.context, look_up)
@@ -82,7 +83,7 @@ def _built(request: BuildRequest, base: PlatformBase, planned: Plan, directory: 
         base.config,
         planned.state,
         diff_id=written.diff_id,
-        created=request.created_text,
+        created=rfc3339(request.created),
         comment=f"composed FROM {request.base}",
     )
     return BuiltImage(base=base, config=config, layers=(NewLayer(file=file, written=written),))

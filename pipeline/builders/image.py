@@ -47,14 +47,14 @@ class BuildRequest:
     labels: Mapping[str, str]
 
     @property
-    def created_text(self) -> str:
-        """RFC 3339 in UTC, to the second."""
-        return self.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    @property
     def epoch(self) -> int:
         """Seconds since the epoch."""
         return int(self.created.timestamp())
+
+
+def rfc3339(time: datetime) -> str:
+    """`time` in UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, kw_only=True)

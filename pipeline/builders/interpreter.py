@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from layering.containerfile_text import Instruction
 from layering.errors import InputError
 from layering.reference import ImageReference
 from pipeline.builders.imageconfig import ConfigState
@@ -23,17 +24,6 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _AUTOMATIC_ARGUMENT = re.compile(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)|[A-Za-z]+_PROXY|[a-z]+_proxy")
 _ROOT_USERS = ("", "0", "root", "0:0", "root:root")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Instruction:
-    """One instruction. `arguments` is what follows the keyword and the flags, with continuation lines joined."""
-
-    line: int
-    keyword: str
-    flags: tuple[str, ...]
-    arguments: str
-    has_heredoc: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +109,7 @@ class _Reader:
             raise Refused(
                 RefusalReason.INSTRUCTION_NOT_COMPOSABLE, f"{instruction.keyword} needs the base's files or a shell"
             )
-        if instruction.has_heredoc:
+        if instruction.heredocs:
             raise Refused(RefusalReason.SOURCE_NOT_LOCAL, "a here-document is no file of the context")
         if instruction.flags and instruction.keyword not in ("COPY", "ADD", "FROM"):
             raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, f"{instruction.flags[0]} on {instruction.keyword}")

@@ -49,6 +49,7 @@ CONTAINERFILES = {
     "entrypoint alone": "ENTRYPOINT x y",
     "empty commands": "CMD []\nENTRYPOINT []",
     "json forms": 'COPY ["f", "a.conf", "/sp ace/"]\nCMD ["echo", "$X"]',
+    "several lines": "COPY f \\\n  # a comment\n  a.conf \\\n  /srv/\nENV A=1 \\\n   B=2\nCMD echo a  \\\n    b",
     "long names": f"COPY f /{'long/' * 25}name\nCOPY f /{'n' * 130}/x\nCOPY d /{'ab/' * 60}",
 }
 

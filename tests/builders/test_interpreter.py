@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from layering.containerfile_text import read_text
 from layering.reference import ImageReference
 from pipeline.builders.imageconfig import ConfigState
-from pipeline.builders.interpreter import CopyStep, Instruction, Reading, WorkdirStep, interpret
+from pipeline.builders.interpreter import CopyStep, Reading, WorkdirStep, interpret
 from pipeline.builders.refusal import RefusalReason
 
 BASE = ImageReference.parse(f"quay.io/acme/os@sha256:{'a' * 64}")
@@ -19,16 +20,8 @@ def state(**inner: Any) -> ConfigState:
     )
 
 
-def instruction(line: int, text: str) -> Instruction:
-    keyword, _, rest = text.partition(" ")
-    words = rest.split(" ")
-    flags = tuple(word for word in words if word.startswith("--"))
-    arguments = " ".join(word for word in words if not word.startswith("--"))
-    return Instruction(line=line, keyword=keyword, flags=flags, arguments=arguments, has_heredoc="<<" in rest)
-
-
 def read(changed: ConfigState, *lines: str, build_args: dict[str, str] | None = None) -> Reading:
-    instructions = [instruction(number, text) for number, text in enumerate(lines, 1)]
+    instructions = read_text("\n".join(lines)).instructions
     return interpret(instructions, changed, build_args or {}, base=BASE)
 
 
@@ -132,7 +125,7 @@ def test_base_named_by_an_argument() -> None:
         ("COPY --chown=1000 a /b", RefusalReason.OWNER_BY_NAME),
         ("ADD https://example.com/x /b", RefusalReason.SOURCE_NOT_LOCAL),
         ("ADD git@example.com:x /b", RefusalReason.SOURCE_NOT_LOCAL),
-        ("COPY <<EOF /b", RefusalReason.SOURCE_NOT_LOCAL),
+        ("COPY <<EOF /b\nx\nEOF", RefusalReason.SOURCE_NOT_LOCAL),
         ("COPY a", RefusalReason.ARGUMENTS_NOT_COMPOSABLE),
         ('COPY "a b" /c', RefusalReason.ARGUMENTS_NOT_COMPOSABLE),
         ("COPY a\\ b /c", RefusalReason.ARGUMENTS_NOT_COMPOSABLE),

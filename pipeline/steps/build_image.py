@@ -1,0 +1,292 @@
+"""build-image: the layered image FROM the base, by the builder that can, under a tag that is never moved.
+
+Without --push nothing is written to any registry and nothing is kept: the build is tried, and its digest is told. With
+--push a build that is there already (same tag, same build key) is given back and nothing is built.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from layering.buildkey import BuildInputs, BuildKey, build_key
+from layering.containerfile import Match, pin_base
+from layering.errors import InputError
+from layering.platform import Platform
+from layering.reasons import Reason
+from layering.reference import Digest, ImageReference
+from layering.registry.client import RegistryClient
+from layering.registry.settings import RegistrySettings
+from layering.secrets import redact
+from layering.sourcetree import blob_id, tree_id
+from pipeline.builders.basetree import FactsCache, default_cache_directory
+from pipeline.builders.buildah import Buildah
+from pipeline.builders.choose import Builders, Built, Choice
+from pipeline.builders.compose import Composer
+from pipeline.builders.image import BuildRequest, PlatformBase
+from pipeline.builders.lock import target_lock
+from pipeline.builders.publish import Assembled, assemble, publish
+from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
+from pipeline.builders.traces import Traces, base_time
+from pipeline.registry_flags import add_registry_arguments, registry_settings
+
+SUMMARY = "build the layered image FROM the base, and push it"
+EXAMPLE = (
+    "layerwatch-step build-image --context worker --containerfile Containerfile \\\n"
+    "    --base quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:… \\\n"
+    "    --target registry.example.com/acme/worker-os:4.19.2-0123456789ab --push"
+)
+ALREADY_BUILT = "AlreadyBuilt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the step's flags."""
+    parser.add_argument("--context", type=Path, required=True, metavar="DIR", help="the build context")
+    parser.add_argument(
+        "--containerfile",
+        type=Path,
+        default=Path("Containerfile"),
+        metavar="FILE",
+        help="a path, or one in the context (default: Containerfile)",
+    )
+    parser.add_argument("--base", required=True, metavar="PULLSPEC", help="the base image, REPOSITORY@sha256:…")
+    parser.add_argument(
+        "--target", required=True, metavar="REPO:TAG", help="where the image goes; the tag is not moved"
+    )
+    parser.add_argument(
+        "--builder",
+        choices=list(Choice),
+        default=Choice.AUTO,
+        help="auto: compose when it can prove its image, else buildah (default)",
+    )
+    parser.add_argument(
+        "--build-arg", action="append", default=[], metavar="N=V", help="a value for an ARG (repeatable)"
+    )
+    parser.add_argument(
+        "--platform", action="append", default=[], metavar="OS/ARCH", help="repeatable; several make an index"
+    )
+    parser.add_argument(
+        "--match", action="append", default=[], metavar="WHICH", help="which FROM is the base, as in prepare-source"
+    )
+    parser.add_argument("--push", action="store_true", help="push it; without, it is only tried")
+    _add_traces(parser)
+    parser.add_argument(
+        "--storage-root",
+        type=Path,
+        metavar="DIR",
+        help="a container storage of its own for buildah (default: the user's)",
+    )
+    parser.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="what is known of base layers (default: ~/.cache/layerwatch)"
+    )
+    add_registry_arguments(parser)
+
+
+def _add_traces(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the image says of itself")
+    group.add_argument("--key", metavar="HEX", help="the build key (default: computed from the inputs)")
+    group.add_argument("--base-name", metavar="NAME", help="under which the base is followed (default: --base's)")
+    group.add_argument("--source-url", metavar="URL", help="where the source came from")
+    group.add_argument("--source-revision", metavar="SHA", help="its commit")
+    group.add_argument(
+        "--created", metavar="RFC3339", help="the time of everything in it: the commit's (default: the base's own)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the flags say. `created` is None for the base's own time."""
+
+    context: Path
+    containerfile: Path
+    base: ImageReference
+    target: ImageReference
+    builder: Choice
+    build_args: Mapping[str, str]
+    matches: tuple[Match, ...]
+    platforms: tuple[Platform, ...]
+    push: bool
+    key: BuildKey | None
+    base_name: str
+    source_url: str | None
+    source_revision: str | None
+    created: datetime | None
+    storage_root: Path | None
+    cache_directory: Path
+    registries: RegistrySettings
+
+
+def read_inputs(arguments: argparse.Namespace) -> Inputs:
+    """Parse the flags. Raises InputError."""
+    if not arguments.context.is_dir():
+        raise InputError(f"{arguments.context} is not a directory", where="--context")
+    base = ImageReference.parse_pinned(arguments.base)
+    return Inputs(
+        context=arguments.context.resolve(),
+        containerfile=_find_containerfile(arguments.containerfile, arguments.context),
+        base=base,
+        target=_target(arguments.target),
+        builder=Choice(arguments.builder),
+        build_args=_build_args(arguments.build_arg),
+        matches=tuple(Match.parse(text) for text in arguments.match),
+        platforms=tuple(dict.fromkeys(Platform.parse(text) for text in arguments.platform)),
+        push=arguments.push,
+        key=BuildKey(arguments.key) if arguments.key else None,
+        base_name=arguments.base_name or str(ImageReference(base.repository, base.tag)),
+        source_url=redact(arguments.source_url) if arguments.source_url else None,
+        source_revision=arguments.source_revision,
+        created=_time(arguments.created) if arguments.created else None,
+        storage_root=arguments.storage_root.resolve() if arguments.storage_root else None,
+        cache_directory=arguments.cache_dir or default_cache_directory(),
+        registries=registry_settings(arguments),
+    )
+
+
+def _find_containerfile(path: Path, context: Path) -> Path:
+    """As buildah looks for it: the path as the shell sees it, else in the context."""
+    for candidate in (path, context / path):
+        if candidate.is_file():
+            return candidate.resolve()
+    raise InputError(
+        f"{path} is neither here nor in {context}", where="--containerfile", reason=Reason.BUILD_MISCONFIGURED
+    )
+
+
+def _target(text: str) -> ImageReference:
+    target = ImageReference.parse(text)
+    if target.tag is None or target.digest is not None:
+        raise InputError(f"{text} is not REPOSITORY:TAG", where="--target", next_step="a build is pushed to a tag")
+    return target
+
+
+def _build_args(pairs: Sequence[str]) -> Mapping[str, str]:
+    arguments = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"{name!r} has no value", where="--build-arg", next_step="write NAME=VALUE")
+        arguments[name] = value
+    return arguments
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InputError(f"{text!r} is not an RFC 3339 time", where="--created", next_step="like 2025-11-01T12:00:00Z")
+    return time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The image by digest. `builder_reason` is a constant, and for a refusal of compose also its line."""
+
+    image: ImageReference
+    digest: Digest
+    builder: str
+    builder_reason: str
+    key: str
+
+
+def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
+    """Build, and push when asked. Raises what registries, builders and target tags can (see the exit-code table)."""
+    with RegistryClient(inputs.registries) as client, target_lock(inputs.target, say):
+        bases = _bases(client, inputs)
+        key = inputs.key or _key(inputs, bases)
+        if inputs.push and (earlier := earlier_build(client, inputs.target, key)):
+            say(f"{inputs.target} holds this very build already: nothing to do")
+            return _outputs(inputs, earlier.digest, earlier.builder, ALREADY_BUILT, key)
+        request = _request(inputs, bases, key)
+        with tempfile.TemporaryDirectory(prefix="layerwatch-") as directory:
+            built = _builders(client, inputs, say).build(inputs.builder, request, Path(directory))
+            assembled = assemble(built.images, {**request.labels, BUILDER_ANNOTATION: built.builder})
+            if inputs.push:
+                _publish(client, inputs, built, assembled, say)
+            else:
+                say("built, and not pushed: no --push")
+        return _outputs(inputs, assembled.digest, built.builder, built.reason, key)
+
+
+def _publish(
+    client: RegistryClient, inputs: Inputs, built: Built, assembled: Assembled, say: Callable[[str], None]
+) -> None:
+    publish(client, built.images, assembled, inputs.base.repository, inputs.target)
+    say(f"pushed {inputs.target} ({assembled.digest}), built by {built.builder}")
+
+
+def _outputs(inputs: Inputs, digest: Digest, builder: str, reason: str, key: BuildKey) -> Outputs:
+    image = inputs.target.repository.at(digest)
+    return Outputs(image=image, digest=digest, builder=builder, builder_reason=reason, key=key.hex)
+
+
+def _bases(client: RegistryClient, inputs: Inputs) -> tuple[PlatformBase, ...]:
+    """The base for each platform that was asked for; without any, an image that is for one platform only."""
+    bases = []
+    for platform in inputs.platforms or (None,):
+        manifest = client.image(inputs.base, platform)
+        config = client.config(inputs.base.repository, manifest)
+        have = config.platform
+        if platform and (have.os, have.architecture) != (platform.os, platform.architecture):
+            raise InputError(f"the base is for {have}, and {platform} is asked for", where=str(inputs.base))
+        bases.append(PlatformBase(platform=platform or have, manifest=manifest, config=config))
+    return tuple(bases)
+
+
+def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
+    inside = inputs.containerfile.is_relative_to(inputs.context)
+    name = inputs.containerfile.relative_to(inputs.context) if inside else Path(inputs.containerfile.name)
+    return build_key(
+        BuildInputs(
+            base={base.platform: base.manifest.digest for base in bases},
+            tree=tree_id(inputs.context),
+            containerfile=name.as_posix(),
+            containerfile_blob=blob_id(inputs.containerfile.read_bytes()),
+            build_args=inputs.build_args,
+            builder=inputs.builder,
+        )
+    )
+
+
+def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> BuildRequest:
+    text, where = _text(inputs.containerfile), str(inputs.containerfile)
+    pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where)
+    created = inputs.created or base_time(bases[0])
+    traces = Traces(
+        base=inputs.base,
+        base_name=inputs.base_name,
+        key=key,
+        created=created,
+        revision=inputs.source_revision,
+        source=inputs.source_url,
+    )
+    return BuildRequest(
+        context=inputs.context,
+        text=pinned.text,
+        containerfile_name=inputs.containerfile.name,
+        base=inputs.base,
+        bases=bases,
+        build_args={**inputs.build_args, **pinned.build_args},
+        created=created,
+        labels=traces.labels(bases[0].config.labels),
+    )
+
+
+def _text(containerfile: Path) -> str:
+    try:
+        return containerfile.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not UTF-8 at byte {error.start}", where=str(containerfile), reason=Reason.BUILD_MISCONFIGURED
+        ) from None
+
+
+def _builders(client: RegistryClient, inputs: Inputs, say: Callable[[str], None]) -> Builders:
+    return Builders(
+        composer=Composer(client, FactsCache(inputs.cache_directory), say),
+        buildah=Buildah(settings=inputs.registries, storage_root=inputs.storage_root, say=say),
+        say=say,
+    )
