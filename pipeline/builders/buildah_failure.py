@@ -23,6 +23,8 @@ _STEP = re.compile(r'building at STEP "(?P<step>[A-Za-z]+)')
 _PULL = re.compile(r"creating build container|initializing source|pinging container registry|reading manifest|pulling")
 _REFUSED = re.compile(r"unauthorized|denied|forbidden|authentication required|x509|certificate|invalid username", re.I)
 _NOT_FOUND = re.compile(r"manifest unknown|name unknown|not found|does not exist", re.I)
+_NO_SOURCE = re.compile(r"--from=(?P<name>\S+): no stage or image found")
+_RETRIED = 'msg="Failed, retrying in'
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.I)
 _FOREIGN = re.compile(r"exec format error", re.I)
 _DOWNLOAD = re.compile(r"\bGet \"|dial tcp|invalid response status|TLS handshake", re.I)
@@ -43,6 +45,8 @@ def buildah_failure(stdout: str, stderr: str) -> LayerwatchError:
         )
     if not step and _PULL.search(text):
         return _failed_pull(text)
+    if (source := _NO_SOURCE.search(text)) and f"Trying to pull {source['name']}" in stderr:
+        return _failed_copy_source(text, stderr)
     if step or "no stage or image found" in text or "no contents in" in text or "resolving step" in text:
         return InputError(
             f"the Containerfile cannot be built: {_first_line(text)}",
@@ -75,6 +79,14 @@ def _failed_pull(text: str) -> LayerwatchError:
     if _NOT_FOUND.search(text):
         return NotFoundError(what, next_step="correct its name in the Containerfile, or push it")
     return UnavailableError(what, next_step="try again; check that its registry can be reached")
+
+
+def _failed_copy_source(text: str, stderr: str) -> LayerwatchError:
+    """buildah swallows why a COPY --from could not be pulled; what it retried was the network."""
+    what = f"an image that the Containerfile copies from cannot be pulled: {_first_line(text)}"
+    if _RETRIED in stderr:
+        return UnavailableError(what, next_step="try again; check that its registry can be reached")
+    return NotFoundError(what, next_step="check its name, and the credentials for its registry")
 
 
 def _first_line(text: str) -> str:

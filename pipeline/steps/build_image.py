@@ -21,6 +21,8 @@ from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.secrets import redact
 from layering.sourcetree import blob_id, tree_id
+from layering.textfile import read_exact
+from pipeline.build_arguments import add_build_arguments, read_build_arguments
 from pipeline.builders.basetree import FactsCache, default_cache_directory
 from pipeline.builders.buildah import Buildah
 from pipeline.builders.choose import Builders, Built, Choice
@@ -30,6 +32,8 @@ from pipeline.builders.lock import target_lock
 from pipeline.builders.publish import Assembled, assemble, publish
 from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
 from pipeline.builders.traces import Traces, base_time
+from pipeline.containerfile_path import find_containerfile
+from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import add_registry_arguments, registry_settings
 
 SUMMARY = "build the layered image FROM the base, and push it"
@@ -44,13 +48,7 @@ ALREADY_BUILT = "AlreadyBuilt"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the step's flags."""
     parser.add_argument("--context", type=Path, required=True, metavar="DIR", help="the build context")
-    parser.add_argument(
-        "--containerfile",
-        type=Path,
-        default=Path("Containerfile"),
-        metavar="FILE",
-        help="a path, or one in the context (default: Containerfile)",
-    )
+    parser.add_argument("--containerfile", type=Path, metavar="FILE", help="default: Containerfile, then Dockerfile")
     parser.add_argument("--base", required=True, metavar="PULLSPEC", help="the base image, REPOSITORY@sha256:…")
     parser.add_argument(
         "--target", required=True, metavar="REPO:TAG", help="where the image goes; the tag is not moved"
@@ -61,12 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Choice.AUTO,
         help="auto: compose when it can prove its image, else buildah (default)",
     )
-    parser.add_argument(
-        "--build-arg", action="append", default=[], metavar="N=V", help="a value for an ARG (repeatable)"
-    )
-    parser.add_argument(
-        "--platform", action="append", default=[], metavar="OS/ARCH", help="repeatable; several make an index"
-    )
+    add_build_arguments(parser)
+    add_platform_arguments(parser)
     parser.add_argument(
         "--match", action="append", default=[], metavar="WHICH", help="which FROM is the base, as in prepare-source"
     )
@@ -120,18 +114,16 @@ class Inputs:
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Parse the flags. Raises InputError."""
-    if not arguments.context.is_dir():
-        raise InputError(f"{arguments.context} is not a directory", where="--context")
     base = ImageReference.parse_pinned(arguments.base)
     return Inputs(
         context=arguments.context.resolve(),
-        containerfile=_find_containerfile(arguments.containerfile, arguments.context),
+        containerfile=find_containerfile(arguments.context, arguments.containerfile).resolve(),
         base=base,
         target=_target(arguments.target),
         builder=Choice(arguments.builder),
-        build_args=_build_args(arguments.build_arg),
+        build_args=read_build_arguments(arguments),
         matches=tuple(Match.parse(text) for text in arguments.match),
-        platforms=tuple(dict.fromkeys(Platform.parse(text) for text in arguments.platform)),
+        platforms=read_platforms(arguments),
         push=arguments.push,
         key=BuildKey(arguments.key) if arguments.key else None,
         base_name=arguments.base_name or str(ImageReference(base.repository, base.tag)),
@@ -144,31 +136,11 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     )
 
 
-def _find_containerfile(path: Path, context: Path) -> Path:
-    """As buildah looks for it: the path as the shell sees it, else in the context."""
-    for candidate in (path, context / path):
-        if candidate.is_file():
-            return candidate.resolve()
-    raise InputError(
-        f"{path} is neither here nor in {context}", where="--containerfile", reason=Reason.BUILD_MISCONFIGURED
-    )
-
-
 def _target(text: str) -> ImageReference:
     target = ImageReference.parse(text)
     if target.tag is None or target.digest is not None:
         raise InputError(f"{text} is not REPOSITORY:TAG", where="--target", next_step="a build is pushed to a tag")
     return target
-
-
-def _build_args(pairs: Sequence[str]) -> Mapping[str, str]:
-    arguments = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"{name!r} has no value", where="--build-arg", next_step="write NAME=VALUE")
-        arguments[name] = value
-    return arguments
 
 
 def _time(text: str) -> datetime:
@@ -224,15 +196,20 @@ def _outputs(inputs: Inputs, digest: Digest, builder: str, reason: str, key: Bui
 
 
 def _bases(client: RegistryClient, inputs: Inputs) -> tuple[PlatformBase, ...]:
-    """The base for each platform that was asked for; without any, an image that is for one platform only."""
+    """The base for each platform that was asked for."""
     bases = []
-    for platform in inputs.platforms or (None,):
+    for platform in inputs.platforms:
         manifest = client.image(inputs.base, platform)
         config = client.config(inputs.base.repository, manifest)
         have = config.platform
-        if platform and (have.os, have.architecture) != (platform.os, platform.architecture):
-            raise InputError(f"the base is for {have}, and {platform} is asked for", where=str(inputs.base))
-        bases.append(PlatformBase(platform=platform or have, manifest=manifest, config=config))
+        if (have.os, have.architecture) != (platform.os, platform.architecture):
+            raise InputError(
+                f"the base is for {have}, and {platform} is asked for",
+                where=str(inputs.base),
+                next_step="ask for its platform, or name an index that has both",
+                reason=Reason.BASE_NOT_FOUND,
+            )
+        bases.append(PlatformBase(platform=platform, manifest=manifest, config=config))
     return tuple(bases)
 
 
@@ -252,8 +229,8 @@ def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
 
 
 def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> BuildRequest:
-    text, where = _text(inputs.containerfile), str(inputs.containerfile)
-    pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where)
+    text = read_exact(inputs.containerfile)
+    pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where=str(inputs.containerfile))
     created = inputs.created or base_time(bases[0])
     traces = Traces(
         base=inputs.base,
@@ -273,15 +250,6 @@ def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> 
         created=created,
         labels=traces.labels(bases[0].config.labels),
     )
-
-
-def _text(containerfile: Path) -> str:
-    try:
-        return containerfile.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 at byte {error.start}", where=str(containerfile), reason=Reason.BUILD_MISCONFIGURED
-        ) from None
 
 
 def _builders(client: RegistryClient, inputs: Inputs, say: Callable[[str], None]) -> Builders:

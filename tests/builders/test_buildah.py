@@ -126,6 +126,15 @@ DUMP = 'error during bulk transfer for copier.request{Request:"GET", Root:"/", R
             "Error: COPY --from=zzz: no stage or image found with that name",
             2, Reason.BUILD_MISCONFIGURED, "no stage", id="a missing stage",
         ),
+        pytest.param(
+            "Trying to pull r/none:1...\nError: COPY --from=r/none:1: no stage or image found with that name",
+            3, Reason.REGISTRY_REFUSED, "copies from", id="a COPY --from an image that is not there",
+        ),
+        pytest.param(
+            'Trying to pull r/none:1...\ntime="x" level=warning msg="Failed, retrying in 2s: dial tcp"\n'
+            "Error: COPY --from=r/none:1: no stage or image found with that name",
+            4, Reason.REGISTRY_UNAVAILABLE, "copies from", id="a COPY --from a registry that is not there",
+        ),
         pytest.param('Error: no contents in "/cf"', 2, Reason.BUILD_MISCONFIGURED, "no contents", id="an empty file"),
         pytest.param(
             'Error: resolving step {Value:copy}: unexpected end of statement while looking for matching double-quote',
