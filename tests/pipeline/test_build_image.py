@@ -1,11 +1,12 @@
 """build-image, through its command line, against a registry: what it prints, what it writes, how it ends."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Place:
     base: ImageReference
     context: Path
     scratch: Path
+    flags: tuple[str, ...]
 
     def target(self, name: str = "target", tag: str = "4.19.2-1") -> ImageReference:
         return Repository(self.server.address, name).tagged(tag)
@@ -55,9 +57,8 @@ class Place:
             "--target": target or self.target(),
             "--created": "2025-11-01T12:30:00Z",
             "--cache-dir": self.scratch / "cache",
-            "--insecure-registry": self.server.address,
         }
-        return [*program, *(str(word) for pair in flags.items() for word in pair), *more]
+        return [*program, *(str(word) for pair in flags.items() for word in pair), *self.flags, *more]
 
     def run(self, *more: str, **where: ImageReference) -> Ended:
         environment = {**os.environ, "TMPDIR": str(self.scratch)}
@@ -84,7 +85,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     ):
         base = push_base(client, Repository(server.address, "base"), odd_base(b"#!"))
         server.requests.clear()
-        yield Place(server, client, base, context, scratch)
+        yield Place(server, client, base, context, scratch, ("--insecure-registry", server.address))
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def with_shell(place: Place) -> Place:
     """The same place with a base in which RUN works."""
     shell = Path(require("busybox")).read_bytes()
     base = push_base(place.client, Repository(place.server.address, "shell"), odd_base(shell))
-    return Place(place.server, place.client, base, place.context, place.scratch)
+    return replace(place, base=base)
 
 
 @pytest.fixture
@@ -303,3 +304,39 @@ def test_what_buildah_says_no_to(with_shell: Place, storage: list[str], body: st
     assert ended.code == code, ended.notes
     assert message in ended.notes
     assert with_shell.written() == []
+
+
+@pytest.fixture
+def trusted(place: Place, tmp_path: Path) -> Iterator[tuple[Place, list[str]]]:
+    """A registry with TLS from a private CA and a password, with the flags that get through to it."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
+    subprocess.run(
+        [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    authfile = tmp_path / "auth.json"
+    shell = Path(require("busybox")).read_bytes()
+    with RegistryServer(tls=(certificate, key), check_password=lambda *given: given == ("jo", "s3cret")) as server:
+        auth = base64.b64encode(b"jo:s3cret").decode()
+        authfile.write_text(json.dumps({"auths": {server.address: {"auth": auth}}}))
+        with RegistryClient(RegistrySettings(auth_file=authfile, ca_file=certificate)) as client:
+            base = push_base(client, Repository(server.address, "base"), odd_base(shell))
+            flags = ["--authfile", str(authfile), "--ca-file", str(certificate)]
+            yield Place(server, client, base, place.context, place.scratch, ()), flags
+
+
+@pytest.mark.parametrize("body", ["COPY f /etc/\n", "COPY f /etc/\nRUN echo x > /etc/g\n"], ids=["compose", "buildah"])
+def test_private_ca_and_password(trusted: tuple[Place, list[str]], storage: list[str], body: str) -> None:
+    place, flags = trusted
+    (place.context / "Containerfile").write_text(f"FROM os\n{body}")
+    ended = place.run("--push", *flags, *storage)
+    assert ended.code == 0, ended.notes
+    assert str(place.client.resolve(place.target()).digest) == ended.document["digest"]
+    assert "s3cret" not in ended.notes
+
+
+def test_no_password_and_no_ca_are_refused(trusted: tuple[Place, list[str]]) -> None:
+    place, flags = trusted
+    assert place.run("--push", *flags[:2]).code == 3
+    assert place.run("--push", *flags[2:]).code == 3
