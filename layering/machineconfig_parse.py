@@ -29,7 +29,6 @@ from layering.machineconfig_nodes import (
     refuse_repeated_keys,
 )
 
-
 _DEPTH_MAX = 200  # PyYAML's scanner needs time by the square of the depth; no Kubernetes object comes near
 
 

@@ -51,8 +51,9 @@ def replace_text(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         os.replace(name, target)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise _unusable(path, "be written", error) from None
+    finally:
+        Path(name).unlink(missing_ok=True)  # gone already when it took its place
 
 
 def make_parents(path: Path) -> None:

@@ -65,7 +65,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Edit or make the file. Raises InputError; then nothing was written."""
-    if inputs.create and not os.path.lexists(inputs.file):
+    if not os.path.lexists(inputs.file):
         return _create(inputs, say)
     text = read_text(inputs.file, size_max=SIZE_MAX)
     edit = set_os_image(
@@ -83,6 +83,10 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
 
 
 def _create(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
+    if not inputs.create:
+        raise InputError(
+            "there is no such file", where=str(inputs.file), next_step="make it with --create and --pool, or name another"
+        )
     if inputs.pool is None:
         raise InputError(
             "a new MachineConfig needs its pool", where=str(inputs.file), next_step="name it, as in --pool worker"
