@@ -21,7 +21,11 @@ _TEXT_TYPES = (Digest, ImageReference, Repository, Platform, Path)
 
 
 def to_json(value: Any) -> Json:
-    """Our values as JSON: names and digests as text, dataclasses as objects, enums as their value."""
+    """Our values as JSON: names and digests as text, dataclasses as objects, enums as their value.
+
+    Of a dataclass, a field with metadata `unlisted` is left out, and one with `inlined` (a mapping) stands for its
+    own entries.
+    """
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Enum):
@@ -31,12 +35,23 @@ def to_json(value: Any) -> Json:
     if isinstance(value, _TEXT_TYPES):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return _fields(value)
     if isinstance(value, Mapping):
         return {str(to_json(key)): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _fields(value: Any) -> dict[str, Json]:
+    document: dict[str, Json] = {}
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if field.metadata.get("inlined"):
+            document.update({name: to_json(entry) for name, entry in item.items()})
+        elif not field.metadata.get("unlisted"):
+            document[field.name] = to_json(item)
+    return document
 
 
 def as_object(outputs: Any) -> dict[str, Json]:

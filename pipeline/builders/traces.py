@@ -19,14 +19,17 @@ class Traces:
 
     base: ImageReference
     base_name: str
+    base_version: str | None
     key: BuildKey
     created: datetime
     revision: str | None
     source: str | None
 
     def labels(self, base_labels: Mapping[str, str]) -> Mapping[str, str]:
-        """Name to value; the base's version comes from its own labels."""
-        version = next((base_labels[name] for name in _VERSION_LABELS if base_labels.get(name)), None)
+        """Name to value; without a `base_version` it comes from the base's own labels."""
+        version = self.base_version or next(
+            (base_labels[name] for name in _VERSION_LABELS if base_labels.get(name)), None
+        )
         said = {
             provenance.BASE_NAME: self.base_name,
             provenance.BASE_DIGEST: str(self.base.pinned),

@@ -82,6 +82,7 @@ def _add_traces(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the image says of itself")
     group.add_argument("--key", metavar="HEX", help="the build key (default: computed from the inputs)")
     group.add_argument("--base-name", metavar="NAME", help="under which the base is followed (default: --base's)")
+    group.add_argument("--base-version", metavar="VERSION", help="the release it is of (default: its version label)")
     group.add_argument("--source-url", metavar="URL", help="where the source came from")
     group.add_argument("--source-revision", metavar="SHA", help="its commit")
     group.add_argument(
@@ -104,6 +105,7 @@ class Inputs:
     push: bool
     key: BuildKey | None
     base_name: str
+    base_version: str | None
     source_url: str | None
     source_revision: str | None
     created: datetime | None
@@ -127,6 +129,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         push=arguments.push,
         key=BuildKey(arguments.key) if arguments.key else None,
         base_name=arguments.base_name or str(ImageReference(base.repository, base.tag)),
+        base_version=arguments.base_version,
         source_url=redact(arguments.source_url) if arguments.source_url else None,
         source_revision=arguments.source_revision,
         created=_time(arguments.created) if arguments.created else None,
@@ -235,6 +238,7 @@ def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> 
     traces = Traces(
         base=inputs.base,
         base_name=inputs.base_name,
+        base_version=inputs.base_version,
         key=key,
         created=created,
         revision=inputs.source_revision,

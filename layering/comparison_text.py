@@ -1,0 +1,40 @@
+"""A comparison for people: a few lines of Markdown."""
+
+from layering.comparison import Comparison
+from layering.markdown import code, size, table
+
+_LABELS_SHOWN_MAX = 20
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Version, layers and bytes by platform, and the labels that changed."""
+    old, new = comparison.versions
+    parts = []
+    if comparison.same_content:
+        parts.append("Same content: only dates, history or the names of what it was built from differ.")
+    if old or new:
+        parts.append(f"OS version {code(old or '-')} → {code(new or '-')}")
+    parts.append(layers_table(comparison))
+    if labels := label_rows(comparison):
+        parts.append(table(("Label", "Old", "New"), labels))
+    return "\n\n".join(parts) + "\n"
+
+
+def layers_table(comparison: Comparison) -> str:
+    """Layers kept, new and gone, and what a node must fetch."""
+    rows = [
+        (str(change.platform), str(change.shared), str(change.added), str(change.removed), size(change.fetch_bytes))
+        for change in comparison.layers
+    ]
+    return table(("Platform", "Layers kept", "new", "gone", "A node fetches"), rows)
+
+
+def label_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """The labels that differ, at most twenty."""
+    labels = comparison.labels
+    rows = [(code(name), code(old), code(new)) for name, (old, new) in labels.changed.items()]
+    rows += [(code(name), "-", code(value)) for name, value in labels.added.items()]
+    rows += [(code(name), code(value), "-") for name, value in labels.removed.items()]
+    if len(rows) > _LABELS_SHOWN_MAX:
+        rows = [*rows[:_LABELS_SHOWN_MAX], (f"and {len(rows) - _LABELS_SHOWN_MAX} more", "", "")]
+    return rows

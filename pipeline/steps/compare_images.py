@@ -1,0 +1,75 @@
+"""What differs between two images."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from layering.comparison import LabelChanges, LayerChanges, compare
+from layering.comparison_text import as_markdown
+from layering.reference import ImageReference
+from layering.registry.client import RegistryClient
+from layering.registry.settings import RegistrySettings
+from pipeline.registry_flags import add_registry_arguments, registry_settings
+
+SUMMARY = "What differs between two images: labels, version, layers, and the bytes a node must fetch."
+EXAMPLE = "layerwatch-step compare-images --old REPOSITORY@sha256:… --new REPOSITORY@sha256:… --format markdown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Two images, and how the answer is printed."""
+
+    old: ImageReference
+    new: ImageReference
+    markdown: bool
+    registries: RegistrySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """`packages` is null: they are not compared in this version. `versions` are old and new.
+
+    `text` is printed instead of the JSON when it is asked for.
+    """
+
+    packages: Mapping[str, Any] | None
+    labels: LabelChanges
+    layers: tuple[LayerChanges, ...]
+    same_content: bool
+    versions: tuple[str | None, str | None]
+    text: str | None = field(default=None, repr=False, metadata={"unlisted": True})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's flags."""
+    parser.add_argument("--old", required=True, metavar="PULLSPEC")
+    parser.add_argument("--new", required=True, metavar="PULLSPEC")
+    parser.add_argument("--format", choices=["json", "markdown"], default="json", help="what stdout gets")
+    add_registry_arguments(parser)
+
+
+def read_inputs(arguments: argparse.Namespace) -> Inputs:
+    """Raises InputError."""
+    return Inputs(
+        old=ImageReference.parse(arguments.old),
+        new=ImageReference.parse(arguments.new),
+        markdown=arguments.format == "markdown",
+        registries=registry_settings(arguments),
+    )
+
+
+def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
+    """Ask the registry."""
+    with RegistryClient(inputs.registries) as registry:
+        comparison = compare(registry, inputs.old, inputs.new)
+    if comparison.same_content:
+        say("same content: only dates, history or the names of what it was built from differ")
+    return Outputs(
+        packages=None,
+        labels=comparison.labels,
+        layers=comparison.layers,
+        same_content=comparison.same_content,
+        versions=comparison.versions,
+        text=as_markdown(comparison) if inputs.markdown else None,
+    )

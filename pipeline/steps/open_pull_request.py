@@ -1,0 +1,186 @@
+"""Propose an image in a git repository: one branch and one commit per cluster and pool."""
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from layering.errors import InputError
+from layering.fields import cluster_name, inside_path
+from layering.forge.forge import Author, Proposal, ProposalTarget, State
+from layering.forge.local import LocalForge
+from layering.proposal import Facts, body, title
+from layering.reasons import Reason
+from layering.reference import ImageReference
+
+SUMMARY = "Propose the digest: one branch and one commit for this pool of this cluster."
+EXAMPLE = (
+    "layerwatch-step open-pull-request --forge local --repository ../cluster-config.git --branch main \\\n"
+    "    --file clusters/prod/99-worker-osimageurl.yaml --image registry.example.com/acme/worker-os@sha256:… \\\n"
+    "    --cluster prod --pool worker"
+)
+_FORGES = ("local",)
+_LATER_FORGES = ("github", "gitlab", "gitea")
+_KEY = re.compile(r"[0-9a-f]{64}")
+_AUTHOR = re.compile(r"([^<>\n]+?) <([^<>\s]+@[^<>\s]+)>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """One proposal. `title` and `body_facts` are what a person reads."""
+
+    target: ProposalTarget
+    image: ImageReference
+    key: str
+    author: Author
+    title: str | None = None
+    facts: Facts
+    when: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """`pull_request` is what a person opens (the local forge's branch), or null when there is nothing to open."""
+
+    pull_request: str | None
+    state: State
+    branch: str
+    commit: str | None
+    number: int | None
+    key: str
+    reason: Reason = field(default=Reason.PROPOSAL_OPEN)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's flags."""
+    parser.add_argument("--forge", default="local", metavar="KIND", help="local: a repository on this machine")
+    parser.add_argument("--repository", required=True, help="of the local forge: its path")
+    parser.add_argument("--branch", default="main", help="the branch it is proposed into (default: main)")
+    parser.add_argument("--file", required=True, help="the MachineConfig, relative to the repository's root")
+    parser.add_argument("--image", required=True, metavar="PULLSPEC", help="REPOSITORY@sha256:…")
+    parser.add_argument("--cluster", required=True, metavar="NAME")
+    parser.add_argument("--pool", required=True, metavar="POOL")
+    parser.add_argument("--name", help="the MachineConfig's name, when the file has several")
+    parser.add_argument("--create", action="store_true", help="make the file or the key when it is missing")
+    parser.add_argument("--key", metavar="HEX", help="the build key (local: default is the image's digest)")
+    parser.add_argument("--author", metavar="NAME <MAIL>", help="of the commit (default: layerwatch)")
+    parser.add_argument("--title", metavar="TEXT", help="the first line of the proposal")
+    parser.add_argument(
+        "--evidence",
+        action="append",
+        default=[],
+        metavar="STEP=FILE",
+        help="JSON that resolve-base or build-image printed (repeatable): what the text is made of",
+    )
+
+
+def read_inputs(arguments: argparse.Namespace) -> Inputs:
+    """Raises InputError."""
+    _check_forge(arguments.forge)
+    image = ImageReference.parse_pinned(arguments.image)
+    key = arguments.key or image.pinned.hex
+    if not _KEY.fullmatch(key):
+        raise InputError("a key is 64 lower-case hex digits", where="--key")
+    target = ProposalTarget(
+        repository=arguments.repository,
+        branch=arguments.branch,
+        file=inside_path(arguments.file),
+        cluster=cluster_name(arguments.cluster),
+        pool=cluster_name(arguments.pool),
+        name=arguments.name,
+        create=arguments.create,
+    )
+    evidence = _evidence(arguments.evidence)
+    return Inputs(
+        target=target,
+        image=image,
+        key=key,
+        author=_author(arguments.author),
+        title=_one_line(arguments.title),
+        facts=_facts(target, image, key, evidence),
+        when=datetime.now(UTC),
+    )
+
+
+def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
+    """Look, and propose what is not proposed."""
+    proposed = LocalForge().propose(
+        Proposal(
+            target=inputs.target,
+            image=inputs.image,
+            key=inputs.key,
+            title=inputs.title or title(inputs.facts),
+            body=body(inputs.facts),
+            when=inputs.when,
+            author=inputs.author,
+        )
+    )
+    say(f"{proposed.branch}: {proposed.state} ({proposed.reason})")
+    return Outputs(
+        pull_request=proposed.pull_request,
+        state=proposed.state,
+        branch=proposed.branch,
+        commit=proposed.commit,
+        number=proposed.number,
+        key=proposed.key,
+        reason=proposed.reason,
+    )
+
+
+def _check_forge(name: str) -> None:
+    if name in _FORGES:
+        return
+    later = " is not available in this version" if name in _LATER_FORGES else " is not a forge"
+    raise InputError(f"{name}{later}", where="--forge", next_step="use --forge local")
+
+
+def _author(text: str | None) -> Author:
+    if text is None:
+        return Author()
+    match = _AUTHOR.fullmatch(text)
+    if match is None:
+        raise InputError("an author is NAME <MAIL>", where="--author")
+    return Author(name=match[1], email=match[2])
+
+
+def _one_line(text: str | None) -> str | None:
+    if text is not None and (not text.strip() or not text.isprintable() or len(text) > 200):
+        raise InputError("a title is one line of at most 200 characters", where="--title")
+    return text
+
+
+def _evidence(flags: list[str]) -> Mapping[str, Mapping[str, Any]]:
+    found = {}
+    for flag in flags:
+        step, equals, name = flag.partition("=")
+        if not equals or step not in ("resolve-base", "build-image", "check-image", "compare-images"):
+            raise InputError(f"{flag!r} is not STEP=FILE", where="--evidence")
+        try:
+            document = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"cannot be read as JSON: {type(error).__name__}", where=name) from None
+        if not isinstance(document, dict):
+            raise InputError("not the JSON object a step prints", where=name)
+        found[step] = document
+    return found
+
+
+def _facts(target: ProposalTarget, image: ImageReference, key: str, evidence: Mapping[str, Mapping[str, Any]]) -> Facts:
+    base = evidence.get("resolve-base", {})
+    try:
+        reference = ImageReference.parse_pinned(base["base"]) if "base" in base else None
+    except (InputError, TypeError):
+        raise InputError("base in it is not a pinned reference", where="--evidence resolve-base") from None
+    version = base.get("release") or base.get("version")
+    return Facts(
+        cluster=target.cluster,
+        pool=target.pool,
+        image=image,
+        key=key,
+        version=version if isinstance(version, str) else None,
+        base=reference,
+    )

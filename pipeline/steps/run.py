@@ -1,0 +1,244 @@
+"""All steps of one rebuild, from a RebuildRequest: fetch, resolve, pin, build and push, check, compare, propose.
+
+Each step can be repeated safely, and so can the whole. Proposals are made when the request has some; a request that the
+watcher sends has none (docs/decisions/0005).
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from layering.base import Base, FollowedImage, resolve_base
+from layering.buildkey import BuildInputs, BuildKey, build_key
+from layering.comparison import Comparison
+from layering.containerfile import Match
+from layering.errors import ExitCode, InputError
+from layering.evidence import Evidence, gather
+from layering.findings import passed
+from layering.forge.forge import Proposal, ProposalTarget
+from layering.forge.local import LocalForge
+from layering.proposal import Facts, body, title
+from layering.reference import Digest, ImageReference
+from layering.registry.client import RegistryClient
+from layering.registry.settings import RegistrySettings
+from layering.request import ProposalEntry, RebuildRequest
+from layering.source import Checkout, checked_out
+from layering.textfile import read_exact
+from pipeline.builders.basetree import default_cache_directory
+from pipeline.builders.choose import Choice
+from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.steps import build_image, prepare_source
+
+SUMMARY = "All steps of one rebuild, from a RebuildRequest."
+EXAMPLE = "layerwatch-step run --request request.json      (or --request - for stdin)"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The request, and how registries are reached."""
+
+    request: RebuildRequest
+    registries: RegistrySettings
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What each step gave, by step; and what most readers want of it."""
+
+    image: ImageReference
+    digest: Digest
+    key: str
+    passed: bool
+    steps: dict[str, Any] = field(metadata={"inlined": True})
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """7 when the image was built and is not fit; it is not proposed then."""
+        return ExitCode.DONE if self.passed else ExitCode.CHECK_SAID_NO
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's flags."""
+    parser.add_argument("--request", required=True, metavar="FILE", help="a RebuildRequest as JSON; - is stdin")
+    add_registry_arguments(parser)
+
+
+def read_inputs(arguments: argparse.Namespace) -> Inputs:
+    """Raises InputError that names every fault of the request."""
+    text = sys.stdin.read() if arguments.request == "-" else read_exact(Path(arguments.request))
+    return Inputs(
+        request=RebuildRequest.parse(text, where="stdin" if arguments.request == "-" else arguments.request),
+        registries=registry_settings(arguments),
+        now=datetime.now(UTC),
+    )
+
+
+def run(inputs: Inputs, say: Say) -> Outputs:
+    """Do all of it. What is done already is found and not done again."""
+    request = inputs.request
+    say(f"{request.image}: rebuild FROM {request.base}")
+    with RegistryClient(inputs.registries) as registry:
+        base = resolve_base(registry, FollowedImage(request.base), request.platforms)
+    source = request.source
+    with checked_out(source.git, source.commit, source.context, source.containerfile) as checkout:
+        key = _key(request, base, checkout)
+        prepared = _prepare(request, checkout, say)
+        built = build_image.run(_build_inputs(inputs, checkout, key), say)
+    with RegistryClient(inputs.registries) as registry:
+        previous = _previous(request.proposals)
+        evidence = gather(registry, built.image, request.base, request.platforms, previous)
+    findings = evidence.findings or ()
+    for finding in findings:
+        say(f"{finding.severity}: {finding.rule}: {finding.message}")
+    good = passed(findings)
+    proposed = [_propose(inputs, entry, base, built.image, key, evidence) for entry in request.proposals if good]
+    return Outputs(
+        image=built.image,
+        digest=built.digest,
+        key=str(key),
+        passed=good,
+        steps={
+            "resolve-base": {
+                **_fields(base),
+                "base": base.reference,
+                "digest": base.digest,
+                "release": request.release,
+            },
+            "prepare-source": prepared,
+            "build-image": built,
+            "check-image": {"passed": good, "findings": findings},
+            "compare-images": _comparison(evidence.comparison),
+            "update-machineconfig": [change for change, _ in proposed],
+            "open-pull-request": [proposal for _, proposal in proposed],
+        },
+    )
+
+
+def _key(request: RebuildRequest, base: Base, checkout: Checkout) -> BuildKey:
+    """The key of this request. Raises InputError when the request says another."""
+    facts = checkout.facts
+    key = build_key(
+        BuildInputs(
+            base=base.platforms,
+            tree=facts.tree,
+            containerfile=facts.containerfile,
+            containerfile_blob=facts.containerfile_blob,
+            build_args=request.build_args,
+            builder=request.builder,
+        )
+    )
+    if request.key is not None and request.key != str(key):
+        raise InputError(
+            f"the request's key is {request.key[:12]}, its inputs give {key.short}",
+            where="request: key",
+            next_step="leave the key out, or make the request anew",
+        )
+    return key
+
+
+def _prepare(request: RebuildRequest, checkout: Checkout, say: Say) -> dict[str, Any]:
+    """Pin the base in our own checkout; the path that is told is the source's."""
+    outputs = prepare_source.run(
+        prepare_source.Inputs(
+            containerfile=checkout.directory / request.source.containerfile,
+            base=request.base,
+            matches=tuple(map(Match.parse, request.match)),
+            build_args=request.build_args,
+            in_place=True,
+        ),
+        say,
+    )
+    return {
+        "containerfile": request.source.containerfile,
+        "changes": outputs.changes,
+        "build_args": outputs.build_args,
+    }
+
+
+def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_image.Inputs:
+    request = inputs.request
+    return build_image.Inputs(
+        context=(checkout.directory / request.source.context).resolve(),
+        containerfile=(checkout.directory / request.source.containerfile).resolve(),
+        base=request.base.without_tag(),
+        target=request.target,
+        builder=Choice(request.builder),
+        build_args=request.build_args,
+        matches=tuple(map(Match.parse, request.match)),
+        platforms=request.platforms,
+        push=True,
+        key=key,
+        base_name=str(ImageReference(request.base.repository, request.base.tag)),
+        base_version=request.release,
+        source_url=request.source.git,
+        source_revision=request.source.commit,
+        created=checkout.committed,
+        storage_root=None,
+        cache_directory=default_cache_directory(),
+        registries=inputs.registries,
+    )
+
+
+def _target(entry: ProposalEntry) -> ProposalTarget:
+    return ProposalTarget(
+        repository=entry.repository,
+        branch=entry.branch,
+        file=entry.file,
+        cluster=entry.cluster,
+        pool=entry.pool,
+        name=entry.name,
+        create=entry.create,
+    )
+
+
+def _previous(entries: tuple[ProposalEntry, ...]) -> ImageReference | None:
+    """The image that git pins now for the first proposal, when it is pinned."""
+    for entry in entries[:1]:
+        pinned = LocalForge().observe(_target(entry), "", None).pinned
+        try:
+            return ImageReference.parse_pinned(pinned) if pinned else None
+        except InputError:
+            return None
+    return None
+
+
+def _propose(
+    inputs: Inputs, entry: ProposalEntry, base: Base, image: ImageReference, key: BuildKey, evidence: Evidence
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    forge, target = LocalForge(), _target(entry)
+    before = forge.observe(target, str(key), image).pinned
+    facts = Facts(
+        cluster=entry.cluster,
+        pool=entry.pool,
+        image=image,
+        key=str(key),
+        name=inputs.request.image,
+        old_image=before,
+        version=inputs.request.release or base.version,
+        base=base.reference,
+        source=inputs.request.source.git,
+        commit=inputs.request.source.commit,
+        evidence=evidence,
+    )
+    proposed = forge.propose(
+        Proposal(target=target, image=image, key=str(key), title=title(facts), body=body(facts), when=inputs.now)
+    )
+    change = {"changed": before != str(image), "file": entry.file, "old": before, "new": image}
+    return change, _fields(proposed)
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {"packages": None, **{k: v for k, v in _fields(comparison).items() if k not in ("old", "new")}}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
