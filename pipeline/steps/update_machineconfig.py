@@ -85,7 +85,9 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
 def _create(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     if not inputs.create:
         raise InputError(
-            "there is no such file", where=str(inputs.file), next_step="make it with --create and --pool, or name another"
+            "there is no such file",
+            where=str(inputs.file),
+            next_step="make it with --create and --pool, or name another",
         )
     if inputs.pool is None:
         raise InputError(
