@@ -23,6 +23,8 @@ def _parsed(parse: Callable[[str], _T]) -> Callable[[Any], _T]:
     """`parse` as pydantic wants it: ValueError for what is wrong, so that it is collected with the other faults."""
 
     def convert(value: Any) -> _T:
+        if isinstance(value, ImageReference | Repository | Platform):
+            return value  # type: ignore[return-value] # made in Python, parsed already
         if not isinstance(value, str):
             raise ValueError(f"expected text, got {type(value).__name__}")  # noqa: TRY004 pydantic collects ValueError
         try:

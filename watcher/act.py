@@ -6,13 +6,17 @@ Whatever goes wrong becomes a `Failure`, so that one image in trouble never stop
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from layering.base import Base
 from layering.errors import CheckError, LayerwatchError
-from layering.evidence import gather
+from layering.evidence import Evidence, gather
 from layering.findings import Severity, passed
 from layering.forge.forge import Forge, Proposal
-from layering.proposal import body, title
+from layering.markdown import code
+from layering.proposal import Facts, body, title
+from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
-from layering.request import API_VERSION, ProposalEntry, RebuildRequest, SourceEntry
+from layering.request import ProposalEntry, RebuildRequest, SourceEntry
+from layering.secrets import redact
 from watcher.decide import Decision, Kind
 from watcher.engines.local import LocalEngine
 from watcher.observe import proposal_target
@@ -55,30 +59,65 @@ class Actor:
         if built is None:
             raise CheckError("there is no image to propose", where=str(seen.subject))
         previous = seen.running.image if seen.running else None
-        evidence = gather(self._registry, image=built, wanted=seen.wanted_facts, previous=previous)
-        if not passed(evidence.findings):
-            errors = "; ".join(f"{f.rule}: {f.message}" for f in evidence.findings if f.severity is Severity.ERROR)
+        wanted = seen.wanted
+        evidence = gather(self._registry, built, wanted.base.reference, image.platforms, previous)
+        findings = evidence.findings or ()
+        if not passed(findings):
+            errors = "; ".join(f"{f.rule}: {f.message}" for f in findings if f.severity is Severity.ERROR)
             raise CheckError(errors, where=str(built), next_step="mend the Containerfile; the image is not proposed")
+        facts = proposal_facts(image, entry, seen, built, evidence)
         self._forges[entry.forge].propose(
             Proposal(
                 target=proposal_target(entry),
                 image=built,
-                key=str(seen.wanted.key),
-                title=title(evidence),
-                body=body(evidence),
-                now=self._now(),
+                key=str(wanted.key),
+                title=title(facts),
+                body=body(facts),
+                when=self._now(),
             )
         )
+
+
+def proposal_facts(
+    image: ImageSettings, entry: ProposalEntry, seen: Observation, built: ImageReference, evidence: Evidence
+) -> Facts:
+    """What the proposal's text is made of."""
+    running, wanted = seen.running, seen.wanted
+    return Facts(
+        cluster=entry.cluster,
+        pool=entry.pool,
+        image=built,
+        key=str(wanted.key),
+        name=image.name,
+        why=_why(image, seen),
+        old_image=str(running.image) if running else None,
+        version=wanted.version,
+        old_version=running.version if running else None,
+        base=wanted.base.reference,
+        old_base=str(running.base_digest) if running and running.base_digest else None,
+        source=redact(image.source.git),
+        commit=wanted.commit,
+        evidence=evidence,
+    )
+
+
+def _why(image: ImageSettings, seen: Observation) -> str:
+    running, wanted = seen.running, seen.wanted
+    if running is None or running.key is None:
+        return "it has none of ours yet"
+    if running.base_digest not in {wanted.base.digest, *wanted.base.platforms.values()}:
+        return f"{'the cluster runs' if wanted.base.release else 'its base is'} {code(wanted.version)} now"
+    return "the source of the image changed"
 
 
 def rebuild_request(image: ImageSettings, seen: Observation) -> RebuildRequest:
     """The message to the pipeline. It carries no proposals: builds run other people's code, proposing is ours."""
     wanted = seen.wanted
     return RebuildRequest(
-        apiVersion=API_VERSION,
+        apiVersion="layerwatch/v1alpha1",
         kind="RebuildRequest",
         image=image.name,
-        base=wanted.base.reference,
+        base=named_base(wanted.base),
         release=wanted.base.release,
         platforms=image.platforms,
         source=SourceEntry(
@@ -94,3 +133,9 @@ def rebuild_request(image: ImageSettings, seen: Observation) -> RebuildRequest:
         key=str(wanted.key),
         proposals=(),
     )
+
+
+def named_base(base: Base) -> ImageReference:
+    """The base by digest, with the tag it is followed by, so that the image can say so."""
+    followed = ImageReference.parse(base.name)
+    return ImageReference(base.reference.repository, followed.tag, base.digest)

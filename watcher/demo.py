@@ -11,22 +11,21 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from layering import git
 from layering.errors import CheckError, InputError
 from layering.findings import passed
 from layering.imagecheck import check_image
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.release import read_release
+from watcher import demo_git
+from watcher.configuration import load
 from watcher.decide import Kind
 from watcher.demo_world import CLUSTER, MACHINE_CONFIG, NEW, OLD, PLATFORMS, POOL, DemoWorld, demo_world
 from watcher.report import Verdict, log_line
 from watcher.run import Watch, watching
-from watcher.settings import load
 from watcher.story import Story
 
 _BRANCH = f"layerwatch/{CLUSTER}/{POOL}"
-_PERSON = "A Person <person@example.com>"
 
 
 def demo(directory: Path | None) -> int:
@@ -56,7 +55,7 @@ def _settle_on_the_old_release(story: Story, world: DemoWorld, watch: Watch) -> 
     story.chapter(f"The cluster runs {OLD}")
     story.working()
     watch.tick(_untold)
-    _merge_as_a_person(world)
+    demo_git.merge(world.cluster_config, _BRANCH)
     story.done("day one: the first image is built, proposed and merged")
     _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
 
@@ -78,14 +77,14 @@ def _nothing_twice(story: Story, world: DemoWorld, watch: Watch) -> None:
 
 def _show_the_proposal(story: Story, world: DemoWorld) -> None:
     story.chapter("What a person reads")
-    story.block(git.message(world.cluster_config, _BRANCH))
+    story.block(demo_git.show(world.cluster_config, _BRANCH))
     story.line()
-    story.diff(git.diff(world.cluster_config, "main", _BRANCH))
+    story.diff(demo_git.diff(world.cluster_config, "main", _BRANCH))
 
 
 def _merge(story: Story, world: DemoWorld, watch: Watch) -> None:
     story.chapter("The person merges; the Machine Config Operator would roll out now")
-    _merge_as_a_person(world)
+    demo_git.merge(world.cluster_config, _BRANCH)
     before = _writes(world), _refs(world)
     _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
     story.checked("nothing was written by that tick", holds=(_writes(world), _refs(world)) == before)
@@ -94,7 +93,7 @@ def _merge(story: Story, world: DemoWorld, watch: Watch) -> None:
 def _prove(story: Story, world: DemoWorld) -> None:
     """Believe neither the watcher nor the proposal: read the merged file, ask the registry, read the payload again."""
     story.chapter("Is it true?")
-    text = git.read_file(world.cluster_config, "main", MACHINE_CONFIG)
+    text = demo_git.show(world.cluster_config, f"main:{MACHINE_CONFIG}")
     pinned = ImageReference.parse_pinned(yaml.safe_load(text)["spec"]["osImageURL"])
     with RegistryClient(world.registries) as client:
         tags = [tag for tag in client.tags(pinned.repository) if tag.startswith(f"{NEW}-")]
@@ -128,21 +127,12 @@ def _expect(verdicts: Sequence[Verdict], kind: Kind) -> None:
             raise CheckError(f"the watcher says {log_line(verdict)}", where="demo")
 
 
-def _merge_as_a_person(world: DemoWorld) -> None:
-    """Clone, merge, push, delete the branch: what a person does with git, and nothing the watcher's code does."""
-    with TemporaryDirectory(prefix="layerwatch-person-") as directory:
-        clone = Path(directory) / "clone"
-        git.clone(str(world.cluster_config), clone)
-        git.merge(clone, f"origin/{_BRANCH}", author=_PERSON)
-        git.push(clone, "main")
-
-
 def _writes(world: DemoWorld) -> int:
     return sum(request.method not in ("GET", "HEAD") for request in world.server.requests)
 
 
 def _refs(world: DemoWorld) -> str:
-    return git.refs(world.cluster_config)
+    return demo_git.refs(world.cluster_config)
 
 
 def _untold(verdict: Verdict) -> None:

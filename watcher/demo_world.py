@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from layering import git
 from layering.platform import Platform
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
@@ -17,6 +16,7 @@ from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
 from layering.registry.storage import DirectoryStorage
 from layering.sample.images import push_os_image, push_release
+from watcher.demo_git import make_repository
 
 OLD, NEW = "4.19.1", "4.19.2"
 CLUSTER, POOL, IMAGE = "prod", "worker", "worker-os"
@@ -162,7 +162,7 @@ def _push_release(client: RegistryClient, address: str, version: str) -> ImageRe
         for tag, stream in _STREAMS.items()
     }
     release = Repository(address, "openshift-release-dev/ocp-release")
-    return push_release(client, release, f"{version}-multi", version=version, images=images)
+    return push_release(client, release, f"{version}-multi", version=version, images=images, platforms=PLATFORMS)
 
 
 def _write_configuration(world: DemoWorld) -> None:
@@ -181,17 +181,17 @@ def _write_configuration(world: DemoWorld) -> None:
 
 def _make_repositories(world: DemoWorld) -> None:
     placeholder = f"{world.server.address}/acme/{IMAGE}@sha256:{'0' * 64}"
-    git.create_bare(
+    make_repository(
         world.directory / "os-images.git",
         {
             "worker/Containerfile": _CONTAINERFILE,
             "worker/files/chrony.conf": _CHRONY,
             "worker/files/motd": _MOTD,
         },
-        message="The worker nodes' operating system",
+        "The worker nodes' operating system",
     )
-    git.create_bare(
+    make_repository(
         world.cluster_config,
         {MACHINE_CONFIG: _MACHINE_CONFIG.format(image=placeholder)},
-        message="The worker pool's operating system",
+        "The worker pool's operating system",
     )

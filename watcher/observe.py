@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
+from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
@@ -20,7 +21,7 @@ from layering.provenance import Provenance, read_provenance
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
-from layering.source import SourceFacts, resolve_source, source_facts
+from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
 from watcher.settings import ClusterTag, ImageSettings, Settings
 from watcher.world import FailedBuild, Failure, Observation, Running, Subject, Wanted
@@ -97,7 +98,7 @@ class Observer:
     def _wanted(self, image: ImageSettings, releases: Mapping[str, ClusterRelease | Failure]) -> Wanted:
         source, completed = self._followed(image, releases)
         base = self._base(source, image.platforms)
-        at = resolve_source(image.source.git, image.source.ref)
+        at = git.resolve_commit(image.source.git, image.source.ref)
         facts = self._facts(image.source.git, at, image.source.context, image.source.containerfile)
         key = key_of(image, base, facts)
         version = base.release or base.version or "base"

@@ -15,10 +15,11 @@ from layering.forge.local import LocalForge
 from layering.outcome import say
 from layering.registry.client import RegistryClient
 from watcher.act import Actor
+from watcher.configuration import load
 from watcher.engines.local import LocalEngine
 from watcher.observe import Observer
 from watcher.report import Verdict, as_json, as_table, check_exit_code, log_line, tick_exit_code
-from watcher.settings import Settings, load
+from watcher.settings import Settings
 from watcher.tick import tick
 
 _log = logging.getLogger("layerwatch")

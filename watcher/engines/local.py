@@ -70,7 +70,8 @@ def command(registries: RegistrySettings) -> Sequence[str]:
 
 def backoff(attempts: int) -> timedelta:
     """How long to wait after the nth failure: one minute, doubled each time, at most an hour."""
-    return min(_BACKOFF_FIRST * 2 ** min(attempts - 1, 16), _BACKOFF_LONGEST)
+    doubled: timedelta = _BACKOFF_FIRST * 2 ** min(attempts - 1, 16)
+    return min(doubled, _BACKOFF_LONGEST)
 
 
 def _failure(returncode: int, stderr: str) -> Failure:
