@@ -15,7 +15,7 @@ from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import ImageConfig, ImageIndex, ImageManifest
 
-_HOW_IT_CAME_TO_BE = {
+HOW_IT_CAME_TO_BE = {
     BASE_DIGEST,
     BASE_NAME,
     BASE_VERSION,
@@ -26,7 +26,7 @@ _HOW_IT_CAME_TO_BE = {
     "io.buildah.version",
     "org.opencontainers.image.version",
 }
-_VERSION_LABELS = ("version", "org.opencontainers.image.version")
+VERSION_LABELS = ("version", "org.opencontainers.image.version")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +137,7 @@ def _essence(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A configuration without dates, history, and the labels that only say how it came to be."""
     config = dict(document.get("config") or {})
     labels = config.pop("Labels", None) or {}
-    config["Labels"] = {name: value for name, value in labels.items() if name not in _HOW_IT_CAME_TO_BE}
+    config["Labels"] = {name: value for name, value in labels.items() if name not in HOW_IT_CAME_TO_BE}
     rest = {
         key: value for key, value in document.items() if key not in ("created", "history", "config", "docker_version")
     }
@@ -145,4 +145,4 @@ def _essence(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _version(config: ImageConfig) -> str | None:
-    return next((config.labels[name] for name in _VERSION_LABELS if config.labels.get(name)), None)
+    return next((config.labels[name] for name in VERSION_LABELS if config.labels.get(name)), None)

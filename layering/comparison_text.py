@@ -1,9 +1,10 @@
 """A comparison for people: a few lines of Markdown."""
 
-from layering.comparison import Comparison
+from layering.comparison import HOW_IT_CAME_TO_BE, VERSION_LABELS, Comparison
 from layering.markdown import code, size, table
 
 _LABELS_SHOWN_MAX = 20
+_TOLD_ELSEWHERE = HOW_IT_CAME_TO_BE | {*VERSION_LABELS, "io.openshift.build.versions"}
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -30,11 +31,12 @@ def layers_table(comparison: Comparison) -> str:
 
 
 def label_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """The labels that differ, at most twenty."""
+    """The labels that differ, at most twenty; not those that only say what it was built from, nor the OS version."""
     labels = comparison.labels
-    rows = [(code(name), code(old), code(new)) for name, (old, new) in labels.changed.items()]
-    rows += [(code(name), "-", code(value)) for name, value in labels.added.items()]
-    rows += [(code(name), code(value), "-") for name, value in labels.removed.items()]
+    rows = [(name, code(old), code(new)) for name, (old, new) in labels.changed.items()]
+    rows += [(name, "-", code(value)) for name, value in labels.added.items()]
+    rows += [(name, code(value), "-") for name, value in labels.removed.items()]
+    rows = [(code(name), old, new) for name, old, new in rows if name not in _TOLD_ELSEWHERE]
     if len(rows) > _LABELS_SHOWN_MAX:
         rows = [*rows[:_LABELS_SHOWN_MAX], (f"and {len(rows) - _LABELS_SHOWN_MAX} more", "", "")]
     return rows

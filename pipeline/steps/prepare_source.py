@@ -20,7 +20,7 @@ EXAMPLE = "layerwatch-step prepare-source --context . --base quay.io/…/ocp-v4.
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """`output` is where the pinned text goes; None means a new temporary file."""
+    """`output` is where the pinned text goes; None means a new temporary file. `shown_as` is for messages."""
 
     containerfile: Path
     base: ImageReference
@@ -28,6 +28,12 @@ class Inputs:
     build_args: Mapping[str, str]
     in_place: bool = False
     output: Path | None = None
+    shown_as: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The Containerfile's name for messages."""
+        return self.shown_as or str(self.containerfile)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +78,16 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Pin, and write the result once it is whole."""
     text = read_exact(inputs.containerfile)
-    pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where=str(inputs.containerfile))
+    pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where=inputs.shown)
     target = inputs.containerfile if inputs.in_place else inputs.output or _new_file()
     if target != inputs.containerfile or pinned.text != text:
         write_exact(target, pinned.text)
     for change in pinned.changes:
-        say(f"{inputs.containerfile}, line {change.line}: {change.old} -> {change.new}")
+        say(f"{inputs.shown}, line {change.line}: {change.old} -> {change.new}")
     for name, value in pinned.build_args.items():
         say(f"ARG {name} has no value of its own: build with --build-arg {name}={value}")
     if not pinned.changes and not pinned.build_args:
-        say(f"{inputs.containerfile}: nothing to change")
+        say(f"{inputs.shown}: nothing to change")
     return Outputs(containerfile=target, changes=pinned.changes, build_args=pinned.build_args)
 
 

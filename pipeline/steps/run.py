@@ -152,6 +152,7 @@ def _prepare(request: RebuildRequest, checkout: Checkout, say: Say) -> dict[str,
             matches=tuple(map(Match.parse, request.match)),
             build_args=request.build_args,
             in_place=True,
+            shown_as=request.source.containerfile,
         ),
         say,
     )
