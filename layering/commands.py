@@ -26,6 +26,9 @@ _HOW_TO_INSTALL = {
 }
 
 
+_running: set[subprocess.Popen[bytes]] = set()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
     """A program that ended. `returncode` is negative when a signal ended it, as in `subprocess`."""
@@ -64,6 +67,7 @@ def run(
     the program and all it started are dead by then.
     """
     process = _start(argv, cwd, env, with_input=stdin is not None)
+    _running.add(process)
     output, errors = _Reader(process.stdout), _Reader(process.stderr, say)
     workers = (output, errors, _Feeder(process.stdin, stdin))
     try:
@@ -79,10 +83,18 @@ def run(
     finally:
         if process.returncode is None:
             _end_group(process)
+        _running.discard(process)
         for worker in workers:
             worker.join(_KILL_GRACE_SECONDS)
     errors.complain()
     return Completed(argv=tuple(argv), returncode=returncode, stdout=output.data, stderr=errors.data)
+
+
+def end_all() -> None:
+    """End every program that `run` is waiting for, and all they started; their callers see a signal's returncode."""
+    for process in list(_running):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _wait(process: subprocess.Popen[bytes], readers: "Sequence[_Reader]", deadline: float) -> int:

@@ -1,5 +1,6 @@
 """What a source amounts to: the commit a ref names, and git's ids of what a build takes from it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ def checked_out(url: str, commit: str, context: str, containerfile: str) -> Iter
         git.fetch_commit(url, commit, repository)
         facts = _facts(repository, commit, context, containerfile)
         git.checkout(repository, commit)
+        _even_modes(repository)
         _check_inside(repository, context, containerfile)
         yield Checkout(directory=repository, facts=facts, committed=git.commit_time(repository, commit))
 
@@ -56,6 +58,17 @@ def _facts(repository: Path, commit: str, context: str, containerfile: str) -> S
         containerfile=str(file.relative_to(base)) if file.is_relative_to(base) else file.name,
         containerfile_blob=git.blob_id(repository, commit, containerfile),
     )
+
+
+def _even_modes(repository: Path) -> None:
+    """Modes as git knows them, 0755 or 0644, whatever the umask here: they become the image's."""
+    for directory, names, files in os.walk(repository):
+        if Path(directory) == repository:
+            names.remove(".git")
+        for name in (*names, *files):
+            path = Path(directory, name)
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _check_inside(repository: Path, context: str, containerfile: str) -> None:

@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from layering.commands import end_all
 from watcher.settings import Schedule
 
 _log = logging.getLogger("layerwatch.daemon")
@@ -49,4 +50,5 @@ def run_forever(schedule: Schedule, look: Callable[[], None]) -> None:
     )
     scheduler.start()
     stop.wait()
-    scheduler.shutdown(wait=False)
+    end_all()  # a build under way: whatever it left can be built again, and its caller comes back at once
+    scheduler.shutdown(wait=True)

@@ -43,7 +43,15 @@ def tick(
     first = [judge(target, seen) for target, seen in zip(looked, observer.look(settings, looked), strict=True)]
     if actor is None:
         return first
-    return [_settle(target, verdict, actor, look_again, tell) for target, verdict in zip(looked, first, strict=True)]
+    settled: list[Verdict] = []
+    built: set[str] = set()
+    for target, verdict in zip(looked, first, strict=True):
+        if target[0].name in built and verdict.decision.kind is Kind.REBUILD:
+            verdict = look_again(target)  # built for an earlier pool, just now
+        if verdict.decision.kind is Kind.REBUILD:
+            built.add(target[0].name)
+        settled.append(_settle(target, verdict, actor, look_again, tell))
+    return settled
 
 
 def _settle(
