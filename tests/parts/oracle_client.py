@@ -1,0 +1,75 @@
+"""Asks the Go oracle (tests/parts/oracle) what the originals make of a text. One process for a whole test run."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleStage:
+    """One FROM as buildkit reads it; `name` is lower-case, "" without one."""
+
+    name: str
+    base: str
+    expanded: str
+    platform: str
+    line: int
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleContainerfile:
+    """A whole Containerfile as buildkit reads it."""
+
+    escape: str
+    stages: tuple[OracleStage, ...]
+    global_args: tuple[tuple[str, str | None], ...]
+
+
+class Refused(Exception):  # noqa: N818 an answer, not a fault of ours
+    """The original refuses the text; the message is its own."""
+
+
+class Oracle:
+    """A running oracle. A context manager."""
+
+    def __init__(self, program: str) -> None:
+        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def reference(self, text: str) -> str:
+        """The normalized reference. Raises Refused."""
+        return str(self._ask({"op": "reference", "text": text})["value"])
+
+    def word(self, text: str, values: Mapping[str, str], escape: str = "\\") -> str:
+        """`text` expanded as buildkit expands one word. Raises Refused."""
+        return str(self._ask({"op": "word", "text": text, "values": values, "escape": escape}).get("value", ""))
+
+    def containerfile(self, text: str, build_args: Mapping[str, str] | None = None) -> OracleContainerfile:
+        """Stages and global ARGs. Raises Refused."""
+        answer = self._ask({"op": "dockerfile", "text": text, "values": build_args or {}})
+        return OracleContainerfile(
+            escape=answer["escape"],
+            stages=tuple(
+                OracleStage(**{**stage, "commands": tuple(stage["commands"] or ())}) for stage in answer["stages"]
+            ),
+            global_args=tuple((arg["name"], arg["default"]) for arg in answer.get("meta_args", ())),
+        )
+
+    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("the oracle was started without pipes")
+        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        if not answer["ok"]:
+            raise Refused(answer.get("error", ""))
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.communicate()  # closes its input, which ends it
