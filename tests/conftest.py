@@ -1,0 +1,25 @@
+"""What every test shares: hypothesis profiles, and the list of real parts at the end of a run."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.parts.install import report
+
+# The same examples on every run, so that a failure in CI is a failure at home; no deadline, because machines are busy.
+settings.register_profile(
+    "ci", max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "fuzz",
+    max_examples=100_000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("ci")  # --hypothesis-profile wins over this, and over nothing else
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("real parts")
+    for line in report():
+        terminalreporter.write_line(line)
