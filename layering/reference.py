@@ -56,7 +56,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Repository:
-    """A registry host, with its port if any, and the path of one repository there."""
+    """A registry host, with its port if any, and the path of one repository there; `parse(str(x)) == x`."""
 
     domain: str
     path: str
@@ -68,6 +68,8 @@ class Repository:
             raise InputError(f"{_shown(self.path)} is not a repository name", next_step=_PATH_HINT)
         if len(self.path) > _PATH_LENGTH_MAX:
             raise InputError(f"the repository name is longer than {_PATH_LENGTH_MAX} characters: {_shown(self.path)}")
+        if _split_domain(str(self)) != (self.domain, self.path):
+            raise InputError(f"{_shown(str(self))} would be read as another repository", next_step=_DOMAIN_HINT)
 
     @classmethod
     def parse(cls, text: str) -> "Repository":
@@ -149,6 +151,7 @@ class ImageReference:
 
 
 _PATH_HINT = "a repository name is lower-case letters and digits, separated by '.', '_', '__', '-' or '/'"
+_DOMAIN_HINT = "a registry host has a '.', a port or an upper-case letter, or is localhost"
 
 
 def _split_domain(text: str) -> tuple[str, str]:

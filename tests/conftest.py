@@ -1,9 +1,13 @@
 """What every test shares: hypothesis profiles, and the list of real parts at the end of a run."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.parts import require
 from tests.parts.install import report
+from tests.parts.oracle_client import Oracle
 
 # The same examples on every run, so that a failure in CI is a failure at home; no deadline, because machines are busy.
 settings.register_profile(
@@ -23,3 +27,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("real parts")
     for line in report():
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    """The Go originals of our parsers."""
+    with Oracle(require("oracle")) as running:
+        yield running
