@@ -49,6 +49,7 @@ class Scenario:
     settings: RegistrySettings
     payloads: dict[str, ImageReference] = field(default_factory=dict)
     extra_registries: Mapping[str, Any] = field(default_factory=dict)
+    target_path: str = "acme/worker-os"
 
     @property
     def config(self) -> Path:
@@ -64,7 +65,12 @@ class Scenario:
 
     @property
     def target(self) -> Repository:
-        return Repository(self.registry, "acme/worker-os")
+        return Repository(self.registry, self.target_path)
+
+    def target_named(self, path: str) -> Repository:
+        """From now on the image goes to this repository."""
+        self.target_path = path
+        return self.target
 
     def set_up(self, containerfile: str = CONTAINERFILE, machine_config: str = MACHINE_CONFIG) -> "Scenario":
         demo_git.make_repository(
