@@ -15,14 +15,14 @@ from layering.secrets import redact
 class ExitCode(IntEnum):
     """Who must act: nobody, us, the input, the remote, someone else, or a person who reads the findings."""
 
-    DONE = 0
-    DEFECT = 1
-    BAD_INPUT = 2
-    REFUSED = 3
-    UNAVAILABLE = 4
-    NOT_AS_CLAIMED = 5
-    CONFLICT = 6
-    CHECK_SAID_NO = 7
+    DONE = 0  # everything that was asked for is done
+    DEFECT = 1  # a defect of layerwatch; please report it
+    BAD_INPUT = 2  # input or configuration cannot be used as it stands
+    REFUSED = 3  # a remote refused: authentication, permission, trust, not found
+    UNAVAILABLE = 4  # a remote failed for now; the same call may succeed later
+    NOT_AS_CLAIMED = 5  # content is not what it claims to be: digest, size, signature, format
+    CONFLICT = 6  # somebody else changed the same thing
+    CHECK_SAID_NO = 7  # a check said no, or the user's own build failed
 
 
 class LayerwatchError(Exception):

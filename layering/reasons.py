@@ -1,7 +1,8 @@
 """Why something was decided or refused: one constant per reason.
 
 The same word stands in the log, the table, the JSON, the exit message and `explain`, so that a search for it finds
-everything. A reason is here only when something in this code can give it.
+everything. A reason is here only when something in this code can give it; docs/reference/reasons.md is made from the
+comments.
 """
 
 from enum import StrEnum
@@ -11,46 +12,46 @@ class Reason(StrEnum):
     """One CamelCase constant; its value is what people and machines read."""
 
     # The image is what it should be.
-    MATCHES_BASE = "MatchesBase"
+    MATCHES_BASE = "MatchesBase"  # git pins an image built FROM the base it should have
 
     # A rebuild is due.
-    BASE_CHANGED = "BaseChanged"
-    SOURCE_CHANGED = "SourceChanged"
-    NEVER_BUILT = "NeverBuilt"
+    BASE_CHANGED = "BaseChanged"  # git pins an image built FROM another base
+    SOURCE_CHANGED = "SourceChanged"  # the base is right; Containerfile, context or build arguments changed
+    NEVER_BUILT = "NeverBuilt"  # git pins no image of ours
 
     # A proposal is due, or waits for a person.
-    IMAGE_READY = "ImageReady"
-    PROPOSAL_OPEN = "ProposalOpen"
-    ALREADY_ON_BASE = "AlreadyOnBase"
+    IMAGE_READY = "ImageReady"  # the image is in the registry and not proposed yet
+    PROPOSAL_OPEN = "ProposalOpen"  # the proposal waits for a person to merge it
+    ALREADY_ON_BASE = "AlreadyOnBase"  # the branch it would be proposed into already pins this digest
 
     # Held: nothing is wrong, and nothing is done.
-    UPDATE_IN_PROGRESS = "UpdateInProgress"
-    OLDER_THAN_RUNNING = "OlderThanRunning"
-    EDITED_BY_PERSON = "EditedByPerson"
-    CLOSED_BY_PERSON = "ClosedByPerson"
-    IGNORED_BY_COMMAND = "IgnoredByCommand"
+    UPDATE_IN_PROGRESS = "UpdateInProgress"  # the image is ready; it is proposed when the cluster's update is completed
+    OLDER_THAN_RUNNING = "OlderThanRunning"  # the cluster asks for an older version than git pins; a person decides
+    EDITED_BY_PERSON = "EditedByPerson"  # somebody else's commit is on the proposal's branch; it is theirs now
+    CLOSED_BY_PERSON = "ClosedByPerson"  # this proposal was refused: its branch was deleted unmerged
+    IGNORED_BY_COMMAND = "IgnoredByCommand"  # this proposal was refused with /layerwatch ignore
 
     # Blocked: a person must act.
-    INPUT_INVALID = "InputInvalid"
-    BASE_NOT_FOUND = "BaseNotFound"
-    BASE_AMBIGUOUS = "BaseAmbiguous"
-    CONTENT_INVALID = "ContentInvalid"
-    BUILD_FAILED = "BuildFailed"
-    BUILD_MISCONFIGURED = "BuildMisconfigured"
-    CHECK_FAILED = "CheckFailed"
-    CONFLICT_ON_BASE = "ConflictOnBase"
-    TAG_TAKEN = "TagTaken"
-    REVERTED = "Reverted"
-    REGISTRY_REFUSED = "RegistryRefused"
-    SOURCE_REFUSED = "SourceRefused"
-    FORGE_REFUSED = "ForgeRefused"
+    INPUT_INVALID = "InputInvalid"  # something we were given cannot be used as it stands
+    BASE_NOT_FOUND = "BaseNotFound"  # the release, its tag or the followed image is not there
+    BASE_AMBIGUOUS = "BaseAmbiguous"  # several FROMs could be the base; say which one with match
+    CONTENT_INVALID = "ContentInvalid"  # content is not what it claims to be: digest, size, format, pinning
+    BUILD_FAILED = "BuildFailed"  # an instruction of the Containerfile failed
+    BUILD_MISCONFIGURED = "BuildMisconfigured"  # the Containerfile or its context cannot be built as it stands
+    CHECK_FAILED = "CheckFailed"  # the built image did not pass check-image
+    CONFLICT_ON_BASE = "ConflictOnBase"  # the line that the proposal changes was changed by somebody else
+    TAG_TAKEN = "TagTaken"  # the target tag names an image of another build; tags are never moved
+    REVERTED = "Reverted"  # this image was merged and then taken back; it is not proposed again
+    REGISTRY_REFUSED = "RegistryRefused"  # a registry said no: authentication, permission, trust
+    SOURCE_REFUSED = "SourceRefused"  # the source repository said no, or has no such commit or path
+    FORGE_REFUSED = "ForgeRefused"  # the forge said no
 
     # Unknown: it could not be told this time.
-    REGISTRY_UNAVAILABLE = "RegistryUnavailable"
-    SOURCE_UNAVAILABLE = "SourceUnavailable"
-    FORGE_UNREACHABLE = "ForgeUnreachable"
-    UNREACHABLE = "Unreachable"
-    STATUS_NOT_OBSERVED = "StatusNotObserved"
+    REGISTRY_UNAVAILABLE = "RegistryUnavailable"  # a registry failed for now
+    SOURCE_UNAVAILABLE = "SourceUnavailable"  # the source repository failed for now
+    FORGE_UNREACHABLE = "ForgeUnreachable"  # the forge failed for now
+    UNREACHABLE = "Unreachable"  # the cluster could not be read
+    STATUS_NOT_OBSERVED = "StatusNotObserved"  # the cluster has not said yet what it runs
 
     # Ourselves.
-    DEFECT = "Defect"
+    DEFECT = "Defect"  # a defect of layerwatch; please report it

@@ -1,0 +1,68 @@
+"""docs/reference/cli.md, from the parsers of both commands.
+
+It does not use argparse's own help text, which differs from one Python to the next.
+"""
+
+import argparse
+import importlib
+import re
+from collections.abc import Iterator
+
+from pipeline import cli as steps
+from tests.docs.markdown import code, page, table
+from watcher import cli as watcher
+
+_REPEATABLE = re.compile(r"^repeatable\s+| \(repeatable\)")
+
+
+def command_line() -> str:
+    """The page about both commands."""
+    return page(
+        "Command line",
+        "watcher/cli.py and pipeline/cli.py",
+        "`layerwatch` watches; `layerwatch-step` does one step of a rebuild by hand. Both end with one of the "
+        "[exit codes](exit-codes.md). Results for machines go to stdout, notes for people to stderr.",
+        *_layerwatch(),
+        *_steps(),
+    )
+
+
+def _layerwatch() -> Iterator[str]:
+    for action in watcher._parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, parser in action.choices.items():
+                yield from _section(f"layerwatch {name}", parser)
+
+
+def _steps() -> Iterator[str]:
+    for name in steps.STEPS:
+        module = importlib.import_module(f"pipeline.steps.{name.replace('-', '_')}")
+        yield from _section(f"layerwatch-step {name}", steps._parser(name, module))
+
+
+def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield f"## {name}"
+    description = (parser.description or "").strip()
+    yield f"{description[:1].upper()}{description[1:].rstrip('.')}."
+    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    if actions:
+        yield table(["Option", "", "Meaning"], [(_option(a), _use(a), _help(a)) for a in actions])
+    if parser.epilog:
+        yield f"```\n{parser.epilog.removeprefix('example:').strip()}\n```"
+
+
+def _option(action: argparse.Action) -> str:
+    value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest.upper())
+    shown = "" if action.nargs == 0 else f" {value}" if action.option_strings else str(value)
+    return code(", ".join(action.option_strings) + shown)
+
+
+def _use(action: argparse.Action) -> str:
+    if action.required:
+        return "required"
+    return "repeatable" if isinstance(action, argparse._AppendAction) else ""
+
+
+def _help(action: argparse.Action) -> str:
+    meaning = (action.help or "") % {"default": action.default}
+    return _REPEATABLE.sub("", meaning)  # the column beside it says so

@@ -1,0 +1,36 @@
+"""The generated pages of docs/reference. `make docs` writes them; tests/docs/check.py compares."""
+
+import sys
+from pathlib import Path
+
+from tests.docs.commands import command_line
+from tests.docs.constants import exit_codes, reasons
+from tests.docs.schema import configuration, rebuild_request
+
+ROOT = Path(__file__).parents[2]
+
+
+def pages() -> dict[Path, str]:
+    """The text of every generated page, by its path."""
+    made = {
+        "cli.md": command_line(),
+        "configuration.md": configuration(),
+        "exit-codes.md": exit_codes(),
+        "reasons.md": reasons(),
+        "rebuild-request.md": rebuild_request(),
+    }
+    return {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
+
+
+def main() -> int:
+    """Write the pages that changed."""
+    for path, text in pages().items():
+        if not path.is_file() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
