@@ -1,38 +1,34 @@
 """A Containerfile as instructions whose every character still knows where it stands in the file.
 
-The line rules are those of buildkit (moby/buildkit, frontend/dockerfile/parser/parser.go): parser directives, comments
-also within continuations, empty continuation lines, the escape character, heredocs of ADD, COPY and RUN. Nothing is
-expanded or validated here; containerfile.py reads the stages, and the builders the rest.
+The line rules are those of buildkit (moby/buildkit v0.34.2, frontend/dockerfile/parser): parser directives, comments
+also within continuations, empty continuation lines, the escape character, flags, heredocs of ADD, COPY and RUN. Nothing
+is expanded or validated here; containerfile_stages.py reads the stages, and the builders the rest.
+
+For readers of instructions: `read_text(text).instructions` is all of them in order, ARGs before the first FROM
+included. `keyword` is upper-case, `flags` are without quotes, `arguments` is one line as written (a JSON form too), and
+`heredocs` says whether text of the file follows that is no instruction.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from layering.containerfile_words import blank_separated_spans, heredocs_of, split_line, word_spans
 from layering.errors import InputError
+from layering.expansion import SPACES
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*?)\s*")
+_DIRECTIVE = re.compile(r"([A-Za-z][A-Za-z0-9]*)[ \t\f\r]*=[ \t\f\r]*(.+?)[ \t\f\r]*")
 _DIRECTIVES = {"syntax", "escape", "check"}
-_HEREDOC = re.compile(r"[0-9]*<<(-?)(?:\"([^\"<]+)\"|'([^'<]+)'|([^\"'<\s]+))")
-_HEREDOC_KEYWORDS = {"ADD", "COPY", "RUN"}
-_SPACES = " \t"
-_BYTES_MAX = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heredoc:
-    """`<<NAME`: its lines as they stand. `expand` is False when the name was quoted; `strip_tabs` is `<<-`."""
-
-    name: str
-    content: str
-    expand: bool
-    strip_tabs: bool
+_LENGTH_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Word:
-    """A run of non-blank characters. `start` and `end` are offsets in the file; `line` is that of its first one."""
+    """A piece of an instruction. `start` and `end` are offsets in the file; `line` is that of its first character.
+
+    `text` has no continuations in it, so it may be shorter than what stands between the two offsets.
+    """
 
     text: str
     start: int
@@ -44,27 +40,34 @@ class Word:
 class Instruction:
     """One instruction. `keyword` is upper-case; `flags` are the leading `--name[=value]`; `arguments` what follows.
 
-    `arguments` has its continuations joined; `offsets` has the offset in the file of each of its characters.
+    `arguments` has its continuations joined; `offsets` and `lines` say of each of its characters where it stands.
+    `heredocs` are the names of the heredocs whose lines follow it.
     """
 
     keyword: str
     flags: tuple[str, ...]
     arguments: str
     line: int
-    heredocs: tuple[Heredoc, ...] = ()
+    heredocs: tuple[str, ...] = ()
     offsets: tuple[int, ...] = field(default=(), repr=False)
     lines: tuple[int, ...] = field(default=(), repr=False)
 
     def words(self, escape: str) -> tuple[Word, ...]:
-        """The arguments, split at blanks that are neither quoted nor escaped."""
-        return tuple(
-            Word(
-                text=self.arguments[start:end],
-                start=self.offsets[start],
-                end=self.offsets[end - 1] + 1,
-                line=self.lines[start],
-            )
-            for start, end in _word_spans(self.arguments, escape)
+        """The arguments, split at blanks that are neither quoted nor escaped (as ARG, ENV and LABEL are)."""
+        return tuple(self.word(start, end) for start, end in word_spans(self.arguments, escape))
+
+    def blank_separated(self) -> tuple[Word, ...]:
+        """The arguments, split at every blank (as FROM is)."""
+        return tuple(self.word(start, end) for start, end in blank_separated_spans(self.arguments))
+
+    def word(self, start: int, end: int) -> Word:
+        """The characters of `arguments` from `start` to before `end`, which may be none at its end."""
+        first = self.offsets[start] if start < len(self.offsets) else self.offsets[-1] + 1
+        return Word(
+            text=self.arguments[start:end],
+            start=first,
+            end=self.offsets[end - 1] + 1 if end > start else first,
+            line=self.lines[min(start, len(self.lines) - 1)],
         )
 
 
@@ -80,12 +83,12 @@ class ContainerfileText:
 class _Logical:
     """The characters of one logical line with their offsets and line numbers."""
 
-    text: list[str] = field(default_factory=list)
+    text: str = ""
     offsets: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
     def add(self, part: str, offset: int, line: int) -> None:
-        self.text.append(part)
+        self.text += part
         self.offsets.extend(range(offset, offset + len(part)))
         self.lines.extend([line] * len(part))
 
@@ -100,15 +103,19 @@ class _Line:
 
     @property
     def is_comment(self) -> bool:
-        return self.text.lstrip().startswith("#")
+        return self.text.lstrip(SPACES).startswith("#")
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip(SPACES)
 
 
 def read_text(text: str, where: str = "") -> ContainerfileText:
-    """Read a Containerfile. Raises InputError for an unfinished heredoc and for more than 4 MiB."""
-    if len(text) > _BYTES_MAX:
-        raise InputError(f"larger than {_BYTES_MAX} characters", where=where)
+    """Read a Containerfile. Raises InputError: a faulty directive, an unfinished heredoc, over 4 Mi characters."""
+    if len(text) > _LENGTH_MAX:
+        raise InputError(f"larger than {_LENGTH_MAX} characters", where=where)
     lines = list(_physical_lines(text))
-    escape = _escape(lines)
+    escape = _escape(lines, where)
     return ContainerfileText(escape=escape, instructions=tuple(_instructions(iter(lines), escape, where)))
 
 
@@ -120,34 +127,43 @@ def _physical_lines(text: str) -> Iterator[_Line]:
         yield _Line(line, offset, number)
 
 
-def _escape(lines: list[_Line]) -> str:
-    """The escape directive; directives stand before everything else, comments included."""
+def _escape(lines: list[_Line], where: str) -> str:
+    """The escape directive; directives stand before everything else, comments included (parser/directives.go)."""
+    directives: dict[str, str] = {}
     for line in lines:
-        match = _DIRECTIVE.fullmatch(line.text.strip())
+        comment = line.text.lstrip(SPACES)
+        match = _DIRECTIVE.fullmatch(comment[1:].lstrip(SPACES)) if comment.startswith("#") else None
         if match is None or match[1].lower() not in _DIRECTIVES:
             break
-        if match[1].lower() == "escape" and match[2] in ("\\", "`"):
-            return match[2]
-    return "\\"
+        name = match[1].lower()
+        if name in directives:
+            raise InputError(f"a second {name} directive", where=_at(where, line.number))
+        directives[name] = match[2]
+        if name == "escape" and match[2] not in ("\\", "`"):
+            raise InputError("the escape character is \\ or `", where=_at(where, line.number))
+    return directives.get("escape", "\\")
 
 
 def _instructions(lines: Iterator[_Line], escape: str, where: str) -> Iterator[Instruction]:
-    continued = re.compile(rf"(?:[^{re.escape(escape)}]|^){re.escape(escape)}[ \t]*$")
+    mark = re.escape(escape)
+    continued = re.compile(rf"(?:[^{mark}]|^){mark}[ \t]*$")
     for line in lines:
-        if line.is_comment or not line.text.strip():
+        if line.is_comment or line.is_blank:
             continue
         logical = _Logical()
-        indent = len(line.text) - len(line.text.lstrip())
+        indent = len(line.text) - len(line.text.lstrip(SPACES))
         part, last = _cut(line.text[indent:], continued, escape)
         logical.add(part, line.offset + indent, line.number)
         while not last and (following := next(lines, None)) is not None:
-            if following.is_comment or not following.text.strip():
+            if following.is_comment or following.is_blank:
                 continue
             part, last = _cut(following.text, continued, escape)
             logical.add(part, following.offset, following.number)
-        instruction = _instruction(logical, line.number)
-        if instruction is not None:
-            yield _with_heredocs(instruction, lines, escape, where)
+        heredocs = []
+        for name, strip_tabs in heredocs_of(logical.text, escape, _at(where, line.number)):
+            _skip_heredoc(lines, name, strip_tabs=strip_tabs, where=_at(where, line.number))
+            heredocs.append(name)
+        yield _instruction(logical, line.number, escape, tuple(heredocs))
 
 
 def _cut(text: str, continued: re.Pattern[str], escape: str) -> tuple[str, bool]:
@@ -157,90 +173,25 @@ def _cut(text: str, continued: re.Pattern[str], escape: str) -> tuple[str, bool]
     return text[: text.rindex(escape)], False
 
 
-def _instruction(logical: _Logical, number: int) -> Instruction | None:
-    text = "".join(logical.text)
-    if not text.strip():
-        return None
-    position = len(text) - len(text.lstrip())
-    spans = list(_blank_separated(text, position))
-    keyword = text[slice(*spans[0])].upper()
-    flags = []
-    rest = spans[1:]
-    while rest and text[slice(*rest[0])].startswith("--"):
-        flags.append(text[slice(*rest.pop(0))])
-    start = rest[0][0] if rest else len(text)
-    end = len(text.rstrip())
+def _instruction(logical: _Logical, number: int, escape: str, heredocs: tuple[str, ...]) -> Instruction:
+    keyword, flags, start, end = split_line(logical.text, escape)
     return Instruction(
         keyword=keyword,
-        flags=tuple(flags),
-        arguments=text[start:end],
+        flags=flags,
+        arguments=logical.text[start:end],
         line=number,
+        heredocs=heredocs,
         offsets=tuple(logical.offsets[start:end]),
         lines=tuple(logical.lines[start:end]),
     )
 
 
-def _blank_separated(text: str, position: int) -> Iterator[tuple[int, int]]:
-    for match in re.compile(r"\S+").finditer(text, position):
-        yield match.span()
-
-
-def _with_heredocs(instruction: Instruction, lines: Iterator[_Line], escape: str, where: str) -> Instruction:
-    keyword, arguments = instruction.keyword, instruction.arguments
-    if keyword == "ONBUILD":
-        keyword, _, arguments = arguments.partition(" ")
-    if keyword.upper() not in _HEREDOC_KEYWORDS:
-        return instruction
-    words = [arguments[start:end] for start, end in _word_spans(arguments, escape)]
-    heredocs = []
-    for match in filter(None, map(_HEREDOC.fullmatch, words)):
-        name = match[2] or match[3] or match[4]
-        content = _heredoc_content(lines, name, strip_tabs=bool(match[1]))
-        if content is None:
-            raise InputError(
-                f"the heredoc <<{name} is not finished", where=f"{where}, line {instruction.line}".lstrip(", ")
-            )
-        heredocs.append(Heredoc(name=name, content=content, expand=match[4] is not None, strip_tabs=bool(match[1])))
-    if not heredocs:
-        return instruction
-    return Instruction(
-        keyword=instruction.keyword,
-        flags=instruction.flags,
-        arguments=instruction.arguments,
-        line=instruction.line,
-        heredocs=tuple(heredocs),
-        offsets=instruction.offsets,
-        lines=instruction.lines,
-    )
-
-
-def _heredoc_content(lines: Iterator[_Line], name: str, *, strip_tabs: bool) -> str | None:
-    """The lines up to the one that is the name, or None when there is none."""
-    content: list[str] = []
+def _skip_heredoc(lines: Iterator[_Line], name: str, *, strip_tabs: bool, where: str) -> None:
     for line in lines:
-        text = line.text.lstrip("\t") if strip_tabs else line.text
-        if text == name:
-            return "".join(f"{kept}\n" for kept in content)
-        content.append(text)
-    return None
+        if (line.text.lstrip("\t") if strip_tabs else line.text) == name:
+            return
+    raise InputError(f"the heredoc <<{name} is not finished", where=where, next_step=f"end it with a line {name}")
 
 
-def _word_spans(text: str, escape: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each word; blanks within quotes or behind the escape character do not separate."""
-    start, quote, position = None, "", 0
-    while position < len(text):
-        character = text[position]
-        if start is None and character not in _SPACES:
-            start = position
-        if character == escape and quote != "'":
-            position += 1
-        elif quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character in _SPACES and start is not None:
-            yield start, position
-            start = None
-        position += 1
-    if start is not None:
-        yield start, len(text)
+def _at(where: str, line: int) -> str:
+    return f"{where}, line {line}" if where else f"line {line}"

@@ -1,79 +1,245 @@
-"""Variables in a Containerfile: `$x`, `${x}`, `${x:-default}`, `${x:+other}`, quotes and escapes.
+"""Variables, quotes and escapes in the words of a Containerfile: `$x`, `${x}`, `${x:-default}`, `${x#pattern}`, …
 
-The rules of moby/buildkit frontend/dockerfile/shell/lex.go for one word. Pattern forms (`${x#p}`, `${x/a/b}`) are not
-supported: a word that has one raises, so that nobody builds on a wrong guess.
+The rules are those of moby/buildkit v0.34.2 frontend/dockerfile/shell/lex.go, oddities included; the Go original judges
+every one of them (tests/containerfile/test_expansion.py). The builders have stricter rules of their own (words.py).
+Nothing here knows instructions or lines.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from layering.errors import InputError
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
-_MODIFIERS = (":-", ":+", "-", "+")
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_END = ""
+_SPECIAL_PARAMETERS = "@*#?-$!0"
+_BLANKS_BEFORE_HEREDOC = " \t\r"
 
 
 def expand(word: str, values: Mapping[str, str], escape: str = "\\") -> str:
     """`word` with its variables replaced and its quotes removed; an unknown variable is empty. Raises InputError."""
-    expanded, rest = _expand(word, values, escape, "")
-    if rest:
-        raise InputError(f"the word {word[:80]!r} cannot be read")
-    return expanded
+    return _Lexer(word, values, escape).read(until=_END)
 
 
-def _expand(text: str, values: Mapping[str, str], escape: str, until: str) -> tuple[str, str]:
-    """The expansion up to an unquoted `until`, and what follows it."""
-    parts: list[str] = []
-    quote, position = "", 0
-    while position < len(text):
-        character = text[position]
-        if not quote and until and character == until:
-            return "".join(parts), text[position:]
-        if character == escape and quote != "'" and position + 1 < len(text):
-            following = text[position + 1]
-            parts.append(following if not quote or following in f"\"$'{escape}" else character + following)
-            position += 2
-        elif character == "$" and quote != "'":
-            value, position = _variable(text, position, values, escape)
-            parts.append(value)
-        elif character == quote:
-            quote, position = "", position + 1
-        elif not quote and character in "\"'":
-            quote, position = character, position + 1
+def raw_words(line: str, escape: str = "\\") -> tuple[str, ...]:
+    """`line` split at blanks outside of quotes; quotes, escapes and variables stay as they are. Raises InputError."""
+    lexer = _Lexer(line, {}, escape, raw_quotes=True, raw_escapes=True, keep_unset=True)
+    lexer.read(until=_END)
+    return tuple(lexer.words.finished())
+
+
+def unquoted_words(text: str) -> tuple[str, ...]:
+    """`text` split at blanks outside of quotes, its quotes and escapes removed, variables as they are. InputError."""
+    lexer = _Lexer(text, {}, "\\", keep_unset=True)
+    lexer.read(until=_END)
+    return tuple(lexer.words.finished())
+
+
+@dataclass(slots=True)
+class _Words:
+    """Collects characters into words; blanks separate unless they are added raw."""
+
+    done: list[str] = field(default_factory=list)
+    current: str = ""
+
+    def add(self, text: str) -> None:
+        for character in text:
+            if character not in SPACES:
+                self.current += character
+            elif self.current:
+                self.done.append(self.current)
+                self.current = ""
+
+    def finished(self) -> list[str]:
+        return [*self.done, self.current] if self.current else self.done
+
+
+class _Lexer:
+    """Reads one text from left to right. `keep_unset` leaves variables without a value as they stand."""
+
+    def __init__(
+        self,
+        text: str,
+        values: Mapping[str, str],
+        escape: str,
+        *,
+        raw_quotes: bool = False,
+        raw_escapes: bool = False,
+        keep_unset: bool = False,
+    ) -> None:
+        self.words = _Words()
+        self._text = text
+        self._position = 0
+        self._values = values
+        self._escape = escape
+        self._raw_quotes = raw_quotes
+        self._raw_escapes = raw_escapes
+        self._keep_unset = keep_unset
+
+    def read(self, *, until: str, raw_escapes: bool | None = None, in_pattern: bool = False) -> str:
+        """The text up to an unquoted `until`, which is consumed. `in_pattern` keeps what quotes a pattern's `*`."""
+        outer, self._raw_escapes = self._raw_escapes, self._raw_escapes if raw_escapes is None else raw_escapes
+        words = self.words if until == _END else _Words()
+        self.words.current = ""  # the original has one buffer for all levels: a ${x:-…} eats what stands before it
+        parts = []
+        while (character := self._next()) != until:
+            if character == _END:
+                raise self._unreadable(f"a {until} is missing")
+            parts.append(self._special(character, words, in_pattern=in_pattern))
+        self._raw_escapes = outer
+        return "".join(parts)
+
+    def _special(self, character: str, words: _Words, *, in_pattern: bool) -> str:
+        if character == "$":
+            text = self._variable()
+            words.add(text)
+            return text
+        if character in "'\"<":
+            text = self._less_than() if character == "<" else self._quoted(character, in_pattern=in_pattern)
+            words.current += text
+            return text
+        if character == self._escape:
+            text = (character if self._raw_escapes else "") + self._next()
+            words.current += text
+            return text
+        words.add(character)
+        return character
+
+    def _less_than(self) -> str:
+        """Keeps blanks between `<<` and a heredoc's name within the word."""
+        if self._peek() != "<":
+            return "<"
+        self._next()
+        blanks = ""
+        while (character := self._peek()) and character in _BLANKS_BEFORE_HEREDOC:
+            blanks += self._next()
+        return "<<" + blanks
+
+    def _quoted(self, quote: str, *, in_pattern: bool) -> str:
+        parts = [quote] if self._raw_quotes else []
+        while (character := self._next()) != quote:
+            if character == _END:
+                raise self._unreadable(f"a {quote} is not closed")
+            if quote == '"' and character == "$":
+                parts.append(self._variable())
+            elif character == self._escape:
+                parts.append(self._escape_within(quote, in_pattern=in_pattern))
+            else:
+                parts.append(character)
+        return "".join([*parts, quote] if self._raw_quotes else parts)
+
+    def _escape_within(self, quote: str, *, in_pattern: bool) -> str:
+        """In single quotes an escape character is one like any other; in double quotes it escapes only some."""
+        escape = self._escape
+        if quote == "'":
+            return escape * 2 if in_pattern else escape
+        following = self._peek()
+        if following == _END:
+            return ""
+        if following in ('"', "$", escape):
+            return (escape if self._raw_escapes else "") + self._next()
+        return escape * 2 if self._raw_escapes and (in_pattern or not self._raw_quotes) else escape
+
+    def _variable(self) -> str:
+        """What the `$` that was just read begins."""
+        if self._peek() != "{":
+            name = self._name()
+            return self._value(name, f"${name}") if name else "$"
+        self._next()
+        if self._peek() in ("{", "}", ":", _END):
+            raise self._unreadable("this is no variable")
+        name = self._name()
+        operator = self._next()
+        if operator == "}":
+            return self._value(name, f"${{{name}}}")
+        if operator == "/":
+            return self._substituted(name)
+        if operator == ":":
+            operator += self._next()
+        return self._modified(name, operator)
+
+    def _value(self, name: str, as_written: str) -> str:
+        value = self._values.get(name)
+        if value is None:
+            return as_written if self._keep_unset else ""
+        return value
+
+    def _modified(self, name: str, operator: str) -> str:
+        if operator not in ("-", "+", "?", ":-", ":+", ":?", "#", "%"):
+            raise self._unreadable(f"{operator!r} does nothing to a variable")
+        in_pattern = operator in "#%"
+        word = self.read(until="}", raw_escapes=in_pattern, in_pattern=in_pattern)
+        value = self._values.get(name)
+        if value is None and self._keep_unset:
+            return f"${{{name}{operator}{word}}}"
+        if in_pattern:
+            return _trimmed(value or "", word, operator)
+        is_set = bool(value) if operator[0] == ":" else value is not None
+        if operator[-1] == "-":
+            return value or "" if is_set else word
+        if operator[-1] == "?" and not is_set:
+            raise self._unreadable(f"{name}: {word or 'it has no value'}")
+        return (word if is_set else "") if operator[-1] == "+" else value or ""
+
+    def _substituted(self, name: str) -> str:
+        everywhere = self._peek() == "/"
+        if everywhere:
+            self._next()
+        pattern = self.read(until="/", raw_escapes=True, in_pattern=True)
+        replacement = self.read(until="}", raw_escapes=True)
+        value = self._values.get(name)
+        if value is None and self._keep_unset:
+            return f"${{{name}/{pattern}/{replacement}}}"
+        expression = re.compile(_expression(pattern, greedy=True))
+        return expression.sub(lambda _: replacement, value or "", count=0 if everywhere else 1)
+
+    def _name(self) -> str:
+        start = self._position
+        first = self._peek()
+        if first and not first.isdecimal() and first in _SPECIAL_PARAMETERS:
+            return self._next()
+        while (character := self._peek()) and (
+            character.isdecimal() or (not first.isdecimal() and (character.isalpha() or character == "_"))
+        ):
+            self._next()
+        return self._text[start : self._position]
+
+    def _peek(self) -> str:
+        return self._text[self._position : self._position + 1]
+
+    def _next(self) -> str:
+        character = self._peek()
+        self._position += len(character)
+        return character
+
+    def _unreadable(self, why: str) -> InputError:
+        return InputError(f"{self._text[:80]!r} cannot be read: {why}")
+
+
+def _trimmed(value: str, pattern: str, operator: str) -> str:
+    """`${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`: the shortest or, doubled, the longest match is cut off."""
+    greedy = pattern.startswith(operator)
+    expression = re.compile(_expression(pattern[greedy:], greedy=greedy), re.DOTALL)
+    lengths = range(len(value), -1, -1) if greedy else range(len(value) + 1)
+    for length in lengths:
+        cut = value[:length] if operator == "#" else value[len(value) - length :]
+        if expression.fullmatch(cut):
+            return value[length:] if operator == "#" else value[: len(value) - length]
+    return value
+
+
+def _expression(pattern: str, *, greedy: bool) -> str:
+    """A shell pattern of `*`, `?` and backslashes as a regular expression. Raises InputError."""
+    star = ".*" if greedy else ".*?"
+    parts = []
+    characters = iter(re.sub(r"(?<!\\)\*+", "*", pattern))
+    for character in characters:
+        if character == "\\":
+            following = next(characters, _END)
+            if following not in ("}", "/", "*", "?", "\\"):
+                raise InputError(f"the pattern {pattern[:80]!r} has an escape that means nothing")
+            parts.append(re.escape(following))
         else:
-            parts.append(character)
-            position += 1
-    if quote:
-        raise InputError(f"a {quote} is not closed in {text[:80]!r}")
-    return "".join(parts), ""
-
-
-def _variable(text: str, position: int, values: Mapping[str, str], escape: str) -> tuple[str, int]:
-    """The value of the variable at `position`, and the position behind it."""
-    if text.startswith("${", position):
-        return _braced(text, position, values, escape)
-    name = _NAME.match(text, position + 1)
-    if name is None:
-        return "$", position + 1
-    return values.get(name.group(), ""), name.end()
-
-
-def _braced(text: str, position: int, values: Mapping[str, str], escape: str) -> tuple[str, int]:
-    name = _NAME.match(text, position + 2)
-    if name is None:
-        raise InputError(f"{text[position : position + 40]!r} is not a variable")
-    behind = text[name.end() :]
-    if behind.startswith("}"):
-        return values.get(name.group(), ""), name.end() + 1
-    modifier = next((known for known in _MODIFIERS if behind.startswith(known)), None)
-    if modifier is None:
-        raise InputError(f"{text[position : position + 40]!r} is a form of variable that is not supported here")
-    word, rest = _expand(behind[len(modifier) :], values, escape, "}")
-    if not rest:
-        raise InputError(f"a }} is missing in {text[:80]!r}")
-    end = len(text) - len(rest) + 1
-    value = values.get(name.group())
-    is_set = bool(value) if modifier.startswith(":") else value is not None
-    if modifier.endswith("-"):
-        return (value or "") if is_set else word, end
-    return word if is_set else "", end
+            parts.append({"*": star, "?": "."}.get(character) or re.escape(character))
+    return "".join(parts)
