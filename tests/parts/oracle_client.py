@@ -29,6 +29,18 @@ class OracleContainerfile:
     global_args: tuple[tuple[str, str | None], ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class OracleLine:
+    """One instruction before buildkit makes anything of it; `text` is None where it keeps no single text."""
+
+    keyword: str
+    flags: tuple[str, ...]
+    line: int
+    original: str
+    text: str | None
+    heredocs: tuple[str, ...]
+
+
 class Refused(Exception):  # noqa: N818 an answer, not a fault of ours
     """The original refuses the text; the message is its own."""
 
@@ -56,6 +68,14 @@ class Oracle:
                 OracleStage(**{**stage, "commands": tuple(stage["commands"] or ())}) for stage in answer["stages"]
             ),
             global_args=tuple((arg["name"], arg["default"]) for arg in answer.get("meta_args", ())),
+        )
+
+    def lines(self, text: str) -> tuple[str, tuple[OracleLine, ...]]:
+        """The escape character, and the instructions as they stand. Raises Refused."""
+        answer = self._ask({"op": "lines", "text": text})
+        return answer["escape"], tuple(
+            OracleLine(**{**line, "flags": tuple(line["flags"] or ()), "heredocs": tuple(line["heredocs"] or ())})
+            for line in answer["lines"]
         )
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:

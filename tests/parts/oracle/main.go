@@ -33,6 +33,18 @@ type answer struct {
 	Escape   string  `json:"escape,omitempty"`
 	Stages   []stage `json:"stages,omitempty"`
 	MetaArgs []arg   `json:"meta_args,omitempty"`
+	Lines    []line  `json:"lines,omitempty"`
+}
+
+// line is one instruction before anything is made of it. Text is what stands behind its flags, where the parser keeps
+// that in one piece.
+type line struct {
+	Keyword  string   `json:"keyword"`
+	Flags    []string `json:"flags"`
+	Line     int      `json:"line"`
+	Original string   `json:"original"`
+	Text     *string  `json:"text"`
+	Heredocs []string `json:"heredocs"`
 }
 
 type stage struct {
@@ -84,6 +96,8 @@ func answered(line []byte) (result answer) {
 		result, err = referenceOf(asked.Text)
 	case "dockerfile":
 		result, err = dockerfileOf(asked.Text, asked.Values)
+	case "lines":
+		result, err = linesOf(asked.Text)
 	case "word":
 		result, err = wordOf(asked)
 	default:
@@ -144,6 +158,28 @@ func dockerfileOf(text string, given map[string]string) (answer, error) {
 			one.Commands = append(one.Commands, command.Name())
 		}
 		result.Stages = append(result.Stages, one)
+	}
+	return result, nil
+}
+
+func linesOf(text string) (answer, error) {
+	tree, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return answer{}, err
+	}
+	result := answer{Escape: string(tree.EscapeToken)}
+	for _, node := range tree.AST.Children {
+		one := line{Keyword: strings.ToUpper(node.Value), Flags: node.Flags, Line: node.StartLine, Original: node.Original}
+		switch one.Keyword {
+		case "RUN", "CMD", "ENTRYPOINT", "USER", "WORKDIR", "STOPSIGNAL", "MAINTAINER":
+			if node.Next != nil && !node.Attributes["json"] {
+				one.Text = &node.Next.Value
+			}
+		}
+		for _, heredoc := range node.Heredocs {
+			one.Heredocs = append(one.Heredocs, heredoc.Name)
+		}
+		result.Lines = append(result.Lines, one)
 	}
 	return result, nil
 }
