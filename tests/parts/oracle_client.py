@@ -65,7 +65,8 @@ class Oracle:
         return OracleContainerfile(
             escape=answer["escape"],
             stages=tuple(
-                OracleStage(**{**stage, "commands": tuple(stage["commands"] or ())}) for stage in answer["stages"]
+                OracleStage(**{**stage, "commands": tuple(stage["commands"] or ())})
+                for stage in answer.get("stages", ())
             ),
             global_args=tuple((arg["name"], arg["default"]) for arg in answer.get("meta_args", ())),
         )
