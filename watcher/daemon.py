@@ -7,7 +7,7 @@ repeated safely), and the process ends with 0.
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -24,9 +24,21 @@ _log = logging.getLogger("layerwatch.daemon")
 
 def trigger(schedule: Schedule) -> BaseTrigger:
     """When to look, in APScheduler's terms; cron expressions are in UTC."""
-    if schedule.cron is not None:
-        return CronTrigger.from_crontab(schedule.cron, timezone="UTC")
+    cron = schedule.cron
+    if cron is not None:
+        return CronTrigger(
+            minute=_listed(cron.minutes),
+            hour=_listed(cron.hours),
+            day=_listed(cron.days),
+            month=_listed(cron.months),
+            day_of_week=_listed(cron.weekdays),
+            timezone="UTC",
+        )
     return IntervalTrigger(seconds=schedule.every_seconds, jitter=schedule.jitter_seconds or None, timezone="UTC")
+
+
+def _listed(values: Iterable[int | str]) -> str:
+    return ",".join(map(str, values))
 
 
 def run_forever(schedule: Schedule, look: Callable[[], None]) -> None:

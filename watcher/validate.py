@@ -5,7 +5,8 @@ from pathlib import Path
 
 from layering.errors import ExitCode
 from layering.request import API_VERSION
-from watcher.configuration import ConfigurationError, load
+from watcher.configuration import load
+from watcher.settings_faults import ConfigurationError
 
 
 def validate(config: Path, *, json_output: bool) -> int:
@@ -15,7 +16,10 @@ def validate(config: Path, *, json_output: bool) -> int:
     except ConfigurationError as error:
         if not json_output:
             raise
-        faults = [{"path": fault.path, "line": fault.line, "message": fault.message} for fault in error.faults]
+        faults = [
+            {"path": fault.path, "line": fault.line, "message": fault.message, "suggestion": fault.suggestion}
+            for fault in error.faults
+        ]
         print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": faults}, indent=2))
         return int(ExitCode.BAD_INPUT)
     if json_output:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from layering.request import RebuildRequest
@@ -9,6 +10,7 @@ from tests.docs.markdown import code, page, table
 from watcher.settings import schema
 
 _Node = Mapping[str, Any]
+_EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "layerwatch.yaml"
 _UNITS = "ms|s|m|h"  # in the pattern of a duration
 
 
@@ -20,6 +22,7 @@ def configuration() -> str:
         "Unknown keys are errors; `layerwatch validate` shows all faults at once, each with its path. Durations carry "
         "units (`90s`, `5m`, `1h30m`). Relative paths are relative to the file. `layerwatch schema` prints the same as "
         "a JSON schema, for editors.",
+        f"## Example\n\n```yaml\n{_EXAMPLE.read_text().rstrip()}\n```",
         *_sections(schema()),
     )
 

@@ -1,0 +1,258 @@
+"""What a configuration may not say: for each mistake the place, and words of the message, all in one run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layering.errors import InputError
+from tests.settings.documents import cluster, document, image, proposal, written
+from watcher.configuration import load
+from watcher.settings_faults import ConfigurationError
+
+
+def faults_of(file: Path) -> list[tuple[str, str]]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    return [(fault.path, f"{fault.message}; {fault.suggestion}") for fault in caught.value.faults]
+
+
+def one_image(**keys: Any) -> dict[str, Any]:
+    return document(images=[image(**keys)])
+
+
+def one_proposal(**keys: Any) -> dict[str, Any]:
+    return one_image(proposals=[proposal(**keys)])
+
+
+def source(**keys: Any) -> dict[str, Any]:
+    return one_image(source={"git": "os-images.git", **keys})
+
+
+IMAGE, SOURCE, PROPOSAL = "images[0]", "images[0].source", "images[0].proposals[0]"
+
+MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
+    # The document
+    "another version": (document(apiVersion="layerwatch/v2"), "apiVersion", "must be 'layerwatch/v1alpha1'"),
+    "another kind": (document(kind="Watch"), "kind", "must be 'WatchConfig'"),
+    "unknown key": (document(nonsense=1), "nonsense", "it has apiVersion, clusters, images, kind"),
+    "misspelt key": (document(cluster=[]), "cluster", "did you mean clusters?"),
+    "list that is a mapping": (document(images={}), "images", "must be a list"),
+    "mapping that is text": (document(schedule="60s"), "schedule", "must be a mapping"),
+    "section left empty": (document(clusters=None), "clusters", "must be a list"),
+    # The schedule
+    "duration without unit": (document(schedule={"every": 60}), "schedule.every", "write 60s, 60m or 60h"),
+    "duration as bare text": (document(schedule={"every": "60"}), "schedule.every", "write it as 60s"),
+    "duration with another unit": (document(schedule={"every": "1 day"}), "schedule.every", "write it as 60s"),
+    "duration too long": (document(schedule={"every": "9999h"}), "schedule.every", "31 days"),
+    "too often": (document(schedule={"every": "500ms"}), "schedule", "every must be 1s or more"),
+    "jitter as long as every": (document(schedule={"every": "10s", "jitter": "10s"}), "schedule", "shorter than every"),
+    "jitter longer than the default": (document(schedule={"jitter": "60s"}), "schedule", "which is 60s"),
+    "every and cron": (document(schedule={"every": "60s", "cron": "* * * * *"}), "schedule", "exclude each other"),
+    "cron and jitter": (document(schedule={"cron": "* * * * *", "jitter": "1s"}), "schedule", "jitter goes with every"),
+    "cron with four fields": (document(schedule={"cron": "* * * *"}), "schedule.cron", "has 4"),
+    "cron that never comes": (document(schedule={"cron": "0 0 30 2 *"}), "schedule.cron", "has a day 30"),
+    "misspelt key of the schedule": (document(schedule={"evry": "60s"}), "schedule.evry", "did you mean every?"),
+    # Registries
+    "host with a scheme": (document(registries={"insecure": ["http://r:5000"]}), "registries.insecure[0]", "HOST:PORT"),
+    "no time": (document(registries={"timeout": "0s"}), "registries.timeout", "1s or more"),
+    "file that is a number": (document(registries={"authFile": 5}), "registries.authFile", "must be text"),
+    "file without a name": (document(registries={"caFile": ""}), "registries.caFile", "must not be empty"),
+    "nobody's home": (document(registries={"caFile": "~no-such-user/ca"}), "registries.caFile", "who is not there"),
+    "NUL in a path": (document(registries={"caFile": "a\0b"}), "registries.caFile", "cannot be printed"),
+    # Clusters
+    "cluster's name with capitals": (
+        document(clusters=[cluster(), cluster(name="Stage")]),
+        "clusters[1].name",
+        "lower-case letters",
+    ),
+    "cluster's name too long": (document(clusters=[cluster(), cluster(name="a" * 41)]), "clusters[1].name", "40"),
+    "two clusters of one name": (document(clusters=[cluster(), cluster()]), "clusters[1].name", "clusters[0].name"),
+    "cluster without access": (document(clusters=[{"name": "prod"}]), "clusters[0].access", "is missing"),
+    "access by another key": (document(clusters=[cluster(access={"fil": "x"})]), "clusters[0].access.fil", "file?"),
+    # Images
+    "image without target": (one_image(without=["target"]), f"{IMAGE}.target", "is missing"),
+    "image without source": (one_image(without=["source"]), f"{IMAGE}.source", "is missing"),
+    "image's name is no label": (one_image(name="worker_os"), f"{IMAGE}.name", "is not a name"),
+    "two images of one name": (
+        document(images=[image(), image(proposals=[])]),
+        "images[1].name",
+        "worker-os stands twice, first as images[0].name",
+    ),
+    "target with a tag": (one_image(target="r.example.com/a:1"), f"{IMAGE}.target", "has a tag or digest"),
+    "target with capitals": (one_image(target="r.example.com/Acme"), f"{IMAGE}.target", "lower-case"),
+    "no platform": (one_image(platforms=[]), f"{IMAGE}.platforms", "must not be empty"),
+    "half a platform": (one_image(platforms=["amd64"]), f"{IMAGE}.platforms[0]", "linux/amd64"),
+    "platform by uname": (one_image(platforms=["linux/x86_64"]), f"{IMAGE}.platforms[0]", "write linux/amd64"),
+    "platform twice": (one_image(platforms=["linux/amd64"] * 2), f"{IMAGE}.platforms[1]", "stands twice"),
+    # What an image follows
+    "cluster that is not there": (
+        one_image(base={"cluster": "pord", "tag": "rhel-coreos"}),
+        f"{IMAGE}.base.cluster",
+        "there is no cluster pord; did you mean prod?",
+    ),
+    "tag of no cluster": (one_image(base={"tag": "rhel-coreos"}), f"{IMAGE}.base.cluster", "is missing"),
+    "cluster without tag": (one_image(base={"cluster": "prod"}), f"{IMAGE}.base.tag", "is missing"),
+    "cluster and image": (one_image(base={"cluster": "prod", "image": "a:b"}), f"{IMAGE}.base", "one of the two forms"),
+    "base that is text": (one_image(base="quay.io/a/b:c"), f"{IMAGE}.base", "one of the two forms"),
+    "image without a tag": (one_image(base={"image": "quay.io/a/b"}), f"{IMAGE}.base.image", "the tag to follow"),
+    "image that is no reference": (one_image(base={"image": "Quay.io/A/B:c"}), f"{IMAGE}.base.image", "lower-case"),
+    # Its source
+    "source without git": (one_image(source={}), f"{SOURCE}.git", "is missing"),
+    "password in a URL": (source(git="https://joe:hunter2@git.example.com/x"), f"{SOURCE}.git", "credential helper"),
+    "token in a URL": (source(git="https://ghp-hunter2@git.example.com/x"), f"{SOURCE}.git", "credential helper"),
+    "URL that is an option": (source(git="--upload-pack=touch /x"), f"{SOURCE}.git", "starts with '-'"),
+    "ref that is an option": (source(ref="--all"), f"{SOURCE}.ref", "is not a branch"),
+    "ref that is a range": (source(ref="a..b"), f"{SOURCE}.ref", "is not a branch"),
+    "ref that is a refspec": (source(ref="+main:main"), f"{SOURCE}.ref", "is not a branch"),
+    "context outside": (source(context="../other"), f"{SOURCE}.context", "without '..'"),
+    "context from the root": (source(context="/etc"), f"{SOURCE}.context", "a relative path"),
+    "Containerfile outside": (source(containerfile="a/../../b"), f"{SOURCE}.containerfile", "without '..'"),
+    "match of nothing": (source(match=["stage:"]), f"{SOURCE}.match[0]", "stage:"),
+    # Its build
+    "unknown builder": (one_image(build={"builder": "docker"}), f"{IMAGE}.build.builder", "'buildah'"),
+    "argument that is a number": (one_image(build={"args": {"A": 1.10}}), f"{IMAGE}.build.args.A", "quotes around it"),
+    "argument's odd name": (one_image(build={"args": {"a-b": "1"}}), f"{IMAGE}.build.args.a-b", "build argument"),
+    # Its proposals
+    "proposal for no cluster": (one_proposal(cluster="stage"), f"{PROPOSAL}.cluster", "clusters has prod"),
+    "file outside": (one_proposal(file="../../etc/passwd"), f"{PROPOSAL}.file", "without '..'"),
+    "file from the root": (one_proposal(file="/etc/passwd"), f"{PROPOSAL}.file", "a relative path"),
+    "file in .git": (one_proposal(file=".git/config"), f"{PROPOSAL}.file", "git's own files"),
+    "branch that is an option": (one_proposal(branch="-x"), f"{PROPOSAL}.branch", "is not a branch"),
+    "yes in words": (one_proposal(create="yes"), f"{PROPOSAL}.create", "true or false"),
+    "unknown hold": (one_proposal(hold="maybe"), f"{PROPOSAL}.hold", "'completed' or 'none'"),
+    "unknown forge": (one_proposal(forge="sourcehut"), f"{PROPOSAL}.forge", "must be 'local'"),
+    "two images for one pool": (
+        document(images=[image(), image(name="other-os")]),
+        "images[1].proposals[0]",
+        "pool worker of cluster prod has an image already: worker-os",
+    ),
+    "one pool twice": (one_image(proposals=[proposal(), proposal(file="b.yaml")]), "images[0].proposals[1]", "already"),
+    # What comes with a later version
+    "mirrors": (document(registries={"mirrors": "cluster"}), "registries.mirrors", "later version"),
+    "cluster's API": (document(clusters=[cluster(access="in-cluster")]), "clusters[0].access", "access: {file:"),
+    "kubeconfig": (document(clusters=[cluster(access={"kubeconfig": "k"})]), "clusters[0].access", "access: {file:"),
+    "Tekton": (one_image(build={"engine": "tekton", "namespace": "x"}), f"{IMAGE}.build.engine", "engine: local"),
+    "Actions": (one_image(build={"engine": "githubActions"}), f"{IMAGE}.build.engine", "engine: local"),
+    "GitHub": (one_proposal(forge="github"), f"{PROPOSAL}.forge", "forge: local"),
+}
+
+
+@pytest.mark.parametrize(("content", "path", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_one_mistake_is_one_fault(tmp_path: Path, content: dict[str, Any], path: str, words: str) -> None:
+    faults = faults_of(written(tmp_path, content))
+    others = [fault for fault in faults if fault[0] != path and "is missing" not in fault[1]]
+    (found,) = [message for at, message in faults if at == path]
+    assert words in found
+    assert others == []
+    assert "hunter2" not in str(faults)
+
+
+def test_all_faults_come_in_one_run_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = """\
+apiVersion: layerwatch/v1alpha1
+kind: WatchConfig
+shedule: {every: 60}
+clusters:
+  - {name: prod, access: in-cluster}
+  - {name: prod, access: {file: a}}
+images:
+  - name: worker-os
+    base: {cluster: pord, tag: rhel-coreos}
+    source: {git: a, contxt: b}
+    target: registry.example.com/acme/worker-os:latest
+    proposals:
+      - {cluster: prod, pool: worker, repository: a, file: ../b}
+      - {cluster: prod, pool: worker, repository: a, file: c, file: d}
+"""
+    with pytest.raises(ConfigurationError) as caught:
+        load(written(tmp_path, text))
+    assert [(fault.line, fault.path) for fault in caught.value.faults] == [
+        (3, "shedule"),
+        (5, "clusters[0].access"),
+        (6, "clusters[1].name"),
+        (9, "images[0].base.cluster"),
+        (10, "images[0].source.contxt"),
+        (11, "images[0].target"),
+        (13, "images[0].proposals[0].file"),
+        (14, "images[0].proposals[1]"),
+        (14, "images[0].proposals[1].file"),
+    ]
+    message = str(caught.value)
+    assert "9 faults" in message
+    assert "shedule (line 3): is not a key of this place; did you mean schedule?" in message
+    assert "next: " in message
+
+
+def test_the_contract_s_own_example_says_what_is_still_to_come(tmp_path: Path) -> None:
+    content = document(
+        registries={"authFile": "/etc/pull-secret/.dockerconfigjson", "mirrors": "cluster"},
+        clusters=[cluster(access="in-cluster")],
+        images=[
+            image(
+                build={"engine": "tekton", "namespace": "layerwatch", "pipeline": "layered-image-rebuild"},
+                proposals=[proposal(forge="github", repository="acme/cluster-config")],
+            )
+        ],
+    )
+    assert sorted(path for path, _ in faults_of(written(tmp_path, content))) == [
+        "clusters[0].access",
+        "images[0].build.engine",
+        "images[0].proposals[0].forge",
+        "registries.mirrors",
+    ]
+
+
+HEAD = "apiVersion: layerwatch/v1alpha1\nkind: WatchConfig\n"
+NOT_YAML: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "one YAML document"),
+    "a list": (b"- a\n", "one YAML document"),
+    "two documents": (f"{HEAD}---\n{HEAD}".encode(), "one YAML document"),
+    "a tab": (f"{HEAD}schedule:\n\tevery: 60s\n".encode(), "line 4"),
+    "an open bracket": (f"{HEAD}images: [\n".encode(), "not YAML"),
+    "latin-1": (f"{HEAD}# Müller\n".encode("latin-1"), "not YAML"),
+    "zeros": (b"\0" * 100, "not YAML"),
+    "an unknown alias": (f"{HEAD}images: *x\n".encode(), "undefined alias"),
+    "too large": (HEAD.encode() + b"#" * 1024 * 1024, "larger than"),
+    "a deep well": (f"{HEAD}images: {'[' * 5000}".encode(), "nested too deeply"),
+    "a well that a program dug": (f"{HEAD}images: {'[' * 40}{']' * 40}\n".encode(), "nested too deeply"),
+    "an alias of itself": (f"{HEAD}images: &a [*a]\n".encode(), "aliases that multiply"),
+    "a billion laughs": (
+        f"{HEAD}a0: &a0 [1, 1]\n".encode()
+        + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 12)),
+        "aliases that multiply",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), NOT_YAML.values(), ids=NOT_YAML.keys())
+def test_what_cannot_be_read_says_so(tmp_path: Path, content: bytes, words: str) -> None:
+    file = written(tmp_path, content)
+    with pytest.raises(InputError, match=words) as caught:
+        load(file)
+    assert str(file) in str(caught.value)
+    assert caught.value.next_step
+
+
+ODD_YAML: dict[str, tuple[str, str, str]] = {
+    "key twice": ("kind: WatchConfig\n", "kind", "twice, first in line 2"),
+    "merge key": ("schedule: {<<: {every: 60s}}\n", "schedule", "no merge key"),
+    "key that is a list": ("? [a]\n: b\n", "", "plain text"),
+    "tag that does not fit": ("schedule: {every: !!int x}\n", "schedule.every", "what its tag says"),
+    "truth that is neither": ("schedule: {every: !!bool x}\n", "schedule.every", "what its tag says"),
+    "day that never was": ("schedule: {every: 2001-13-99}\n", "schedule.every", "what its tag says"),
+    "tag of a program": ("schedule: {every: !!python/name:os.system x}\n", "schedule.every", "what its tag says"),
+    "keys that pydantic uses": ("'[key]': 1\nClusterTag: 2\n", "[key]", "is not a key"),
+    "key with an escape code": ('"\\e[2J": 1\n', "'\\x1b[2J'", "is not a key"),
+}
+
+
+@pytest.mark.parametrize(("text", "path", "words"), ODD_YAML.values(), ids=ODD_YAML.keys())
+def test_yaml_that_is_no_configuration(tmp_path: Path, text: str, path: str, words: str) -> None:
+    assert any(path == at and words in message for at, message in faults_of(written(tmp_path, HEAD + text)))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file") as caught:
+        load(tmp_path / "layerwatch.yaml")
+    assert "-c FILE" in caught.value.next_step

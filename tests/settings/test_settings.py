@@ -1,0 +1,134 @@
+"""What a configuration says when it is right: defaults, parsed values, paths relative to the file."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from layering.platform import Platform
+from layering.reference import ImageReference, Repository
+from tests.settings.documents import cluster, document, image, proposal, written
+from tests.settings.test_faults import MISTAKES
+from watcher.configuration import load
+from watcher.settings import ClusterTag, FollowedName, schema
+from watcher.settings_faults import ConfigurationError
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "layerwatch.yaml"
+
+
+def test_the_example_of_the_documentation() -> None:
+    settings = load(EXAMPLE)
+    worker, edge = settings.images
+    assert (settings.schedule.every_seconds, settings.schedule.jitter_seconds) == (60, 10)
+    assert settings.registries.auth_file == EXAMPLE.parent / "pull-secret.json"
+    assert settings.clusters[0].file == EXAMPLE.parent / "clusterversion.yaml"
+    assert worker.base == ClusterTag(cluster="prod", tag="rhel-coreos")
+    assert worker.target == Repository("registry.example.com", "acme/worker-os")
+    assert worker.build.args == {"TIMEZONE": "UTC"}
+    assert isinstance(edge.base, FollowedName)
+    assert edge.base.image == ImageReference.parse("quay.io/fedora/fedora-coreos:stable")
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, document()))
+    (worker,) = settings.images
+    (entry,) = worker.proposals
+    assert (settings.schedule.every_seconds, settings.schedule.jitter_seconds) == (60, 0)
+    assert settings.registries.timeout_seconds == 120
+    assert settings.registries.auth_file is None
+    assert (worker.source.ref, worker.source.context, worker.source.containerfile) == ("HEAD", ".", "Containerfile")
+    assert worker.platforms == (Platform("linux", "amd64"),)
+    assert (worker.build.engine, worker.build.builder, worker.build.args) == ("local", "auto", {})
+    assert (entry.forge, entry.branch, entry.hold, entry.create) == ("local", "main", "completed", False)
+
+
+def test_the_smallest_configuration_watches_nothing(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "apiVersion: layerwatch/v1alpha1\nkind: WatchConfig\n"))
+    assert (settings.clusters, settings.images) == ((), ())
+
+
+def test_the_containerfile_is_in_the_context_unless_it_is_named(tmp_path: Path) -> None:
+    source = {"git": "a", "context": "worker/"}
+    named = {**source, "containerfile": "files/Dockerfile"}
+    first, second = load(
+        written(tmp_path, document(images=[image(source=source), image(name="b", source=named, proposals=[])]))
+    ).images
+    assert first.source.containerfile == "worker/Containerfile"
+    assert second.source.containerfile == "files/Dockerfile"
+
+
+@pytest.mark.parametrize(
+    ("git", "expected"),
+    [
+        ("os-images.git", "{directory}/os-images.git"),
+        ("../os-images.git", "{directory}/../os-images.git"),
+        ("/srv/os-images.git", "/srv/os-images.git"),
+        ("file:///srv/os-images.git", "file:///srv/os-images.git"),
+        ("https://git.example.com/a.git", "https://git.example.com/a.git"),
+        ("ssh://git@git.example.com/a.git", "ssh://git@git.example.com/a.git"),
+        ("git@git.example.com:acme/a.git", "git@git.example.com:acme/a.git"),
+        ("./odd:name", "{directory}/odd:name"),
+    ],
+)
+def test_paths_of_git_are_relative_to_the_file_and_urls_are_git_s(tmp_path: Path, git: str, expected: str) -> None:
+    (loaded,) = load(written(tmp_path, document(images=[image(source={"git": git})]))).images
+    assert loaded.source.git == expected.format(directory=tmp_path)
+
+
+def test_an_image_that_follows_a_tag_may_be_proposed_for_a_cluster_that_nothing_is_known_of(tmp_path: Path) -> None:
+    follower = image(base={"image": "quay.io/a/b:stable"}, proposals=[proposal(cluster="elsewhere")])
+    (loaded,) = load(written(tmp_path, document(clusters=[], images=[follower]))).images
+    assert loaded.proposals[0].cluster == "elsewhere"
+
+
+def test_aliases_are_read(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: layerwatch/v1alpha1\nkind: WatchConfig\n"
+        "schedule: {every: &time 5m}\nregistries: {timeout: *time}\n"
+    )
+    assert load(written(tmp_path, text)).registries.timeout_seconds == 300
+
+
+# The JSON schema
+
+VALIDATOR = jsonschema.Draft202012Validator(schema())
+BY_SHAPE_ONLY = ("another", "unknown", "misspelt", "list that", "mapping that", "duration without", "duration as")
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(document(), id="small"),
+        pytest.param(document(clusters=[], images=[]), id="empty lists"),
+        pytest.param(document(schedule={"cron": "*/5 * * * *"}), id="cron"),
+        pytest.param(document(schedule={"every": "1h30m", "jitter": "500ms"}), id="durations"),
+        pytest.param(document(images=[image(base={"image": "quay.io/a/b:c"})]), id="follows a tag"),
+        pytest.param(document(registries={"insecure": ["127.0.0.1:5000", "[::1]:5000", "r"]}), id="hosts"),
+        pytest.param(document(clusters=[cluster(), cluster(name="a-1")]), id="two clusters"),
+        pytest.param(document(images=[image(platforms=["linux/amd64", "linux/arm64/v8"])]), id="platforms"),
+        pytest.param(document(images=[image(build={"args": {"A": ""}, "engine": "local"})]), id="build"),
+        pytest.param(document(images=[image(proposals=[proposal(create=True, hold="none")])]), id="proposal"),
+    ],
+)
+def test_what_the_loader_takes_the_schema_takes(tmp_path: Path, content: dict[str, Any]) -> None:
+    load(written(tmp_path, content))
+    VALIDATOR.validate(content)
+
+
+@pytest.mark.parametrize("name", [name for name in MISTAKES if name.startswith(BY_SHAPE_ONLY)])
+def test_mistakes_of_shape_are_found_by_the_schema_too(name: str) -> None:
+    assert not VALIDATOR.is_valid(MISTAKES[name][0])
+
+
+@pytest.mark.parametrize(("content", "path", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_what_the_schema_refuses_the_loader_refuses(
+    tmp_path: Path, content: dict[str, Any], path: str, words: str
+) -> None:
+    if not VALIDATOR.is_valid(content):
+        with pytest.raises(ConfigurationError):
+            load(written(tmp_path, content))

@@ -1,0 +1,76 @@
+"""What only the whole document can tell: names that stand twice, clusters that are not there, two images for a pool.
+
+The rules read plain values, so that they speak in the same run as the models do. What has the wrong shape is passed
+over here: the models complain about it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layering.suggestion import did_you_mean
+from watcher.settings_faults import Fault, Location
+
+_Place = tuple[Location, Mapping[str, Any]]
+
+
+def contradictions(document: Mapping[str, Any]) -> Iterator[Fault]:
+    """All of them, without lines."""
+    clusters, images = list(_mappings(document, (), "clusters")), list(_mappings(document, (), "images"))
+    yield from _doubled([((*at, "name"), item.get("name")) for at, item in clusters])
+    yield from _doubled([((*at, "name"), item.get("name")) for at, item in images])
+    if isinstance(document.get("clusters", []), list):
+        yield from _unknown_clusters([item.get("name") for _, item in clusters], images)
+    yield from _shared_pools(images)
+    for at, image in images:
+        platforms = image.get("platforms")
+        if isinstance(platforms, list):
+            yield from _doubled([((*at, "platforms", number), text) for number, text in enumerate(platforms)])
+
+
+def _mappings(holder: Mapping[str, Any], at: Location, key: str) -> Iterator[_Place]:
+    """The mappings in the list under `key`, each with its place."""
+    items = holder.get(key)
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield (*at, key, number), item
+
+
+def _doubled(named: Sequence[tuple[Location, Any]]) -> Iterator[Fault]:
+    first: dict[str, Location] = {}
+    for at, name in named:
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            message = f"{name} stands twice, first as {Fault(at=first[name], message='').path}"
+            yield Fault(at=at, message=message, suggestion="keep one of the two, or name it differently")
+        first.setdefault(name, at)
+
+
+def _unknown_clusters(names: Sequence[Any], images: Sequence[_Place]) -> Iterator[Fault]:
+    """An image that follows a tag may be proposed for clusters that nothing is known of; its rollout is theirs."""
+    known = sorted(name for name in names if isinstance(name, str))
+    if len(known) < len(names):
+        return  # a cluster without its name: whose it is, its own fault will show
+    for at, image in images:
+        base = image.get("base")
+        if not isinstance(base, dict) or "image" in base:
+            continue
+        named = [((*at, "base", "cluster"), base.get("cluster"))]
+        named += [((*place, "cluster"), entry.get("cluster")) for place, entry in _mappings(image, at, "proposals")]
+        for place, name in named:
+            if isinstance(name, str) and name not in known:
+                hint = did_you_mean(name, known) or f"clusters has {', '.join(known) or 'none'}"
+                yield Fault(at=place, message=f"there is no cluster {name}", suggestion=hint)
+
+
+def _shared_pools(images: Sequence[_Place]) -> Iterator[Fault]:
+    taken: dict[tuple[str, str], Any] = {}
+    for at, image in images:
+        for place, entry in _mappings(image, at, "proposals"):
+            cluster, pool = entry.get("cluster"), entry.get("pool")
+            if not isinstance(cluster, str) or not isinstance(pool, str):
+                continue
+            if (cluster, pool) in taken:
+                message = f"pool {pool} of cluster {cluster} has an image already: {taken[cluster, pool]}"
+                yield Fault(at=place, message=message, suggestion="keep one of the two")
+            taken.setdefault((cluster, pool), image.get("name"))
