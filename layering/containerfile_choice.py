@@ -19,7 +19,8 @@ _KIND_AND_NAME = re.compile(r"(stage|arg):([A-Za-z0-9_.-]+)")
 _TAG = re.compile(r":[^/:]*\Z")
 _ON_CLUSTER_STAGE = "configs"
 _PAYLOAD_REPOSITORY = re.compile(
-    r"(?:.*/)?(?:ocp-release\S*|(?:ocp|okd|origin)[^/]*/(?:scos-)?release\S*|release-images)"
+    r".*/(?:ocp-release(?:-nightly|-dev)?|okd/scos-release|release-images)"  # also in mirrors, oc-mirror's included
+    r"|quay\.io/openshift/okd|registry\.ci\.openshift\.org/(?:ocp|origin)[^/]*/release[^/]*"
 )
 _SHOWN_LENGTH_MAX = 200
 
