@@ -20,7 +20,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.load_profile("ci")  # --hypothesis-profile wins over this, and over nothing else
+settings.load_profile("ci")  # --hypothesis-profile wins over this; max_examples on a test would win over both
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

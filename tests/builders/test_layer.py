@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.errors import InputError
@@ -80,7 +80,6 @@ def test_an_owner_too_large_is_refused(uid: int, gid: int) -> None:
         written(LayerEntry(path="f", kind=EntryKind.DIRECTORY, mode=0, uid=uid, gid=gid))
 
 
-@settings(max_examples=100)
 @given(
     st.lists(
         st.text(alphabet="abcé", min_size=1, max_size=90), min_size=1, max_size=4

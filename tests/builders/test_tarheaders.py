@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.errors import ContentError
@@ -76,7 +76,6 @@ def test_refuses(data: bytes, message: str) -> None:
         list(read_headers([data], where="test"))
 
 
-@settings(max_examples=200)
 @given(st.integers(0, 3000), st.binary(min_size=1, max_size=8))
 def test_damage_is_noticed_or_harmless(at: int, damage: bytes) -> None:
     data = bytearray(tar(MEMBERS))

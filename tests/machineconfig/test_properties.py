@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.errors import InputError
@@ -105,7 +105,6 @@ def values(written: Written) -> list[Any]:
     return documents
 
 
-@settings(max_examples=150, deadline=None)
 @given(files())
 def test_only_the_span_of_the_value_changes(file: Written) -> None:
     edited = set_os_image(file.text, NEW, pool="worker").text
@@ -114,7 +113,6 @@ def test_only_the_span_of_the_value_changes(file: Written) -> None:
     assert file.text == f"{before}{OLD}{after}"
 
 
-@settings(max_examples=75, deadline=None)
 @given(files())
 def test_a_loader_sees_no_other_difference(file: Written) -> None:
     edited = set_os_image(file.text, NEW, name="99-worker-os")
@@ -125,7 +123,6 @@ def test_a_loader_sees_no_other_difference(file: Written) -> None:
     assert set_os_image(edited.text, NEW, pool="worker").text == edited.text
 
 
-@settings(max_examples=75, deadline=None)
 @given(files())
 def test_insertion_adds_one_entry(file: Written) -> None:
     text = file.text.replace("osImageURL", "osImageUrl")
@@ -190,7 +187,6 @@ PIECES = st.sampled_from(
 HEAD = "apiVersion: machineconfiguration.openshift.io/v1\nkind: MachineConfig\n"
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from(["", HEAD, f"{HEAD}spec:\n"]),
     st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=14).map("".join)),
