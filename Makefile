@@ -9,7 +9,7 @@ TEST_PROCESSES := 2
 PYTEST_ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs-check docs bench fuzz parts clean
+.PHONY: help demo test check lint types imports docs-check docs picture bench fuzz parts clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -41,6 +41,10 @@ docs-check: $(VENV)/dev.stamp
 ## make docs     write the generated pages of docs/reference again
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.docs.generate
+
+## make picture  draw what the demo prints, docs/demo.svg
+picture: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.docs.picture
 
 ## make bench    the benchmarks, as a table in docs/benchmarks.md
 bench: $(VENV)/dev.stamp
