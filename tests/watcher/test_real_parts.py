@@ -3,12 +3,9 @@
 The Containerfile needs buildah: RUN, two stages, an ARG before FROM. The ClusterVersion is wrapped in a List.
 """
 
-import base64
 import json
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +16,11 @@ from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.sample.images import push_image
 from layering.sample.layers import SampleFile, directory, sample_layer
+from tests.docker_registry import PASSWORD, docker_registry
 from tests.parts import require
 from tests.scenario import Scenario
 from watcher import demo_git
 
-PASSWORD = "correct horse"
 CONTAINERFILE = """\
 # tools first, then the OS
 ARG TOOLS
@@ -39,46 +36,11 @@ RUN ["/tools/busybox", "sh", "-c", "echo ran > /etc/ran"]
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[tuple[str, RegistrySettings]]:
-    """docker-registry with a certificate of its own and htpasswd; its address and how to reach it."""
-    serve, openssl, htpasswd = require("docker-registry"), require("openssl"), require("htpasswd")
+    """Its address and how to reach it."""
     home = tmp_path / "registry"
     home.mkdir()
-    certificate, key = home / "ca.pem", home / "key.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
-         "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    line = subprocess.run([htpasswd, "-Bbn", "joe", PASSWORD], check=True, capture_output=True, text=True).stdout
-    (home / "htpasswd").write_text(line)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    (home / "config.yml").write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {home}/data}}}}\n"
-        f"http: {{addr: '{address}', secret: x, tls: {{certificate: {certificate}, key: {key}}}}}\n"
-        f"auth: {{htpasswd: {{realm: test, path: {home}/htpasswd}}}}\n"
-    )
-    secret = base64.b64encode(f"joe:{PASSWORD}".encode()).decode()
-    (home / "auth.json").write_text(json.dumps({"auths": {address: {"auth": secret}}}))
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen([serve, "serve", str(home / "config.yml")], stdout=log, stderr=log)
-    try:
-        _wait_for(address)
-        yield address, RegistrySettings(auth_file=home / "auth.json", ca_file=certificate)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _wait_for(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("docker-registry did not start")
+    with docker_registry(home) as running:
+        yield running
 
 
 @pytest.fixture

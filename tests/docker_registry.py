@@ -1,0 +1,74 @@
+"""Debian's docker-registry for tests: TLS with a certificate of its own, and a password."""
+
+import base64
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from layering.registry.settings import RegistrySettings
+from tests.parts import require
+
+PASSWORD = "correct horse"
+
+
+@contextmanager
+def docker_registry(home: Path) -> Iterator[tuple[str, RegistrySettings]]:
+    """Its address, and how to reach it."""
+    serve = require("docker-registry")
+    certificate, key = make_certificate(home)
+    (home / "htpasswd").write_text(htpasswd_line("joe", PASSWORD))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (home / "config.yml").write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {home}/data}}, delete: {{enabled: true}}}}\n"
+        f"http: {{addr: '{address}', secret: x, tls: {{certificate: {certificate}, key: {key}}}}}\n"
+        f"auth: {{htpasswd: {{realm: test, path: {home}/htpasswd}}}}\n"
+    )
+    auth_file = write_auth_file(home / "auth.json", address, "joe", PASSWORD)
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([serve, "serve", str(home / "config.yml")], stdout=log, stderr=log)
+    try:
+        _wait_for(address)
+        yield address, RegistrySettings(auth_file=auth_file, ca_file=certificate)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def make_certificate(home: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    certificate, key = home / "ca.pem", home / "key.pem"
+    subprocess.run(
+        [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+         "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
+def htpasswd_line(user: str, password: str) -> str:
+    """A bcrypt line, made by Apache's own tool."""
+    command = [require("htpasswd"), "-Bbn", user, password]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def write_auth_file(path: Path, address: str, user: str, password: str) -> Path:
+    """An auth.json with one login."""
+    secret = base64.b64encode(f"{user}:{password}".encode()).decode()
+    path.write_text(json.dumps({"auths": {address: {"auth": secret}}}))
+    return path
+
+
+def _wait_for(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing answers at {address}")
