@@ -193,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Answer) -> None:
         length = len(reply.body) if reply.length is None else reply.length
+        # Noted before it is sent: whoever has the answer may count on finding it here.
+        self.owner.requests.append(Served(method=self.command, path=self.path, status=reply.status, bytes_sent=length))
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -206,8 +208,6 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(data)
                     length -= len(data)
         self.wfile.flush()
-        sent = len(reply.body) if reply.length is None else reply.length
-        self.owner.requests.append(Served(method=self.command, path=self.path, status=reply.status, bytes_sent=sent))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are kept in RegistryServer.requests, not printed."""
