@@ -105,16 +105,21 @@ def _read(entry: Any, source: str) -> Credential | None:
     """One entry; None for an empty or broken one, so that the search goes on."""
     if not isinstance(entry, dict):
         return None
-    if isinstance(token := entry.get("registrytoken"), str) and token:
+    if isinstance(token := entry.get("registrytoken"), str) and _is_sendable(token):
         return Credential(source=source, bearer_token=Secret(token))
     username, password = _decoded(entry.get("auth"))
     if not username:
         username, password = entry.get("username"), entry.get("password")
-    if isinstance(token := entry.get("identitytoken"), str) and token:
+    if isinstance(token := entry.get("identitytoken"), str) and _is_sendable(token):
         return Credential(source=source, username=str(username or ""), identity_token=Secret(token))
     if isinstance(username, str) and isinstance(password, str) and username:
         return Credential(source=source, username=username, password=Secret(password))
     return None
+
+
+def _is_sendable(token: str) -> bool:
+    """Whether a header can carry it: the HTTP library's own complaint would quote it."""
+    return token.isascii() and token.isprintable() and token != "" and " " not in token
 
 
 def _decoded(auth: Any) -> tuple[str | None, str | None]:

@@ -14,6 +14,7 @@ import requests
 
 from layering.errors import LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reference import DEFAULT_DOMAIN, Repository
+from layering.registry.addresses import same_origin
 from layering.registry.challenge import Challenge, parse_challenges
 from layering.registry.credentials import Credential, find_credential
 from layering.registry.tokens import TokenCache, basic, described
@@ -53,7 +54,7 @@ class RegistryHost:
 
         Gives any other answer as it is, 401 included when the second try fails too. `data` must be repeatable.
         """
-        url = path if "://" in path else self._base(deadline) + path
+        url = self._url_of(path, deadline)
         credential = find_credential(repository, self._auth_file)
         scopes = _scopes(repository, actions, also_pull)
         for last in (False, True):
@@ -68,7 +69,13 @@ class RegistryHost:
                 verify=not self._insecure,
                 retry=retry,
             ) as response:
-                if response.status_code != 401 or last or not self._learn(response, known, credential, scopes):
+                ours = same_origin(url, response.url)  # what a redirect's target asks for is not the registry's wish
+                if (
+                    response.status_code != 401
+                    or last
+                    or not ours
+                    or not self._learn(response, known, credential, scopes)
+                ):
                     yield response
                     return
 
@@ -92,6 +99,14 @@ class RegistryHost:
             return UnavailableError(said, where=where, next_step="try again later")
         return RefusedError(said, where=where)
 
+    def _url_of(self, path: str, deadline: Deadline) -> str:
+        base = self._base(deadline)
+        if "://" not in path:
+            return base + path
+        if not same_origin(base, path):
+            raise RefusedError("the registry sends us on to another host", where=self.domain)
+        return path
+
     def _base(self, deadline: Deadline) -> str:
         """The URL before `/v2`. For an insecure host https is tried first, and what answered is remembered."""
         with self._finding:
@@ -102,13 +117,14 @@ class RegistryHost:
         return self._url
 
     def _first_scheme(self, host: str, deadline: Deadline) -> str:
-        try:
-            with self._transport.exchange(
-                "GET", f"https://{host}/v2/", headers={}, deadline=deadline, verify=False, retry=False
-            ):
-                return f"https://{host}"
-        except UnavailableError:
-            return f"http://{host}"
+        with contextlib.suppress(UnavailableError):
+            return self._answering(f"https://{host}", deadline, retry=False)
+        return self._answering(f"http://{host}", deadline, retry=True)
+
+    def _answering(self, url: str, deadline: Deadline, *, retry: bool) -> str:
+        """`url` when anything answers there; a host that is silent now may speak either scheme later."""
+        with self._transport.exchange("GET", f"{url}/v2/", headers={}, deadline=deadline, verify=False, retry=retry):
+            return url
 
     def _authorization(
         self, challenge: Challenge | None, credential: Credential | None, scopes: Sequence[str], deadline: Deadline

@@ -7,6 +7,7 @@ module asks no registry.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ MANIFEST_BYTES_MAX = 4 * 1024 * 1024
 _DESCRIPTORS_MAX = 1000
 _DEPTH_MAX = 32
 _SIZE_MAX = 2**53
+_WORD = re.compile(r"[a-z0-9][a-z0-9_.]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +113,7 @@ def parse_manifest(raw: bytes, content_type: str | None, where: str = "") -> Ima
 def parse_config(raw: bytes, where: str = "") -> ImageConfig:
     """Read an image configuration. Raises ContentError."""
     document = parse_object(raw, where)
+    _check_spelling(document, _CONFIG_FIELDS, where)
     rootfs = document.get("rootfs")
     inner = document.get("config") or {}
     if not isinstance(rootfs, dict) or not isinstance(rootfs.get("diff_ids"), list) or not isinstance(inner, dict):
@@ -127,9 +130,13 @@ def parse_config(raw: bytes, where: str = "") -> ImageConfig:
 
 
 def parse_object(raw: bytes, where: str) -> dict[str, Any]:
-    """One JSON object without repeated keys and not nested deeper than 32. Raises ContentError."""
+    """One JSON object in UTF-8 (RFC 8259 section 8.1), without repeated keys, not nested deeper than 32.
+
+    Raises ContentError.
+    """
     try:
-        document = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
     except (ValueError, RecursionError) as error:
         raise ContentError(f"not the JSON it should be: {error}", where=where) from None
     if not isinstance(document, dict):
@@ -140,7 +147,6 @@ def parse_object(raw: bytes, where: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keys that differ only in case are refused too: decoders written in Go take either, and the last one wins."""
     document = dict(pairs)
     if len(document) != len(pairs):
         raise ValueError("a key stands twice in one object")
@@ -158,14 +164,23 @@ def _deeper_than(value: Any, depth: int) -> bool:
     return any(_deeper_than(child, depth - 1) for child in children)
 
 
-_CASE_SENSITIVE = ("mediaType", "schemaVersion", "config", "layers", "manifests", "fsLayers", "annotations")
+_MANIFEST_FIELDS = ("mediaType", "schemaVersion", "config", "layers", "manifests", "fsLayers", "annotations")
+_DESCRIPTOR_FIELDS = ("mediaType", "digest", "size", "platform", "annotations")
+_PLATFORM_FIELDS = ("os", "architecture", "variant")
+_CONFIG_FIELDS = (*_PLATFORM_FIELDS, "config", "rootfs", "created")
+
+
+def _check_spelling(document: Mapping[str, Any], fields: tuple[str, ...], where: str) -> None:
+    """Decoders written in Go take a field's name in any case, and the last one wins; so none but the right one is."""
+    lower = {field.lower() for field in fields}
+    for key in document:
+        if key not in fields and key.lower() in lower:
+            raise ContentError(f"{key!r} is another spelling of a field's name", where=where)
 
 
 def _media_type(document: Mapping[str, Any], content_type: str | None, where: str) -> str:
     """What it is: by its own word, the header's, or its shape; all that speak must agree."""
-    for key in document:
-        if key not in _CASE_SENSITIVE and key.lower() in {known.lower() for known in _CASE_SENSITIVE}:
-            raise ContentError(f"{key!r} is another spelling of a field's name", where=where)
+    _check_spelling(document, _MANIFEST_FIELDS, where)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
         raise ContentError(
             "a schema 1 manifest, which has no digest of its own", where=where, next_step="push the image again"
@@ -204,25 +219,31 @@ def _descriptors(document: Mapping[str, Any], key: str, where: str) -> tuple[Des
 def _descriptor(entry: Any, path: str, where: str) -> Descriptor:
     if not isinstance(entry, dict):
         raise ContentError(f"{path} is not a descriptor", where=where)
+    _check_spelling(entry, _DESCRIPTOR_FIELDS, f"{where}: {path}")
     size, media_type = entry.get("size"), entry.get("mediaType")
     if type(size) is not int or not 0 <= size <= _SIZE_MAX:
         raise ContentError(f"{path}.size is not a size", where=where)
     if not isinstance(media_type, str):
         raise ContentError(f"{path}.mediaType is missing", where=where)
     platform = entry.get("platform")
+    if platform is not None and not isinstance(platform, dict):
+        raise ContentError(f"{path}.platform is not an object", where=where)
     return Descriptor(
         media_type=media_type,
         digest=_digest(entry.get("digest"), f"{path}.digest", where),
         size=size,
-        platform=_platform(platform, where) if isinstance(platform, dict) else None,
+        platform=_platform(platform, where) if platform is not None else None,
         annotations=_strings(entry.get("annotations"), f"{path}.annotations", where),
     )
 
 
 def _platform(document: Mapping[str, Any], where: str) -> Platform:
-    system, architecture, variant = (document.get(key) or "" for key in ("os", "architecture", "variant"))
-    if not all(isinstance(part, str) for part in (system, architecture, variant)):
-        raise ContentError("os and architecture are not text", where=where)
+    _check_spelling(document, _PLATFORM_FIELDS, where)
+    system, architecture, variant = (document.get(key) or "" for key in _PLATFORM_FIELDS)
+    if not all(
+        isinstance(part, str) and (not part or _WORD.fullmatch(part)) for part in (system, architecture, variant)
+    ):
+        raise ContentError("os, architecture and variant are not lower-case words", where=where)
     return Platform(system or "unknown", architecture or "unknown", variant)
 
 

@@ -135,7 +135,7 @@ def _token(raw: bytes, where: str, now: float) -> _Token:
         document = json.loads(raw)
         value = document.get("token") or document.get("access_token")
         seconds = float(document.get("expires_in") or _LIFETIME_DEFAULT_SECONDS)
-    except (ValueError, AttributeError, TypeError, RecursionError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         value, seconds = None, 0.0
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
         raise ContentError("its token service answers something that is no token", where=where)

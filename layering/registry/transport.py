@@ -273,8 +273,8 @@ def _retry_after(value: str | None, default: float) -> float:
     """Seconds to wait: the header's, in seconds or as a date (RFC 9110 section 10.2.3), or `default`."""
     if not value:
         return default
-    if value.strip().isdigit():
-        return float(value[:9])
+    if (digits := value.strip()).isascii() and digits.isdecimal():
+        return float(digits[:9])
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return default
