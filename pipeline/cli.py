@@ -5,10 +5,12 @@ A step's module is imported when it is asked for, so that `--help` costs no more
 
 import argparse
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
 from layering.outcome import outcome, say
@@ -32,7 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     step = words[0] if words else ""
     if step not in STEPS:
         _overview().parse_args(words or ["--help"])  # prints help or the fault, and exits
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     return outcome(f"{_PROGRAM} {step}", lambda: _run(step, words[1:]))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave by way of every `finally`: programs under way are ended, temporary files are taken away."""
+    sys.exit(128 + number)
 
 
 def _overview() -> argparse.ArgumentParser:

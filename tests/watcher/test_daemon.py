@@ -1,0 +1,117 @@
+"""`layerwatch run` without --once: looks on schedule, and ends cleanly when told to, also in the middle of work."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from tests.scenario import Scenario
+from watcher.configuration import load
+from watcher.daemon import trigger
+
+_SECONDS = 30
+
+
+@contextmanager
+def daemon(scenario: Scenario, *flags: str, path: str = "") -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    log = scenario.directory / "log"
+    argv = [sys.executable, "-m", "watcher.cli", "run", "-c", str(scenario.config), *flags]
+    environment = {**os.environ, **({"PATH": f"{path}:{os.environ['PATH']}"} if path else {})}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=stream, env=environment)
+        try:
+            yield process, log
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def wait_for(log: Path, text: str, times: int = 1) -> None:
+    for _ in range(_SECONDS * 20):
+        if len(re.findall(re.escape(text), log.read_text())) >= times:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{text!r} is not in the log:\n{log.read_text()}")
+
+
+def every(scenario: Scenario, schedule: dict[str, str]) -> None:
+    document = json.loads(scenario.config.read_text())
+    scenario.config.write_text(json.dumps({**document, "schedule": schedule}))
+
+
+def test_it_looks_now_and_again_and_ends_with_sigterm(scenario: Scenario) -> None:
+    every(scenario, {"every": "1s"})
+    with daemon(scenario) as (process, log):
+        wait_for(log, "AwaitingApproval ProposalOpen", times=3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    assert "Rebuild NeverBuilt" in log.read_text()
+    assert len(scenario.tags()) == len(scenario.proposal_commits()) == 1
+
+
+def test_a_dry_run_ticks_and_acts_on_nothing(scenario: Scenario) -> None:
+    every(scenario, {"every": "1s"})
+    with daemon(scenario, "--dry-run") as (process, log):
+        wait_for(log, "Rebuild NeverBuilt", times=2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    assert scenario.branches() == ["refs/heads/main"]
+
+
+def test_sigterm_in_the_middle_of_a_build_abandons_it(scenario: Scenario, tmp_path: Path) -> None:
+    shim, mark = tmp_path / "bin" / "git", tmp_path / "building"
+    shim.parent.mkdir()
+    git = shutil.which("git")
+    shim.write_text(f'#!/bin/sh\ncase "$*" in *checkout*) echo $$ > {mark}; exec sleep 600;; esac\nexec {git} "$@"\n')
+    shim.chmod(0o755)
+    with daemon(scenario, path=str(shim.parent)) as (process, log):
+        for _ in range(_SECONDS * 20):
+            if mark.exists() and mark.read_text().strip():
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0, log.read_text()
+    time.sleep(0.2)
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
+
+
+def test_a_defect_in_a_tick_is_seen_and_does_not_end_the_schedule(scenario: Scenario) -> None:
+    every(scenario, {"every": "1s"})
+    (scenario.directory / "clusterversion.yaml").unlink()
+    with daemon(scenario) as (process, log):
+        wait_for(log, "Unknown Unreachable", times=2)
+        scenario.at("4.19.1")
+        wait_for(log, "AwaitingApproval ProposalOpen")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "kind", "text"),
+    [
+        ({"every": "90s", "jitter": "10s"}, IntervalTrigger, "0:01:30"),
+        ({"cron": "*/5 * * * *"}, CronTrigger, "minute='0,5,10"),
+    ],
+    ids=["interval", "cron"],
+)
+def test_schedules(scenario: Scenario, schedule: dict[str, str], kind: type, text: str) -> None:
+    every(scenario, schedule)
+    made = trigger(load(scenario.config).schedule)
+    assert isinstance(made, kind)
+    assert text in str(made)
