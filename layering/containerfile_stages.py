@@ -56,7 +56,7 @@ def parse(text: str, build_args: Mapping[str, str] | None = None, where: str = "
     if first is None:
         raise InputError("there is no FROM in it", where=where, next_step="a Containerfile begins with FROM <base>")
     args = [arg for i in read.instructions[:first] if i.keyword == "ARG" for arg in _global_args(i, read.escape)]
-    values = _values(args, build_args or {}, read.escape)
+    values = _values(args, build_args or {}, read.escape, where)
     return Containerfile(escape=read.escape, global_args=tuple(args), stages=tuple(_stages(read, first, values, where)))
 
 
@@ -71,14 +71,14 @@ def _global_args(instruction: Instruction, escape: str) -> Iterable[GlobalArg]:
         yield GlobalArg(name=name, value=value, default=default)
 
 
-def _values(args: Sequence[GlobalArg], given: Mapping[str, str], escape: str) -> Mapping[str, str]:
+def _values(args: Sequence[GlobalArg], given: Mapping[str, str], escape: str, where: str) -> Mapping[str, str]:
     """The value of each global ARG that has one, in their order; a build argument wins over a default."""
     values: dict[str, str] = {}
     for arg in args:
         if arg.name in given:
             values[arg.name] = given[arg.name]
-        elif arg.value is not None:
-            values[arg.name] = expand(arg.value, values, escape)
+        elif arg.value is not None and arg.default is not None:
+            values[arg.name] = _expanded(arg.value, values, escape, f"{where}, line {arg.default.line}")
     return values
 
 
@@ -99,8 +99,15 @@ def _stage(
     return Stage(
         name=words[2].text.lower() if named else None,
         base=words[0],
-        base_expanded=expand(words[0].text, values, escape),
+        base_expanded=_expanded(words[0].text, values, escape, f"{where}, line {words[0].line}"),
         platform=platforms[0] if platforms else None,
         line=instruction.line,
         instructions=following,
     )
+
+
+def _expanded(word: str, values: Mapping[str, str], escape: str, where: str) -> str:
+    try:
+        return expand(word, values, escape)
+    except InputError as error:
+        raise InputError(error.what, where=where, next_step="mend the variables and quotes in it") from None

@@ -20,7 +20,7 @@ from layering.expansion import SPACES
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _DIRECTIVE = re.compile(r"([A-Za-z][A-Za-z0-9]*)[ \t\f\r]*=[ \t\f\r]*(.+?)[ \t\f\r]*")
 _DIRECTIVES = {"syntax", "escape", "check"}
-_LENGTH_MAX = 4 * 1024 * 1024
+_LENGTH_MAX = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,12 +83,12 @@ class ContainerfileText:
 class _Logical:
     """The characters of one logical line with their offsets and line numbers."""
 
-    text: str = ""
+    parts: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
     def add(self, part: str, offset: int, line: int) -> None:
-        self.text += part
+        self.parts.append(part)
         self.offsets.extend(range(offset, offset + len(part)))
         self.lines.extend([line] * len(part))
 
@@ -111,7 +111,7 @@ class _Line:
 
 
 def read_text(text: str, where: str = "") -> ContainerfileText:
-    """Read a Containerfile. Raises InputError: a faulty directive, an unfinished heredoc, over 4 Mi characters."""
+    """Read a Containerfile. Raises InputError: a faulty directive, an unfinished heredoc, over 1 Mi characters."""
     if len(text) > _LENGTH_MAX:
         raise InputError(f"larger than {_LENGTH_MAX} characters", where=where)
     lines = list(_physical_lines(text))
@@ -159,11 +159,11 @@ def _instructions(lines: Iterator[_Line], escape: str, where: str) -> Iterator[I
                 continue
             part, last = _cut(following.text, continued, escape)
             logical.add(part, following.offset, following.number)
-        heredocs = []
-        for name, strip_tabs in heredocs_of(logical.text, escape, _at(where, line.number)):
+        text, heredocs = "".join(logical.parts), []
+        for name, strip_tabs in heredocs_of(text, escape, _at(where, line.number)):
             _skip_heredoc(lines, name, strip_tabs=strip_tabs, where=_at(where, line.number))
             heredocs.append(name)
-        yield _instruction(logical, line.number, escape, tuple(heredocs))
+        yield _instruction(text, logical, line.number, escape, tuple(heredocs))
 
 
 def _cut(text: str, continued: re.Pattern[str], escape: str) -> tuple[str, bool]:
@@ -173,12 +173,12 @@ def _cut(text: str, continued: re.Pattern[str], escape: str) -> tuple[str, bool]
     return text[: text.rindex(escape)], False
 
 
-def _instruction(logical: _Logical, number: int, escape: str, heredocs: tuple[str, ...]) -> Instruction:
-    keyword, flags, start, end = split_line(logical.text, escape)
+def _instruction(text: str, logical: _Logical, number: int, escape: str, heredocs: tuple[str, ...]) -> Instruction:
+    keyword, flags, start, end = split_line(text, escape)
     return Instruction(
         keyword=keyword,
         flags=flags,
-        arguments=logical.text[start:end],
+        arguments=text[start:end],
         line=number,
         heredocs=heredocs,
         offsets=tuple(logical.offsets[start:end]),

@@ -5,16 +5,17 @@ every one of them (tests/containerfile/test_expansion.py). The builders have str
 Nothing here knows instructions or lines.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from layering.errors import InputError
+from layering.shellpattern import Pattern
 
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _END = ""
 _SPECIAL_PARAMETERS = "@*#?-$!0"
 _BLANKS_BEFORE_HEREDOC = " \t\r"
+_DEPTH_MAX = 100
 
 
 def expand(word: str, values: Mapping[str, str], escape: str = "\\") -> str:
@@ -26,14 +27,14 @@ def raw_words(line: str, escape: str = "\\") -> tuple[str, ...]:
     """`line` split at blanks outside of quotes; quotes, escapes and variables stay as they are. Raises InputError."""
     lexer = _Lexer(line, {}, escape, raw_quotes=True, raw_escapes=True, keep_unset=True)
     lexer.read(until=_END)
-    return tuple(lexer.words.finished())
+    return tuple(lexer.words.done)
 
 
 def unquoted_words(text: str) -> tuple[str, ...]:
     """`text` split at blanks outside of quotes, its quotes and escapes removed, variables as they are. InputError."""
     lexer = _Lexer(text, {}, "\\", keep_unset=True)
     lexer.read(until=_END)
-    return tuple(lexer.words.finished())
+    return tuple(lexer.words.done)
 
 
 @dataclass(slots=True)
@@ -41,18 +42,23 @@ class _Words:
     """Collects characters into words; blanks separate unless they are added raw."""
 
     done: list[str] = field(default_factory=list)
-    current: str = ""
+    current: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
         for character in text:
-            if character not in SPACES:
-                self.current += character
-            elif self.current:
-                self.done.append(self.current)
-                self.current = ""
+            if character in SPACES:
+                self.end()
+            else:
+                self.current.append(character)
 
-    def finished(self) -> list[str]:
-        return [*self.done, self.current] if self.current else self.done
+    def add_raw(self, text: str) -> None:
+        if text:
+            self.current.append(text)
+
+    def end(self) -> None:
+        if self.current:
+            self.done.append("".join(self.current))
+            self.current.clear()
 
 
 class _Lexer:
@@ -71,6 +77,7 @@ class _Lexer:
         self.words = _Words()
         self._text = text
         self._position = 0
+        self._depth = 0
         self._values = values
         self._escape = escape
         self._raw_quotes = raw_quotes
@@ -81,12 +88,17 @@ class _Lexer:
         """The text up to an unquoted `until`, which is consumed. `in_pattern` keeps what quotes a pattern's `*`."""
         outer, self._raw_escapes = self._raw_escapes, self._raw_escapes if raw_escapes is None else raw_escapes
         words = self.words if until == _END else _Words()
-        self.words.current = ""  # the original has one buffer for all levels: a ${x:-…} eats what stands before it
+        self._depth += 1
+        if self._depth > _DEPTH_MAX:
+            raise self._unreadable("its variables are nested too deeply")
+        self.words.current.clear()  # the original has one buffer for all levels: a ${x:-…} eats what stands before it
         parts = []
         while (character := self._next()) != until:
             if character == _END:
                 raise self._unreadable(f"a {until} is missing")
             parts.append(self._special(character, words, in_pattern=in_pattern))
+        words.end()
+        self._depth -= 1
         self._raw_escapes = outer
         return "".join(parts)
 
@@ -97,11 +109,11 @@ class _Lexer:
             return text
         if character in "'\"<":
             text = self._less_than() if character == "<" else self._quoted(character, in_pattern=in_pattern)
-            words.current += text
+            words.add_raw(text)
             return text
         if character == self._escape:
             text = (character if self._raw_escapes else "") + self._next()
-            words.current += text
+            words.add_raw(text)
             return text
         words.add(character)
         return character
@@ -191,8 +203,7 @@ class _Lexer:
         value = self._values.get(name)
         if value is None and self._keep_unset:
             return f"${{{name}/{pattern}/{replacement}}}"
-        expression = re.compile(_expression(pattern, greedy=True))
-        return expression.sub(lambda _: replacement, value or "", count=0 if everywhere else 1)
+        return Pattern.parse(pattern).replaced(value or "", replacement, everywhere=everywhere)
 
     def _name(self) -> str:
         start = self._position
@@ -217,29 +228,9 @@ class _Lexer:
         return InputError(f"{self._text[:80]!r} cannot be read: {why}")
 
 
-def _trimmed(value: str, pattern: str, operator: str) -> str:
-    """`${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`: the shortest or, doubled, the longest match is cut off."""
-    greedy = pattern.startswith(operator)
-    expression = re.compile(_expression(pattern[greedy:], greedy=greedy), re.DOTALL)
-    lengths = range(len(value), -1, -1) if greedy else range(len(value) + 1)
-    for length in lengths:
-        cut = value[:length] if operator == "#" else value[len(value) - length :]
-        if expression.fullmatch(cut):
-            return value[length:] if operator == "#" else value[: len(value) - length]
-    return value
-
-
-def _expression(pattern: str, *, greedy: bool) -> str:
-    """A shell pattern of `*`, `?` and backslashes as a regular expression. Raises InputError."""
-    star = ".*" if greedy else ".*?"
-    parts = []
-    characters = iter(re.sub(r"(?<!\\)\*+", "*", pattern))
-    for character in characters:
-        if character == "\\":
-            following = next(characters, _END)
-            if following not in ("}", "/", "*", "?", "\\"):
-                raise InputError(f"the pattern {pattern[:80]!r} has an escape that means nothing")
-            parts.append(re.escape(following))
-        else:
-            parts.append({"*": star, "?": "."}.get(character) or re.escape(character))
-    return "".join(parts)
+def _trimmed(value: str, word: str, operator: str) -> str:
+    """`${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`: the shortest match is cut off, or the longest when it is doubled."""
+    longest = word.startswith(operator)
+    pattern = Pattern.parse(word[longest:])
+    cut = pattern.without_prefix if operator == "#" else pattern.without_suffix
+    return cut(value, longest=longest)

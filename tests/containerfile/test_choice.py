@@ -99,6 +99,8 @@ REFUSALS = [
     pytest.param("\n\nFROM $BASE\n", "os/Containerfile, line 3", "no ARG before the first FROM declares", id="no ARG"),
     pytest.param("FROM a\nARG B=b\nFROM ${B}\n", "os/Containerfile, line 3", "no ARG before", id="a stage's ARG"),
     pytest.param("FROM a\nRUN <<EOF\n", "os/Containerfile, line 2", "<<EOF is not finished", id="unfinished heredoc"),
+    pytest.param('ARG A="a\nFROM a\n', "os/Containerfile, line 1", "is not closed", id="an open quote"),
+    pytest.param("ARG A\nFROM a:${A\n", "os/Containerfile, line 2", "cannot be read", id="an open brace"),
     pytest.param("#escape=x\nFROM a\n", "os/Containerfile, line 1", "escape character", id="escape directive"),
     pytest.param("#escape=`\n#escape=`\nFROM a\n", "os/Containerfile, line 2", "second escape", id="two directives"),
     pytest.param(

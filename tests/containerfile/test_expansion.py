@@ -1,5 +1,7 @@
 """Variables, quotes and escapes: a table, and the same answers as buildkit's own lexer."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -46,12 +48,33 @@ REFUSALS = [
     pytest.param("${X:#a}", id="colon before a pattern"),
     pytest.param("${NONE:?}", id="must be set"),
     pytest.param("${X/a}", id="no replacement"),
+    pytest.param("${X:-" * 5000 + "}" * 5000, id="nested without end"),
 ]
 
 
 @pytest.mark.parametrize(("text", "meaning"), MEANINGS)
 def test_means(text: str, meaning: str) -> None:
     assert expand(text, VALUES) == meaning
+
+
+@given(st.text("ab*?\\", max_size=5), st.sampled_from(["#", "##", "%", "%%"]), st.text("ab", max_size=6))
+@example("*a?*b", "%", "aabab")
+def test_cuts_patterns_off_as_buildkit(oracle: Oracle, pattern: str, operator: str, value: str) -> None:
+    assert_same(oracle, f"${{X{operator}{pattern}}}", {"X": value})
+
+
+@given(st.text("ab*?\\", max_size=5), st.sampled_from(["/", "//"]), st.text("ab", max_size=6))
+@example("*", "//", "ab")
+@example("", "//", "ab")
+@example("*", "//", "")
+def test_replaces_patterns_as_buildkit(oracle: Oracle, pattern: str, operator: str, value: str) -> None:
+    assert_same(oracle, f"${{X{operator}{pattern}/-}}", {"X": value})
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    assert expand("${X%" + "*a" * 200 + "b}${X//" + "*a" * 200 + "b/}", {"X": "a" * 500}) == "a" * 1000
+    with pytest.raises(InputError, match="at most"):
+        expand("${X#*}", {"X": "a" * 10_000})
 
 
 def test_the_escape_character_is_an_argument() -> None:
@@ -76,12 +99,16 @@ PIECES = [
 @example("${X#**}", "\\")
 @example('"${X%"*"}"', "\\")
 def test_says_what_buildkit_says(oracle: Oracle, text: str, escape: str) -> None:
+    assert_same(oracle, text, VALUES, escape)
+
+
+def assert_same(oracle: Oracle, text: str, values: Mapping[str, str], escape: str = "\\") -> None:
     try:
-        expected: str | None = oracle.word(text, VALUES, escape)
+        expected: str | None = oracle.word(text, values, escape)
     except Refused:
         expected = None
     try:
-        ours: str | None = expand(text, VALUES, escape)
+        ours: str | None = expand(text, values, escape)
     except InputError:
         ours = None
     assert ours == expected
