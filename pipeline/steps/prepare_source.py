@@ -1,4 +1,7 @@
-"""Pin the base in a Containerfile. Asks no registry; without --in-place the source stays as it is."""
+"""Pin the base in a Containerfile: in place, into --output, or into a new file outside the source.
+
+Which text is the base, and what stays as it is, is decided in layering/containerfile.py. Asks no registry.
+"""
 
 import argparse
 import tempfile
@@ -85,7 +88,7 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     for change in pinned.changes:
         say(f"{inputs.shown}, line {change.line}: {change.old} -> {change.new}")
     for name, value in pinned.build_args.items():
-        say(f"ARG {name} has no value of its own: build with --build-arg {name}={value}")
+        say(f"{inputs.shown}: the base comes through ARG {name}; build with --build-arg {name}={value}")
     if not pinned.changes and not pinned.build_args:
         say(f"{inputs.shown}: nothing to change")
     return Outputs(containerfile=target, changes=pinned.changes, build_args=pinned.build_args)
