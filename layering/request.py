@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 
 from layering.errors import InputError
 from layering.fields import STRICT, InsidePath, Name, PinnedImage, PlatformField, TaggedImage, Text
+from layering.forge.forge import ProposalTarget
 from layering.platform import Platform
 from layering.reference import ImageReference
 
@@ -33,6 +34,19 @@ class ProposalEntry(BaseModel):
     name: Text | None = None
     create: bool = False
     hold: Literal["completed", "none"] = "completed"
+
+    @property
+    def target(self) -> ProposalTarget:
+        """The same place, as a forge takes it."""
+        return ProposalTarget(
+            repository=self.repository,
+            branch=self.branch,
+            file=self.file,
+            cluster=self.cluster,
+            pool=self.pool,
+            name=self.name,
+            create=self.create,
+        )
 
 
 class SourceEntry(BaseModel):

@@ -19,7 +19,6 @@ from layering.request import ProposalEntry, RebuildRequest, SourceEntry
 from layering.secrets import redact
 from watcher.decide import Decision, Kind
 from watcher.engines.local import LocalEngine
-from watcher.observe import proposal_target
 from watcher.settings import ImageSettings
 from watcher.world import Failure, Observation
 
@@ -68,7 +67,7 @@ class Actor:
         facts = proposal_facts(image, entry, seen, built, evidence)
         self._forges[entry.forge].propose(
             Proposal(
-                target=proposal_target(entry),
+                target=entry.target,
                 image=built,
                 key=str(wanted.key),
                 title=title(facts),

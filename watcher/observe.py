@@ -15,7 +15,7 @@ from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_b
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
 from layering.errors import InputError, LayerwatchError
-from layering.forge.forge import Forge, ProposalTarget
+from layering.forge.forge import Forge
 from layering.platform import Platform
 from layering.provenance import Provenance, read_provenance
 from layering.reference import ImageReference
@@ -83,7 +83,7 @@ class Observer:
         built = self._built(wanted.target)
         running = proposal = None
         if entry is not None:
-            state = self._forges[entry.forge].observe(proposal_target(entry), str(wanted.key), built)
+            state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built)
             running = self._running(state.pinned, image)
             proposal = state
         return Observation(
@@ -183,19 +183,6 @@ def key_of(image: ImageSettings, base: Base, facts: SourceFacts) -> BuildKey:
             build_args=image.build.args,
             builder=image.build.builder,
         )
-    )
-
-
-def proposal_target(entry: ProposalEntry) -> ProposalTarget:
-    """The place a configured proposal goes to."""
-    return ProposalTarget(
-        repository=entry.repository,
-        branch=entry.branch,
-        file=entry.file,
-        cluster=entry.cluster,
-        pool=entry.pool,
-        name=entry.name,
-        create=entry.create,
     )
 
 

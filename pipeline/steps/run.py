@@ -19,7 +19,7 @@ from layering.containerfile import Match
 from layering.errors import ExitCode, InputError
 from layering.evidence import Evidence, gather
 from layering.findings import passed
-from layering.forge.forge import Proposal, ProposalTarget
+from layering.forge.forge import Proposal
 from layering.forge.local import LocalForge
 from layering.proposal import Facts, body, title
 from layering.reference import Digest, ImageReference
@@ -187,22 +187,10 @@ def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_im
     )
 
 
-def _target(entry: ProposalEntry) -> ProposalTarget:
-    return ProposalTarget(
-        repository=entry.repository,
-        branch=entry.branch,
-        file=entry.file,
-        cluster=entry.cluster,
-        pool=entry.pool,
-        name=entry.name,
-        create=entry.create,
-    )
-
-
 def _previous(entries: tuple[ProposalEntry, ...]) -> ImageReference | None:
     """The image that git pins now for the first proposal, when it is pinned."""
     for entry in entries[:1]:
-        pinned = LocalForge().observe(_target(entry), "", None).pinned
+        pinned = LocalForge().observe(entry.target, "", None).pinned
         try:
             return ImageReference.parse_pinned(pinned) if pinned else None
         except InputError:
@@ -213,7 +201,7 @@ def _previous(entries: tuple[ProposalEntry, ...]) -> ImageReference | None:
 def _propose(
     inputs: Inputs, entry: ProposalEntry, base: Base, image: ImageReference, key: BuildKey, evidence: Evidence
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    forge, target = LocalForge(), _target(entry)
+    forge, target = LocalForge(), entry.target
     before = forge.observe(target, str(key), image).pinned
     facts = Facts(
         cluster=entry.cluster,
