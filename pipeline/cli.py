@@ -14,6 +14,7 @@ from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
 from layering.outcome import outcome, say
+from pipeline.registry_flags import add_registry_arguments
 
 STEPS = {
     "resolve-base": "which base image should it be: out of a release payload, or behind a tag",
@@ -70,6 +71,7 @@ def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
         "--results-dir", type=Path, metavar="DIR", help="also write each output to a file of its name (Tekton results)"
     )
     module.add_arguments(parser)
+    add_registry_arguments(parser)  # every step takes them, so that a pipeline can pass the same flags to all
     return parser
 
 

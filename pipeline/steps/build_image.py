@@ -34,7 +34,7 @@ from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
 from pipeline.builders.traces import Traces, base_time
 from pipeline.containerfile_path import find_containerfile
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.registry_flags import registry_settings
 
 SUMMARY = "build the layered image FROM the base, and push it"
 EXAMPLE = (
@@ -75,7 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="what is known of base layers (default: ~/.cache/layerwatch)"
     )
-    add_registry_arguments(parser)
 
 
 def _add_traces(parser: argparse.ArgumentParser) -> None:

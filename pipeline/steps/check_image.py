@@ -12,7 +12,7 @@ from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.registry_flags import registry_settings
 
 SUMMARY = "Is the image FROM the base, for the right platforms, and an OS image? Exit code 7 when not."
 EXAMPLE = "layerwatch-step check-image --image registry.example.com/acme/worker-os@sha256:… --base quay.io/…@sha256:…"
@@ -46,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, metavar="PULLSPEC", help="REPOSITORY@sha256:…")
     parser.add_argument("--base", required=True, metavar="PULLSPEC", help="REPOSITORY@sha256:…")
     add_platform_arguments(parser)
-    add_registry_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:

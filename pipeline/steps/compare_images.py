@@ -10,7 +10,7 @@ from layering.comparison_text import as_markdown
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
-from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.registry_flags import registry_settings
 
 SUMMARY = "What differs between two images: labels, version, layers, and the bytes a node must fetch."
 EXAMPLE = "layerwatch-step compare-images --old REPOSITORY@sha256:… --new REPOSITORY@sha256:… --format markdown"
@@ -46,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--old", required=True, metavar="PULLSPEC")
     parser.add_argument("--new", required=True, metavar="PULLSPEC")
     parser.add_argument("--format", choices=["json", "markdown"], default="json", help="what stdout gets")
-    add_registry_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:

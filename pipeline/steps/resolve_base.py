@@ -11,7 +11,7 @@ from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.registry_flags import registry_settings
 
 SUMMARY = "Which base image should it be: the one a release payload names, or the one behind a name."
 EXAMPLE = (
@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--image", metavar="PULLSPEC", help="an OS image, by tag or digest")
     parser.add_argument("--tag", help="the payload's tag, for instance rhel-coreos")
     add_platform_arguments(parser)
-    add_registry_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:

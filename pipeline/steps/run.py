@@ -30,7 +30,7 @@ from layering.source import Checkout, checked_out
 from layering.textfile import read_exact
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
-from pipeline.registry_flags import add_registry_arguments, registry_settings
+from pipeline.registry_flags import registry_settings
 from pipeline.steps import build_image, prepare_source
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."
@@ -67,7 +67,6 @@ class Outputs:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's flags."""
     parser.add_argument("--request", required=True, metavar="FILE", help="a RebuildRequest as JSON; - is stdin")
-    add_registry_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
