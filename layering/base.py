@@ -7,7 +7,7 @@ image it is what that name holds now. Nothing else is looked at, and nothing is 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from layering.errors import InputError
+from layering.errors import ContentError, InputError
 from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -74,10 +74,10 @@ def resolve_base(registry: RegistryClient, source: BaseSource, platforms: Sequen
     found = registry.manifest(image)
     reference = image.repository.at(found.digest)
     configs = {platform: _config(registry, reference, platform) for platform in platforms}
+    for platform, (_, config) in configs.items():
+        _refuse_what_is_no_base(config, reference)
+        _check_platform(config, platform, reference, listed=isinstance(found, ImageIndex))
     first_config = next(iter(configs.values()))[1]
-    _refuse_what_is_no_base(first_config, reference)
-    if not isinstance(found, ImageIndex):
-        _check_platform(first_config, platforms, reference)
     return Base(
         reference=reference,
         name=name,
@@ -93,17 +93,19 @@ def _config(registry: RegistryClient, reference: ImageReference, platform: Platf
     return manifest.digest, registry.config(reference.repository, manifest)
 
 
-def _check_platform(config: ImageConfig, platforms: Sequence[Platform], reference: ImageReference) -> None:
-    """A single manifest is for one platform; its configuration says for which."""
+def _check_platform(config: ImageConfig, platform: Platform, reference: ImageReference, *, listed: bool) -> None:
+    """An image's configuration says for which platform it is; an index that lists it as another contradicts it."""
     have = config.platform
-    for platform in platforms:
-        if (have.os, have.architecture) != (platform.os, platform.architecture):
-            raise InputError(
-                f"the base is for {have} only, and {platform} is asked for",
-                where=str(reference),
-                next_step="follow a multi-architecture payload (-multi), or ask for this platform only",
-                reason=Reason.BASE_NOT_FOUND,
-            )
+    if (have.os, have.architecture) == (platform.os, platform.architecture):
+        return
+    if listed:
+        raise ContentError(f"the index lists an image for {have} as one for {platform}", where=str(reference))
+    raise InputError(
+        f"the base is for {have} only, and {platform} is asked for",
+        where=str(reference),
+        next_step="follow a multi-architecture payload (-multi), or ask for this platform only",
+        reason=Reason.BASE_NOT_FOUND,
+    )
 
 
 def _refuse_what_is_no_base(config: ImageConfig, reference: ImageReference) -> None:

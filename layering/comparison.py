@@ -72,7 +72,8 @@ def compare(registry: RegistryClient, old: ImageReference, new: ImageReference) 
 
     Raises InputError when they have no platform in common.
     """
-    platforms = _common_platforms(registry, old, new)
+    ours, theirs = _platforms(registry, old), _platforms(registry, new)
+    platforms = _common_platforms(ours, theirs, new)
     pairs = {platform: (_read(registry, old, platform), _read(registry, new, platform)) for platform in platforms}
     first_old, first_new = next(iter(pairs.values()))
     return Comparison(
@@ -81,18 +82,19 @@ def compare(registry: RegistryClient, old: ImageReference, new: ImageReference) 
         versions=(_version(first_old.config), _version(first_new.config)),
         labels=_labels(first_old.config.labels, first_new.config.labels),
         layers=tuple(_layers(platform, *pair) for platform, pair in pairs.items()),
-        same_content=all(_same(one.config, other.config) for one, other in pairs.values()),
+        same_content=set(ours) == set(theirs) and all(_same(one.config, other.config) for one, other in pairs.values()),
     )
 
 
-def _common_platforms(registry: RegistryClient, old: ImageReference, new: ImageReference) -> Sequence[Platform]:
-    ours, theirs = _platforms(registry, old), _platforms(registry, new)
+def _common_platforms(ours: Sequence[Platform], theirs: Sequence[Platform], new: ImageReference) -> Sequence[Platform]:
     common = [platform for platform in ours if platform in theirs]
     if not common:
-        raise InputError(
-            f"no platform in common: {', '.join(map(str, ours))} and {', '.join(map(str, theirs))}", where=str(new)
-        )
+        raise InputError(f"no platform in common: {_listed(ours)} and {_listed(theirs)}", where=str(new))
     return common
+
+
+def _listed(platforms: Sequence[Platform]) -> str:
+    return ", ".join(map(str, platforms)) or "none"
 
 
 def _platforms(registry: RegistryClient, image: ImageReference) -> Sequence[Platform]:

@@ -24,7 +24,13 @@ def as_markdown(comparison: Comparison) -> str:
 def layers_table(comparison: Comparison) -> str:
     """Layers kept, new and gone, and what a node must fetch."""
     rows = [
-        (str(change.platform), str(change.shared), str(change.added), str(change.removed), size(change.fetch_bytes))
+        (
+            code(str(change.platform)),
+            str(change.shared),
+            str(change.added),
+            str(change.removed),
+            size(change.fetch_bytes),
+        )
         for change in comparison.layers
     ]
     return table(("Platform", "Layers kept", "new", "gone", "A node fetches"), rows)

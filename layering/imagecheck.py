@@ -5,15 +5,15 @@ layer anew, and an image is no less FROM its base for that. What an image says o
 believed. Which findings stop an image is told by their severity.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 
 from layering.base import EXTENSIONS_LABEL
-from layering.errors import InputError
+from layering.errors import ContentError, InputError
 from layering.findings import Finding, Severity
-from layering.inflate import inflate
+from layering.layertar import tar_of
 from layering.platform import Platform
 from layering.provenance import provenance_of
-from layering.reference import ImageReference
+from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import Descriptor, ImageConfig, ImageIndex, ImageManifest
 from layering.release import RELEASE_LABEL
@@ -31,13 +31,15 @@ def check_image(
     if image.digest is None:
         return (_error("pinned", f"{image} is not pinned: nodes may end up on different images"),)
     found = registry.manifest(image)
-    findings = [*_platforms(registry, image, found, platforms), *_annotations(found, base)]
+    findings = [*_platforms(registry, image, found, platforms)]
     if any(finding.severity is Severity.ERROR for finding in findings):
         return tuple(findings)
+    bases = {base.digest, *(registry.image(base, platform).digest for platform in platforms)}
+    findings += _annotations(found, base, bases)
     for platform in platforms:
         manifest, base_manifest = registry.image(image, platform), registry.image(base, platform)
-        config = registry.config(image.repository, manifest)
-        base_config = registry.config(base.repository, base_manifest)
+        config = _config(registry, image, manifest)
+        base_config = _config(registry, base, base_manifest)
         findings += _from_base(config, base_config, platform)
         findings += _operating_system(config.labels, platform)
         findings += _stream(config.labels, base_config.labels, platform)
@@ -61,10 +63,25 @@ def _platforms(
             yield _error("platforms", f"{platform} was asked for, the image is for {have}; such a node degrades")
 
 
-def _annotations(found: ImageManifest | ImageIndex, base: ImageReference) -> Iterable[Finding]:
-    """`base-annotation`: what the image says of its base agrees with the base it was checked against."""
+def _config(registry: RegistryClient, image: ImageReference, manifest: ImageManifest) -> ImageConfig:
+    config = registry.config(image.repository, manifest)
+    if len(config.diff_ids) != len(manifest.layers):
+        raise ContentError(
+            f"its configuration tells of {len(config.diff_ids)} layers, its manifest of {len(manifest.layers)}",
+            where=str(image.repository.at(manifest.digest)),
+        )
+    return config
+
+
+def _annotations(
+    found: ImageManifest | ImageIndex, base: ImageReference, bases: Container[Digest | None]
+) -> Iterable[Finding]:
+    """`base-annotation`: what the image says of its base agrees with the base it was checked against.
+
+    `bases` are all digests of that base: buildah names the manifest of one platform, where we name the index.
+    """
     said = provenance_of(found.annotations).base_digest
-    if said is not None and base.digest is not None and said != base.digest:
+    if said is not None and base.digest is not None and said not in bases:
         yield Finding(
             rule="base-annotation",
             severity=Severity.WARNING,
@@ -120,11 +137,9 @@ def _leftovers(
     """`redhat-repo`: an entitled build leaves a repository file whose certificates no node has."""
     present = False
     for layer in added:
-        for path in _paths(registry, image, layer):
-            if path == _REDHAT_REPO:
-                present = True
-            elif path in _WHITEOUTS:
-                present = False
+        paths = _paths(registry, image, layer)
+        # A whiteout is about the layers below, wherever it stands in its own (image-spec, layer.md, "Whiteouts").
+        present = _REDHAT_REPO in paths or (present and _WHITEOUTS.isdisjoint(paths))
     if present:
         yield _error(
             "redhat-repo",
@@ -143,13 +158,12 @@ _WHITEOUTS = {
 }
 
 
-def _paths(registry: RegistryClient, image: ImageReference, layer: Descriptor) -> Iterable[str]:
-    """The paths in a layer that the build added. Raises ContentError for a layer that is neither gzip nor plain tar."""
+def _paths(registry: RegistryClient, image: ImageReference, layer: Descriptor) -> Set[str]:
+    """Which of the paths that matter are in a layer. Raises ContentError for what is neither gzip nor plain tar."""
     where = f"{image.repository}@{layer.digest}"
     with registry.stream_blob(image.repository, layer) as chunks:
-        compressed = layer.media_type.endswith("gzip")
-        tar = inflate(chunks, compressed_size=layer.size, where=where) if compressed else chunks
-        yield from [header.path for header in read_headers(tar, where=where)]
+        paths = (header.path for header in read_headers(tar_of(chunks, layer, where), where=where))
+        return {path for path in paths if path == _REDHAT_REPO or path in _WHITEOUTS}
 
 
 def _error(rule: str, message: str) -> Finding:

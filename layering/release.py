@@ -6,15 +6,16 @@ read; if they are not there, the layers below it are tried, the newest first. Ev
 digest. Which tag is the right one is not decided here (base.py), and nothing newer is ever looked for.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from layering.errors import ContentError, InputError
-from layering.inflate import inflate
+from layering.layertar import tar_of
 from layering.platform import Platform
 from layering.reasons import Reason
-from layering.reference import Digest, ImageReference
+from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import Descriptor, ImageConfig, ImageIndex, ImageManifest, parse_object
 from layering.suggestion import did_you_mean
@@ -27,6 +28,8 @@ _METADATA = f"{_DIRECTORY}/release-metadata"
 _LAYER_BYTES_MAX = 32 * 1024 * 1024
 _INFLATED_BYTES_MAX = 128 * 1024 * 1024
 _FILE_BYTES_MAX = 16 * 1024 * 1024
+_TAR_DIRECTORY = "5"
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}")
 _PREFERRED = Platform("linux", "amd64")
 
 
@@ -111,7 +114,7 @@ def _read_layer(
     found: dict[str, bytes] = {}
     removed: set[str] = set()
     with registry.stream_blob(pinned.repository, layer) as compressed:
-        inflated = _bounded(inflate(compressed, compressed_size=layer.size, where=where), where)
+        inflated = _bounded(tar_of(compressed, layer, where), where)
         for header, content in read_members(inflated, _is_wanted, file_bytes_max=_FILE_BYTES_MAX, where=where):
             removed |= _removed_by(header)
             if header.path not in (_REFERENCES, _METADATA):
@@ -141,8 +144,10 @@ def _is_wanted(header: TarHeader) -> bool:
 
 def _removed_by(header: TarHeader) -> set[str]:
     """Whiteouts (image-spec, layer.md): of one file, of the directory, or of all that was in it."""
-    if header.path in (f"{_DIRECTORY}/.wh..wh..opq", f".wh.{_DIRECTORY}"):
+    if header.path in (f"{_DIRECTORY}/.wh..wh..opq", f".wh.{_DIRECTORY}", ".wh..wh..opq"):
         return {_REFERENCES, _METADATA}
+    if header.path == _DIRECTORY and header.flag != _TAR_DIRECTORY:
+        return {_REFERENCES, _METADATA}  # a file or link in the directory's place
     directory, _, name = header.path.rpartition("/")
     if directory == _DIRECTORY and name.startswith(".wh."):
         return {f"{_DIRECTORY}/{name.removeprefix('.wh.')}"}
@@ -153,19 +158,28 @@ def _payload(pinned: ImageReference, config: ImageConfig, files: Mapping[str, by
     where = str(pinned)
     stream = parse_object(files[_REFERENCES], f"{where}: image-references")
     metadata = parse_object(files[_METADATA], f"{where}: release-metadata")
-    name = (stream.get("metadata") or {}).get("name")
-    versions = {"image-references": name, "release-metadata": metadata.get("version")}
-    versions[f"label {RELEASE_LABEL}"] = config.labels[RELEASE_LABEL]
-    if len(set(versions.values())) != 1 or not isinstance(name, str) or not name:
-        said = ", ".join(f"{source} says {version!r}" for source, version in versions.items())
+    version = config.labels[RELEASE_LABEL]
+    versions = {
+        "image-references": _text(stream.get("metadata"), "name"),
+        "release-metadata": _text(metadata, "version"),
+        f"label {RELEASE_LABEL}": version,
+    }
+    if set(versions.values()) != {version}:
+        said = ", ".join(f"{source} says {said!r}" for source, said in versions.items())
         raise ContentError(f"the payload contradicts itself about its version: {said}", where=where)
-    architecture = (metadata.get("metadata") or {}).get("release.openshift.io/architecture")
+    if not _VERSION.fullmatch(version):
+        raise ContentError(f"the payload's version is none: {version[:100]!r}", where=where)
     return ReleasePayload(
         reference=pinned,
-        version=name,
+        version=version,
         images=parse_image_references(stream, where),
-        architecture=architecture if isinstance(architecture, str) else None,
+        architecture=_text(metadata.get("metadata"), "release.openshift.io/architecture"),
     )
+
+
+def _text(document: Any, key: str) -> str | None:
+    value = document.get(key) if isinstance(document, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str, ImageReference]:
@@ -182,7 +196,7 @@ def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str
     images: dict[str, ImageReference] = {}
     for tag in tags:
         name, source = (tag.get("name"), tag.get("from")) if isinstance(tag, dict) else (None, None)
-        if not isinstance(name, str) or not isinstance(source, dict):
+        if not isinstance(name, str) or not name.isprintable() or not isinstance(source, dict):
             raise ContentError("image-references has a tag without name or from", where=where)
         if source.get("kind") != "DockerImage":
             continue
@@ -194,9 +208,6 @@ def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str
 
 def _pinned(tag: str, text: Any, where: str) -> ImageReference:
     try:
-        reference = ImageReference.parse_pinned(text) if isinstance(text, str) else None
+        return ImageReference.parse_pinned(text if isinstance(text, str) else "")
     except InputError as error:
         raise ContentError(f"tag {tag} of the payload: {error.what}", where=where) from None
-    if reference is None or not isinstance(reference.digest, Digest):
-        raise ContentError(f"tag {tag} of the payload names no image", where=where)
-    return reference

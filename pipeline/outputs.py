@@ -76,8 +76,11 @@ def write_results(document: Mapping[str, Json], directory: Path) -> None:
     """One file per key, without a final newline: Tekton takes the bytes as the result (tekton.dev docs, "Results")."""
     if not directory.is_dir():
         raise InputError(f"{directory} is not a directory", where="--results-dir", next_step="create it first")
-    for key, value in document.items():
-        (directory / key).write_text(_flat(value), encoding="utf-8")
+    try:
+        for key, value in document.items():
+            (directory / key).write_text(_flat(value), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{directory} cannot be written: {error.strerror}", where="--results-dir") from None
 
 
 def append_github_output(document: Mapping[str, Json], file: Path) -> None:
@@ -90,8 +93,11 @@ def append_github_output(document: Mapping[str, Json], file: Path) -> None:
             lines.append(f"{key}<<{delimiter}\n{text}\n{delimiter}\n")
         else:
             lines.append(f"{key}={text}\n")
-    with file.open("a", encoding="utf-8") as stream:
-        stream.write("".join(lines))
+    try:
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write("".join(lines))
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}", where="$GITHUB_OUTPUT") from None
 
 
 def deliver(document: Mapping[str, Json], results_directory: Path | None) -> None:
