@@ -11,6 +11,8 @@ from pathlib import Path
 
 from layering.errors import InputError
 
+TEXT_BYTES_MAX = 4 * 1024 * 1024  # far more than any Containerfile or request has
+
 
 def read_text(path: Path, *, size_max: int) -> str:
     """The text of a regular file, line ends and byte order mark included. `size_max` is in bytes. Raises InputError."""

@@ -21,7 +21,6 @@ from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.secrets import redact
 from layering.sourcetree import blob_id, tree_id
-from layering.textfile import read_exact
 from pipeline.build_arguments import add_build_arguments, read_build_arguments
 from pipeline.builders.basetree import FactsCache, default_cache_directory
 from pipeline.builders.buildah import Buildah
@@ -35,6 +34,7 @@ from pipeline.builders.traces import Traces, base_time
 from pipeline.containerfile_path import find_containerfile
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
+from pipeline.textfile import TEXT_BYTES_MAX, read_text
 
 SUMMARY = "build the layered image FROM the base, and push it"
 EXAMPLE = (
@@ -231,7 +231,7 @@ def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
 
 
 def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> BuildRequest:
-    text = read_exact(inputs.containerfile)
+    text = read_text(inputs.containerfile, size_max=TEXT_BYTES_MAX)
     pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where=str(inputs.containerfile))
     created = inputs.created or base_time(bases[0])
     traces = Traces(

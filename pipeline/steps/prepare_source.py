@@ -13,9 +13,9 @@ from layering.change import Change
 from layering.containerfile import Match, pin_base
 from layering.errors import InputError
 from layering.reference import ImageReference
-from layering.textfile import read_exact, write_exact
 from pipeline.build_arguments import add_build_arguments, read_build_arguments
 from pipeline.containerfile_path import find_containerfile
+from pipeline.textfile import TEXT_BYTES_MAX, read_text, replace_text
 
 SUMMARY = "Pin the base in a Containerfile to a digest, and leave every other byte alone."
 EXAMPLE = "layerwatch-step prepare-source --context . --base quay.io/…/ocp-v4.0-art-dev@sha256:… --in-place"
@@ -80,11 +80,11 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Pin, and write the result once it is whole."""
-    text = read_exact(inputs.containerfile)
+    text = read_text(inputs.containerfile, size_max=TEXT_BYTES_MAX)
     pinned = pin_base(text, inputs.base, inputs.matches, inputs.build_args, where=inputs.shown)
     target = inputs.containerfile if inputs.in_place else inputs.output or _new_file()
     if target != inputs.containerfile or pinned.text != text:
-        write_exact(target, pinned.text)
+        replace_text(target, pinned.text)
     for change in pinned.changes:
         say(f"{inputs.shown}, line {change.line}: {change.old} -> {change.new}")
     for name, value in pinned.build_args.items():

@@ -27,11 +27,11 @@ from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.request import ProposalEntry, RebuildRequest
 from layering.source import Checkout, checked_out
-from layering.textfile import read_exact
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
 from pipeline.registry_flags import registry_settings
 from pipeline.steps import build_image, prepare_source
+from pipeline.textfile import TEXT_BYTES_MAX, read_text
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."
 EXAMPLE = "layerwatch-step run --request request.json      (or --request - for stdin)"
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError that names every fault of the request."""
-    text = sys.stdin.read() if arguments.request == "-" else read_exact(Path(arguments.request))
+    text = sys.stdin.read() if arguments.request == "-" else read_text(Path(arguments.request), size_max=TEXT_BYTES_MAX)
     return Inputs(
         request=RebuildRequest.parse(text, where="stdin" if arguments.request == "-" else arguments.request),
         registries=registry_settings(arguments),
