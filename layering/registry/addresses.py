@@ -53,27 +53,31 @@ def same_origin(one: str, other: str) -> bool:
 def check_redirect(current: str, target: str) -> None:
     """Raises RefusedError for a step from https to http."""
     if parse_url(current).scheme == "https" and parse_url(target).scheme != "https":
-        raise RefusedError("the registry redirects from https to http", where=parse_url(current).host or "")
+        raise RefusedError("the registry redirects from https to http", where=parse_url(current).netloc or "")
 
 
-def check_upload(request: str, location: str) -> None:
-    """Raises RefusedError when an upload is to go to another origin than the registry's."""
-    if not same_origin(request, location):
+def check_own(registry: str, url: str) -> None:
+    """Raises RefusedError when an upload or a next page is at another origin than the registry's."""
+    if not same_origin(registry, url):
         raise RefusedError(
-            f"the registry sends the upload to another host, {parse_url(location).host}",
-            where=parse_url(request).host or "",
+            f"the registry sends us on to another host, {parse_url(url).netloc}", where=parse_url(registry).netloc or ""
         )
+
+
+def may_tell(registry: str, realm: str) -> bool:
+    """Whether the credentials for the registry at one URL may be sent to a token service at another."""
+    ours, theirs = parse(registry, registry), parse(realm, registry)
+    host = ours.host or ""
+    trusted = theirs.host == host or theirs.host in _TOKEN_SERVICES.get(host, frozenset())
+    return trusted and (theirs.scheme == "https" or ours.scheme == "http")
 
 
 def check_realm(registry: str, realm: str) -> None:
     """Raises RefusedError when credentials for `registry` must not be sent to `realm`."""
-    ours, theirs = parse(registry, registry), parse(realm, registry)
-    host = ours.host or ""
-    trusted = theirs.host == host or theirs.host in _TOKEN_SERVICES.get(host, frozenset())
-    if trusted and (theirs.scheme == "https" or ours.scheme == "http"):
-        return
-    raise RefusedError(
-        f"the registry asks for credentials on behalf of {theirs.scheme}://{theirs.host}, which is not its own host",
-        where=host,
-        next_step="if the registry is yours, let it name a token service on its own host",
-    )
+    if not may_tell(registry, realm):
+        theirs = parse(realm, registry)
+        raise RefusedError(
+            f"it asks for credentials on behalf of {theirs.scheme}://{theirs.host}, which is not its own host",
+            where=parse(registry, registry).netloc or "",
+            next_step="if the registry is yours, let it name a token service on its own host",
+        )

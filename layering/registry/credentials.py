@@ -1,4 +1,4 @@
-"""Which credentials belong to a repository: containers-auth.json(5) and docker's config.json.
+"""Which credentials belong to a repository: containers-auth.json(5), docker's config.json and its older .dockercfg.
 
 The most specific entry wins, by whole path segments: an entry for `quay.io` is none for `quay.io.example.com`. The
 first file that has an entry decides. A broken entry is passed over, and never quoted. Credential helpers are not asked.
@@ -18,6 +18,7 @@ from layering.reference import DEFAULT_DOMAIN, Repository
 from layering.secrets import Secret
 
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
+_LEGACY_NAME = ".dockercfg"  # the map of entries is the whole document
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -30,6 +31,11 @@ class Credential:
     password: Secret | None = None
     identity_token: Secret | None = None
     bearer_token: Secret | None = None
+
+
+def is_sendable(token: str) -> bool:
+    """Whether a header can carry it behind `Bearer` (RFC 6750); the HTTP library would quote it in its complaint."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
 def find_credential(repository: Repository, auth_file: Path | None) -> Credential | None:
@@ -58,40 +64,58 @@ def _files(auth_file: Path | None) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     if explicit is not None:
         yield explicit, _entries(explicit, must_exist=True)
         return
-    home = Path.home()
-    if (runtime := _from_environment("XDG_RUNTIME_DIR")) is not None:
-        yield from _existing(runtime / "containers/auth.json")
-    yield from _existing((_from_environment("XDG_CONFIG_HOME") or home / ".config") / "containers/auth.json")
-    yield from _existing((_from_environment("DOCKER_CONFIG") or home / ".docker") / "config.json")
+    for path in _usual_places():
+        yield path, _entries(path, must_exist=False)
 
 
 def _from_environment(name: str) -> Path | None:
     return Path(value) if (value := os.environ.get(name)) else None
 
 
-def _existing(path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    if path.is_file():
-        yield path, _entries(path, must_exist=False)
+def _usual_places() -> Iterator[Path]:
+    if (runtime := _from_environment("XDG_RUNTIME_DIR")) is not None:
+        yield runtime / "containers/auth.json"
+    home = _home()
+    if configuration := _from_environment("XDG_CONFIG_HOME") or (home and home / ".config"):
+        yield configuration / "containers/auth.json"
+    if docker := _from_environment("DOCKER_CONFIG") or (home and home / ".docker"):
+        yield docker / "config.json"
+    if home:
+        yield home / _LEGACY_NAME
+
+
+def _home() -> Path | None:
+    """A user that a container platform made up has no home."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def _entries(path: Path, *, must_exist: bool) -> Mapping[str, Any]:
     """Entries by normalised name. Keys may be URLs (`https://index.docker.io/v1/`): only their host counts then."""
     try:
-        raw = path.read_bytes()
-        document = json.loads(raw) if len(raw) <= _FILE_BYTES_MAX else None
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, OSError) and not must_exist:
+        with path.open("rb") as file:
+            document = json.loads(file.read(_FILE_BYTES_MAX + 1))
+    except OSError as error:
+        if not must_exist:
             return {}
-        detail = error.strerror if isinstance(error, OSError) else "not JSON"
-        raise InputError(
-            f"credentials cannot be read: {detail}", where=str(path), next_step="give --authfile a readable auth.json"
-        ) from None
-    auths = document.get("auths") if isinstance(document, dict) else None
-    if not isinstance(auths, dict):
-        return {}
-    exact = {_normalised(key): entry for key, entry in auths.items() if "://" in key}
-    exact.update({_normalised(key): entry for key, entry in auths.items() if "://" not in key})
-    return exact
+        raise _unreadable(path, error.strerror or "unknown cause") from None
+    except (ValueError, RecursionError):
+        raise _unreadable(path, "not JSON") from None
+    auths = document if path.name == _LEGACY_NAME else document.get("auths") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(auths or {}, dict):
+        raise _unreadable(path, "not of the form of containers-auth.json(5)")
+    auths = auths or {}
+    found = {_normalised(key): entry for key, entry in auths.items() if "://" in key}
+    found.update({_normalised(key): entry for key, entry in auths.items() if "://" not in key})
+    return found
+
+
+def _unreadable(path: Path, detail: str) -> InputError:
+    return InputError(
+        f"credentials cannot be read: {detail}", where=str(path), next_step="name a readable auth.json with --authfile"
+    )
 
 
 def _normalised(key: str) -> str:
@@ -105,21 +129,16 @@ def _read(entry: Any, source: str) -> Credential | None:
     """One entry; None for an empty or broken one, so that the search goes on."""
     if not isinstance(entry, dict):
         return None
-    if isinstance(token := entry.get("registrytoken"), str) and _is_sendable(token):
+    if isinstance(token := entry.get("registrytoken"), str) and is_sendable(token):
         return Credential(source=source, bearer_token=Secret(token))
     username, password = _decoded(entry.get("auth"))
     if not username:
         username, password = entry.get("username"), entry.get("password")
-    if isinstance(token := entry.get("identitytoken"), str) and _is_sendable(token):
+    if isinstance(token := entry.get("identitytoken"), str) and is_sendable(token):
         return Credential(source=source, username=str(username or ""), identity_token=Secret(token))
     if isinstance(username, str) and isinstance(password, str) and username:
         return Credential(source=source, username=username, password=Secret(password))
     return None
-
-
-def _is_sendable(token: str) -> bool:
-    """Whether a header can carry it: the HTTP library's own complaint would quote it."""
-    return token.isascii() and token.isprintable() and token != "" and " " not in token
 
 
 def _decoded(auth: Any) -> tuple[str | None, str | None]:

@@ -6,21 +6,76 @@ knows HTTP statuses and scopes, but no manifests.
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import requests
 
-from layering.errors import LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.errors import ContentError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reference import DEFAULT_DOMAIN, Repository
-from layering.registry.addresses import same_origin
+from layering.registry.addresses import absolute, check_own, may_tell, same_origin
+from layering.registry.bodies import BrokenOffError, body, error_text, host_of
 from layering.registry.challenge import Challenge, parse_challenges
 from layering.registry.credentials import Credential, find_credential
-from layering.registry.tokens import TokenCache, basic, described
-from layering.registry.transport import Deadline, Transport, error_text
+from layering.registry.deadline import Deadline
+from layering.registry.tokens import Ask, TokenCache, basic, described
+from layering.registry.transport import TRIES, Call, Transport, retry_after
+from layering.secrets import Secret
 
 _API_HOSTS = {DEFAULT_DOMAIN: "registry-1.docker.io"}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """One request under a host. `path` begins with `/v2/`, or is a URL that the host gave. `data` is the whole body.
+
+    `actions` are what is to be done with `repository`; `also_pull` is a second one, to read from. `repeatable` as in
+    transport.Call. `what` stands in errors instead of the repository.
+    """
+
+    method: str
+    path: str
+    repository: Repository
+    deadline: Deadline
+    actions: str = "pull"
+    also_pull: Repository | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = field(default=None, repr=False)
+    repeatable: bool | None = None
+    what: str = ""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a token for it must allow (token.md, `scope`); what matters most comes first."""
+        scopes = [f"repository:{self.repository.path}:{self.actions}"]
+        if self.also_pull is not None:
+            scopes.append(f"repository:{self.also_pull.path}:pull")
+        return tuple(scopes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """A small body, whole, with the headers it came with and the URL it came from."""
+
+    raw: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Endpoint:
+    url: str
+    tokens: TokenCache
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Authorization:
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    wanted: Ask | None = None
+    token: Secret | None = None
 
 
 class RegistryHost:
@@ -31,128 +86,151 @@ class RegistryHost:
         self._transport = transport
         self._auth_file = auth_file
         self._insecure = insecure
-        self._url: str | None = None
-        self._tokens: TokenCache | None = None
+        self._endpoint: _Endpoint | None = None
         self._challenge: Challenge | None = None
         self._finding = threading.Lock()
 
     @contextlib.contextmanager
-    def call(
-        self,
-        method: str,
-        path: str,
-        repository: Repository,
-        *,
-        actions: str = "pull",
-        also_pull: Repository | None = None,
-        headers: Mapping[str, str] | None = None,
-        data: Any = None,
-        deadline: Deadline,
-        retry: bool | None = None,
-    ) -> Iterator[requests.Response]:
-        """One request under this host, or to an absolute URL of it, authorized; 401 is answered once.
-
-        Gives any other answer as it is, 401 included when the second try fails too. `data` must be repeatable.
-        """
-        url = self._url_of(path, deadline)
-        credential = find_credential(repository, self._auth_file)
-        scopes = _scopes(repository, actions, also_pull)
+    def ask(self, asking: Asking) -> Iterator[requests.Response]:
+        """Send, with authorization; a 401 is answered once. Gives any other answer as it is, and a second 401."""
+        endpoint = self._find(asking.deadline)
+        url = absolute(asking.path, endpoint.url, self.domain)
+        check_own(endpoint.url, url)
+        credential = find_credential(asking.repository, self._auth_file)
         for last in (False, True):
-            known = self._challenge
-            authorization = self._authorization(known, credential, scopes, deadline)
-            with self._transport.exchange(
-                method,
-                url,
-                headers={**(headers or {}), **authorization},
-                data=data,
-                deadline=deadline,
-                verify=not self._insecure,
-                retry=retry,
-            ) as response:
-                ours = same_origin(url, response.url)  # what a redirect's target asks for is not the registry's wish
-                if (
-                    response.status_code != 401
-                    or last
-                    or not ours
-                    or not self._learn(response, known, credential, scopes)
-                ):
+            challenge = self._challenge
+            sent = _authorize(asking, endpoint.tokens, credential, challenge)
+            with self._transport.exchange(self._call(asking, url, sent.headers)) as response:
+                ours = response.status_code == 401 and same_origin(url, response.url)
+                if last or not ours or not self._learn(response, endpoint, credential, challenge):
                     yield response
                     return
+            if sent.wanted is not None and sent.token is not None:
+                endpoint.tokens.forget(sent.wanted, sent.token, asking.deadline)
 
-    def refusal(
-        self, response: requests.Response, repository: Repository, deadline: Deadline, what: str = ""
-    ) -> LayerwatchError:
-        """The error for an answer that is none of the expected; `what` was asked for, if not the whole repository."""
-        status, text = response.status_code, error_text(response, deadline)
+    def fetch(self, asking: Asking, limit_bytes: int) -> Fetched:
+        """Send a GET and read the answer whole; begun anew when it breaks off. Raises for anything but a 200."""
+
+        def once() -> Fetched:
+            with self.ask(asking) as answer:
+                if answer.status_code != 200:
+                    raise self.refusal(answer, asking)
+                raw = body(answer, limit_bytes=limit_bytes, deadline=asking.deadline)
+                return Fetched(raw=raw, headers=answer.headers, url=answer.url)
+
+        return self.anew(once, asking.deadline, BrokenOffError)
+
+    def anew(self, attempt: Callable[[], _T], deadline: Deadline, failure: type[UnavailableError]) -> _T:
+        """The result of `attempt`, made again from its beginning, after a pause, when it fails with `failure`."""
+        for number in range(1, TRIES):
+            try:
+                return attempt()
+            except failure:
+                if not self.pause(number, deadline):
+                    raise
+        return attempt()
+
+    def pause(self, attempt: int, deadline: Deadline) -> bool:
+        """See Transport.pause."""
+        return self._transport.pause(attempt, deadline)
+
+    def refusal(self, response: requests.Response, asking: Asking) -> LayerwatchError:
+        """The error for an answer that is none of the expected."""
+        status, text = response.status_code, error_text(response, asking.deadline)
+        where = asking.what or str(asking.repository)
         said = f"the registry answers {status}" + (f" ({text})" if text else "")
-        where = what or str(repository)
+        if status in (408, 429) or status >= 500:
+            wait = f" in {seconds:.0f} s" if (seconds := retry_after(response)) else " later"
+            return UnavailableError(said, where=where, next_step=f"try again{wait}")
+        if not same_origin(response.url, self._find(asking.deadline).url):
+            return RefusedError(f"{host_of(response)}, where the registry sends us, answers {status}", where=where)
         if status == 404:
             return NotFoundError(f"there is no such thing: {said}", where=where)
         if status in (401, 403):
-            used = described(find_credential(repository, self._auth_file))
+            used = described(find_credential(asking.repository, self._auth_file))
             return RefusedError(
                 f"{said} to {used}",
                 where=where,
-                next_step="name credentials that may do this with --authfile (authFile in the configuration)",
+                next_step="name credentials that may do this: --authfile, or registries.authFile in the configuration",
             )
-        if status in (408, 429) or status >= 500:
-            return UnavailableError(said, where=where, next_step="try again later")
         return RefusedError(said, where=where)
 
-    def _url_of(self, path: str, deadline: Deadline) -> str:
-        base = self._base(deadline)
-        if "://" not in path:
-            return base + path
-        if not same_origin(base, path):
-            raise RefusedError("the registry sends us on to another host", where=self.domain)
-        return path
+    def _call(self, asking: Asking, url: str, authorization: Mapping[str, str]) -> Call:
+        return Call(
+            method=asking.method,
+            url=url,
+            headers={**asking.headers, **authorization},
+            data=asking.data,
+            deadline=asking.deadline,
+            verify=not self._insecure,
+            repeatable=asking.repeatable,
+        )
 
-    def _base(self, deadline: Deadline) -> str:
-        """The URL before `/v2`. For an insecure host https is tried first, and what answered is remembered."""
+    def _find(self, deadline: Deadline) -> _Endpoint:
+        """The URL before `/v2`, and the tokens for it. What answered is remembered; what did not is not."""
         with self._finding:
-            if self._url is None:
+            if self._endpoint is None:
                 host = _API_HOSTS.get(self.domain, self.domain)
-                self._url = self._first_scheme(host, deadline) if self._insecure else f"https://{host}"
-                self._tokens = TokenCache(self._transport, self._url, verify=not self._insecure)
-        return self._url
+                url = f"https://{host}"
+                if self._insecure:
+                    url = self.anew(lambda: self._first_scheme(host, deadline), deadline, UnavailableError)
+                self._endpoint = _Endpoint(url=url, tokens=TokenCache(self._transport, url, verify=not self._insecure))
+            return self._endpoint
 
     def _first_scheme(self, host: str, deadline: Deadline) -> str:
-        with contextlib.suppress(UnavailableError):
-            return self._answering(f"https://{host}", deadline, retry=False)
-        return self._answering(f"http://{host}", deadline, retry=True)
+        """For a host that was named insecure: https without verification, else http."""
+        try:
+            return self._ping(f"https://{host}", deadline)
+        except (UnavailableError, RefusedError):
+            return self._ping(f"http://{host}", deadline)
 
-    def _answering(self, url: str, deadline: Deadline, *, retry: bool) -> str:
-        """`url` when anything answers there; a host that is silent now may speak either scheme later."""
-        with self._transport.exchange("GET", f"{url}/v2/", headers={}, deadline=deadline, verify=False, retry=retry):
+    def _ping(self, url: str, deadline: Deadline) -> str:
+        call = Call(method="GET", url=f"{url}/v2/", deadline=deadline, verify=False, repeatable=False, redirects=False)
+        with self._transport.exchange(call):
             return url
 
-    def _authorization(
-        self, challenge: Challenge | None, credential: Credential | None, scopes: Sequence[str], deadline: Deadline
-    ) -> Mapping[str, str]:
-        if challenge is None or self._tokens is None:
-            return {}
-        if challenge.scheme == "bearer":
-            token = self._tokens.bearer(challenge, credential, scopes, deadline)
-            return {"Authorization": f"Bearer {token.reveal()}"}
-        return {"Authorization": basic(credential)} if credential and credential.password else {}
-
     def _learn(
-        self, response: requests.Response, known: Challenge | None, credential: Credential | None, scopes: Sequence[str]
+        self,
+        response: requests.Response,
+        endpoint: _Endpoint,
+        credential: Credential | None,
+        known: Challenge | None,
     ) -> bool:
         """Take the challenge of a 401. False when there is nothing new to try."""
         offered = parse_challenges(response.raw.headers.getlist("WWW-Authenticate"))
-        bearer = next((c for c in offered if c.scheme == "bearer" and c.parameters.get("realm")), None)
-        chosen = bearer or next((c for c in offered if c.scheme == "basic"), None)
-        if chosen is None or (chosen.scheme == "basic" and (credential is None or known == chosen)):
+        chosen = _choose(offered, endpoint.url, has_password=bool(basic(credential)))
+        if chosen is None or (chosen.scheme == "basic" and chosen == known):
             return False
-        if self._tokens is not None and known is not None:
-            self._tokens.forget(known, credential, scopes)
         self._challenge = chosen
         return True
 
 
-def _scopes(repository: Repository, actions: str, also_pull: Repository | None) -> tuple[str, ...]:
-    scopes = [f"repository:{repository.path}:{actions}"]
-    if also_pull is not None:
-        scopes.append(f"repository:{also_pull.path}:pull")
-    return tuple(scopes)
+def _authorize(
+    asking: Asking, tokens: TokenCache, credential: Credential | None, challenge: Challenge | None
+) -> _Authorization:
+    """What to send for a challenge that is known; nothing before there is one."""
+    if challenge is None:
+        return _Authorization()
+    if challenge.scheme == "basic":
+        return _Authorization(headers=basic(credential))
+    wanted = Ask(challenge=challenge, credential=credential, scopes=asking.scopes)
+    token = tokens.bearer(wanted, asking.deadline)
+    return _Authorization(headers={"Authorization": f"Bearer {token.reveal()}"}, wanted=wanted, token=token)
+
+
+def _choose(offered: tuple[Challenge, ...], url: str, *, has_password: bool) -> Challenge | None:
+    """A token service that may hear of our credentials, else the password itself, else a service that may not.
+
+    The last is refused when it is to be asked, with an error that names it.
+    """
+    services = [one for one in offered if one.scheme == "bearer" and one.parameters.get("realm")]
+    fit = [one for one in services if _is_fit(one.parameters["realm"], url)]
+    passwords = [one for one in offered if one.scheme == "basic" and has_password]
+    return next(iter([*fit, *passwords, *services]), None)
+
+
+def _is_fit(realm: str, url: str) -> bool:
+    try:
+        return may_tell(url, absolute(realm, url, url))
+    except ContentError:
+        return False

@@ -118,6 +118,8 @@ def parse_config(raw: bytes, where: str = "") -> ImageConfig:
     inner = document.get("config") or {}
     if not isinstance(rootfs, dict) or not isinstance(rootfs.get("diff_ids"), list) or not isinstance(inner, dict):
         raise ContentError("the image's configuration has no rootfs.diff_ids", where=where)
+    _check_spelling(rootfs, ("diff_ids",), where)
+    _check_spelling(inner, ("Labels",), where)
     created = document.get("created")
     return ImageConfig(
         raw=raw,
@@ -185,7 +187,7 @@ def _media_type(document: Mapping[str, Any], content_type: str | None, where: st
         raise ContentError(
             "a schema 1 manifest, which has no digest of its own", where=where, next_step="push the image again"
         )
-    if document.get("schemaVersion") != 2:
+    if type(document.get("schemaVersion")) is not int or document["schemaVersion"] != 2:
         raise ContentError("schemaVersion is not 2", where=where)
     shape = _shape(document, where)
     declared = document.get("mediaType")

@@ -1,27 +1,47 @@
-"""Authorization for one registry host: Basic, or Bearer tokens fetched from its token service and kept while they last.
+"""Bearer tokens for one registry host: fetched from its token service and kept while they last.
 
 Distribution's token specification (distribution/distribution docs/spec/auth/token.md) and the OAuth2 form beside it.
 Tokens live in memory only. One token is fetched at a time per scope, however many threads ask.
 """
 
 import base64
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from layering.errors import ContentError, RefusedError, UnavailableError
 from layering.registry.addresses import absolute, check_realm
+from layering.registry.bodies import body
 from layering.registry.challenge import Challenge
-from layering.registry.credentials import Credential
-from layering.registry.transport import Deadline, Transport, body
+from layering.registry.credentials import Credential, is_sendable
+from layering.registry.deadline import Deadline
+from layering.registry.transport import Call, Transport
 from layering.secrets import Secret
 
 _TOKEN_BYTES_MAX = 256 * 1024
-_LIFETIME_DEFAULT_SECONDS = 60.0
+_LIFETIME_SHORTEST_SECONDS = 60.0  # also when the service does not say (token.md, `expires_in`)
+_LIFETIME_LONGEST_SECONDS = 24 * 3600.0
+_EARLY_SECONDS = 30.0
 _CLIENT_ID = "layerwatch"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """Which token is wanted: by whose challenge, with whose credential, for which scopes."""
+
+    challenge: Challenge
+    credential: Credential | None
+    scopes: Sequence[str]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for asks that one token serves."""
+        realm, service = (self.challenge.parameters.get(name, "") for name in ("realm", "service"))
+        return realm, service, self.credential.source if self.credential else "", *sorted(self.scopes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +52,7 @@ class _Token:
 
 @dataclass(slots=True)
 class TokenCache:
-    """Tokens of one registry host."""
+    """Tokens of one registry host. Thread-safe."""
 
     transport: Transport
     registry_url: str
@@ -42,76 +62,71 @@ class TokenCache:
     _locks: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def bearer(
-        self, challenge: Challenge, credential: Credential | None, scopes: Sequence[str], deadline: Deadline
-    ) -> Secret:
-        """A token for `scopes`, from memory or fetched. Raises RefusedError, UnavailableError or ContentError."""
-        if credential is not None and credential.bearer_token is not None:
-            return credential.bearer_token
-        key = self._key(challenge, credential, scopes)
-        with self._lock(key):
-            token = self._tokens.get(key)
+    def bearer(self, ask: Ask, deadline: Deadline) -> Secret:
+        """A token, from memory or fetched. Raises RefusedError, UnavailableError or ContentError."""
+        if ask.credential is not None and ask.credential.bearer_token is not None:
+            return ask.credential.bearer_token
+        with self._alone(ask.key, deadline):
+            token = self._tokens.get(ask.key)
             if token is None or token.expires_at <= self.clock():
-                token = self._tokens[key] = self._fetch(challenge, credential, scopes, deadline)
+                token = self._tokens[ask.key] = self._fetch(ask, deadline)
             return token.value
 
-    def forget(self, challenge: Challenge, credential: Credential | None, scopes: Sequence[str]) -> None:
-        """Drop a token that the registry did not accept."""
-        self._tokens.pop(self._key(challenge, credential, scopes), None)
+    def forget(self, ask: Ask, refused: Secret, deadline: Deadline) -> None:
+        """Drop a token that the registry did not accept, unless another thread has fetched a new one already."""
+        with self._alone(ask.key, deadline):
+            if (token := self._tokens.get(ask.key)) is not None and token.value == refused:
+                del self._tokens[ask.key]
 
-    def _key(self, challenge: Challenge, credential: Credential | None, scopes: Sequence[str]) -> tuple[str, ...]:
-        parameters = challenge.parameters
-        return (
-            parameters.get("realm", ""),
-            parameters.get("service", ""),
-            credential.source if credential else "",
-            *scopes,
-        )
-
-    def _lock(self, key: tuple[str, ...]) -> threading.Lock:
+    @contextlib.contextmanager
+    def _alone(self, key: tuple[str, ...], deadline: Deadline) -> Iterator[None]:
         with self._guard:
-            return self._locks.setdefault(key, threading.Lock())
+            lock = self._locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=max(deadline.left, 0.0)):
+            raise UnavailableError("its token service took too long", where=self.registry_url)
+        try:
+            yield
+        finally:
+            lock.release()
 
-    def _fetch(
-        self, challenge: Challenge, credential: Credential | None, scopes: Sequence[str], deadline: Deadline
-    ) -> _Token:
-        realm = absolute(challenge.parameters.get("realm", ""), self.registry_url, self.registry_url)
+    def _fetch(self, ask: Ask, deadline: Deadline) -> _Token:
+        realm = absolute(ask.challenge.parameters.get("realm", ""), self.registry_url, self.registry_url)
         check_realm(self.registry_url, realm)
-        service = challenge.parameters.get("service")
+        call = self._call(ask, realm, deadline)
+        with self.transport.exchange(call) as response:
+            if response.status_code != 200:
+                raise self._refusal(response.status_code, ask.credential)
+            raw = body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
+        return _token(raw, self.registry_url, self.clock())
+
+    def _call(self, ask: Ask, realm: str, deadline: Deadline) -> Call:
+        """GET with a password or without one; POST with an identity token. Redirects are not followed with either."""
+        service, credential = ask.challenge.parameters.get("service"), ask.credential
+        named = {"service": service} if service else {}
         if credential is not None and credential.identity_token is not None:
             form = {
                 "grant_type": "refresh_token",
                 "client_id": _CLIENT_ID,
-                "scope": " ".join(scopes),
+                "scope": " ".join(ask.scopes),
                 "refresh_token": credential.identity_token.reveal(),
-                **({"service": service} if service else {}),
+                **named,
             }
-            return self._ask("POST", realm, {}, form, deadline, credential)
-        query = [*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)]
-        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
-        headers = {"Authorization": basic(credential)} if credential and credential.password else {}
-        return self._ask("GET", url, headers, None, deadline, credential)
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
-        deadline: Deadline,
-        credential: Credential | None,
-    ) -> _Token:
-        with self.transport.exchange(
-            method, url, headers=headers, data=form, deadline=deadline, verify=self.verify, retry=True
-        ) as response:
-            if response.status_code != 200:
-                raise self._refusal(response.status_code, credential)
-            raw = body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
-        return _token(raw, self.registry_url, self.clock())
+            return Call(method="POST", url=realm, data=form, deadline=deadline, verify=self.verify, repeatable=True)
+        query = urlencode([*named.items(), *(("scope", scope) for scope in ask.scopes)])
+        return Call(
+            method="GET",
+            url=f"{realm}{'&' if '?' in realm else '?'}{query}",
+            headers=basic(credential),
+            deadline=deadline,
+            verify=self.verify,
+            redirects=False,
+        )
 
     def _refusal(self, status: int, credential: Credential | None) -> RefusedError | UnavailableError:
-        if status == 429 or status >= 500:
-            return UnavailableError(f"its token service answers {status}", where=self.registry_url)
+        if status in (408, 429) or status >= 500:
+            return UnavailableError(
+                f"its token service answers {status}", where=self.registry_url, next_step="try again later"
+            )
         return RefusedError(
             f"its token service answers {status} to {described(credential)}",
             where=self.registry_url,
@@ -119,10 +134,12 @@ class TokenCache:
         )
 
 
-def basic(credential: Credential) -> str:
-    """The value of an Authorization header; send it at once, keep it nowhere."""
-    password = credential.password.reveal() if credential.password else ""
-    return "Basic " + base64.b64encode(f"{credential.username}:{password}".encode()).decode()
+def basic(credential: Credential | None) -> dict[str, str]:
+    """The header for a name and password, to be sent at once; none for other credentials."""
+    if credential is None or credential.password is None:
+        return {}
+    pair = f"{credential.username}:{credential.password.reveal()}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 def described(credential: Credential | None) -> str:
@@ -134,10 +151,10 @@ def _token(raw: bytes, where: str, now: float) -> _Token:
     try:
         document = json.loads(raw)
         value = document.get("token") or document.get("access_token")
-        seconds = float(document.get("expires_in") or _LIFETIME_DEFAULT_SECONDS)
-    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
+        seconds = float(document.get("expires_in") or 0)
+    except (ValueError, AttributeError, TypeError, RecursionError, OverflowError):
         value, seconds = None, 0.0
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
+    if not isinstance(value, str) or not is_sendable(value):
         raise ContentError("its token service answers something that is no token", where=where)
-    lifetime = max(seconds, _LIFETIME_DEFAULT_SECONDS)
-    return _Token(value=Secret(value), expires_at=now + lifetime - min(lifetime / 10, 30.0))
+    lifetime = sorted((_LIFETIME_SHORTEST_SECONDS, seconds, _LIFETIME_LONGEST_SECONDS))[1]
+    return _Token(value=Secret(value), expires_at=now + lifetime - min(lifetime / 10, _EARLY_SECONDS))

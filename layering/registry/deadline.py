@@ -1,0 +1,29 @@
+"""Until when an operation may last, however often something in it is tried again."""
+
+import time
+from dataclasses import dataclass
+
+from layering.errors import UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of one operation, on the monotonic clock."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        """`seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds left; not more than 0 when it has passed."""
+        return self.at - time.monotonic()
+
+    def remaining(self, where: str) -> float:
+        """Seconds left. Raises UnavailableError when there are none."""
+        if (left := self.left) > 0:
+            return left
+        raise UnavailableError("the registry took too long", where=where, next_step="try again later")

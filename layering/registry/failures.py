@@ -1,0 +1,58 @@
+"""What the errors of requests, urllib3 and ssl mean to whoever must act.
+
+Their texts may hold URLs with secrets, so only the reason at the bottom of them is kept. This module raises nothing.
+"""
+
+import ssl
+from typing import Any
+
+import requests
+
+from layering.errors import RefusedError, UnavailableError
+
+_CAUSES_MAX = 20
+# OpenSSL's words, which differ between its versions, for an answer that is no TLS.
+_NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
+# OpenSSL, x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+_NO_MATTER_OF_AUTHORITY = {9, 10, 62, 64}
+
+
+def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
+    """Our error for one of theirs: RefusedError for what trying again cannot mend."""
+    causes = _causes(error)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _untrusted(cause, where)
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return RefusedError(
+                "it does not speak TLS",
+                where=where,
+                next_step="if it is your own and plain http is wanted, name it with --insecure-registry"
+                " (registries.insecure in the configuration)",
+            )
+    detail = getattr(causes[-1], "strerror", None) or type(causes[-1]).__name__
+    if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in causes):
+        detail = "no answer in time"
+    return UnavailableError(
+        f"the registry cannot be reached: {detail}", where=where, next_step="see whether it is up; then try again"
+    )
+
+
+def _untrusted(cause: ssl.SSLCertVerificationError, where: str) -> RefusedError:
+    if cause.verify_code in _NO_MATTER_OF_AUTHORITY:
+        next_step = "reach it by a name that its certificate is for, or have the certificate renewed"
+    else:
+        next_step = "name the authority's certificate with --ca-file (registries.caFile in the configuration)"
+    return RefusedError(f"its certificate is not trusted: {cause.verify_message}", where=where, next_step=next_step)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what is behind it, outermost first; requests and urllib3 hide causes in args and `reason`."""
+    found: list[BaseException] = []
+    queue: list[Any] = [error]
+    while queue and len(found) < _CAUSES_MAX:
+        current = queue.pop(0)
+        if isinstance(current, BaseException) and current not in found:
+            found.append(current)
+            queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
+    return found

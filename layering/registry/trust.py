@@ -1,0 +1,78 @@
+"""Whom we believe to be the registry: sessions of `requests`, and the authorities each of them trusts.
+
+netrc, cookies and what else a session takes from the environment are turned off here. Nothing is sent from here.
+"""
+
+import contextlib
+import logging
+import os
+import ssl
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from layering.errors import InputError
+
+_POOLS = 16  # hosts with connections kept open
+_CONNECTIONS_PER_HOST = 32  # more are opened when more threads ask, and not kept
+
+
+def verified_session(ca_file: Path | None) -> requests.Session:
+    """Trusts the system's authorities, those the environment names, and `ca_file`. Raises InputError for the last."""
+    return _session(_authorities(ca_file))
+
+
+def unverified_session() -> requests.Session:
+    """Trusts whoever answers: for hosts that were named insecure. Their warning would repeat the user's own wish."""
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return _session(context)
+
+
+def _authorities(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if path := os.environ.get(name):
+            with contextlib.suppress(OSError):  # a stale variable must not stop what works without it
+                context.load_verify_locations(path)
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            detail = "not PEM certificates" if isinstance(error, ssl.SSLError) else error.strerror
+            raise InputError(f"no certificates can be read from it: {detail}", where=str(ca_file)) from None
+    return context
+
+
+def _session(context: ssl.SSLContext) -> requests.Session:
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # its debug lines hold signed URLs
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.mount("https://", _Adapter(context))
+    session.mount("http://", _Adapter(context))
+    return session
+
+
+class _Adapter(HTTPAdapter):
+    """A pool of connections whose TLS is this context's alone."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=_POOLS, pool_maxsize=_CONNECTIONS_PER_HOST, max_retries=0, pool_block=False)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the context as it is: the original reads one more bundle of authorities into it, per connection."""
+        conn.cert_reqs = self._context.verify_mode
