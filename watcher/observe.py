@@ -7,7 +7,8 @@ It decides nothing and writes nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from layering import git
@@ -16,18 +17,17 @@ from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
 from layering.errors import InputError, LayerwatchError
 from layering.forge.forge import Forge
-from layering.platform import Platform
-from layering.provenance import Provenance, read_provenance
-from layering.reference import ImageReference
+from layering.provenance import read_provenance
+from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
 from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
+from watcher.once import Once
 from watcher.settings import ClusterTag, ImageSettings, Settings
 from watcher.world import FailedBuild, Failure, Observation, Running, Subject, Wanted
 
 _THREADS = 8
-_REMEMBERED = 4096
 
 Target = tuple[ImageSettings, ProposalEntry | None]
 
@@ -58,28 +58,35 @@ class Observer:
         self._forges = forges
         self._failed_build = failed_build
         self._seen_tags: dict[ImageReference, ImageReference] = {}
-        self._base = lru_cache(_REMEMBERED)(self._resolve_pinned)
-        self._facts = lru_cache(_REMEMBERED)(source_facts)
-        self._provenance = lru_cache(_REMEMBERED)(self._read_provenance)
+        self._base = Once(partial(resolve_base, registry))
+        self._facts = Once(source_facts)
+        self._provenance = Once(partial(read_provenance, registry))
 
     def look(self, settings: Settings, wanted: Iterable[Target]) -> list[Observation | Failure]:
-        """One observation per target, in order. Clusters are read once; a slow registry delays only its own images."""
-        wanted = list(wanted)
-        releases = {cluster.name: _release(cluster.file) for cluster in settings.clusters}
-        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            return list(pool.map(lambda target: self._observe(target, releases), wanted))
+        """One observation per target, in order.
 
-    def _observe(self, target: Target, releases: Mapping[str, ClusterRelease | Failure]) -> Observation | Failure:
+        Each cluster is read once, each branch and each tag is asked for once. A slow registry delays only its images.
+        """
+        wanted = list(wanted)
+        look = _Look(
+            releases={cluster.name: _release(cluster.file) for cluster in settings.clusters},
+            commit=Once(git.resolve_commit),
+            digest=Once(self._digest_of),
+        )
+        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+            return list(pool.map(lambda target: self._observe(target, look), wanted))
+
+    def _observe(self, target: Target, look: "_Look") -> Observation | Failure:
         try:
-            return self._observed(target, releases)
+            return self._observed(target, look)
         except LayerwatchError as error:
             return Failure.of(error)
         except _CouldNotTell as known:
             return known.failure
 
-    def _observed(self, target: Target, releases: Mapping[str, ClusterRelease | Failure]) -> Observation:
+    def _observed(self, target: Target, look: "_Look") -> Observation:
         image, entry = target
-        wanted = self._wanted(image, releases)
+        wanted = self._wanted(image, look)
         built = self._built(wanted.target)
         running = proposal = None
         if entry is not None:
@@ -95,10 +102,10 @@ class Observer:
             failed_build=self._failed_build(str(wanted.key)),
         )
 
-    def _wanted(self, image: ImageSettings, releases: Mapping[str, ClusterRelease | Failure]) -> Wanted:
-        source, completed = self._followed(image, releases)
+    def _wanted(self, image: ImageSettings, look: "_Look") -> Wanted:
+        source, completed = self._followed(image, look)
         base = self._base(source, image.platforms)
-        at = git.resolve_commit(image.source.git, image.source.ref)
+        at = look.commit(image.source.git, image.source.ref)
         facts = self._facts(image.source.git, at, image.source.context, image.source.containerfile)
         key = key_of(image, base, facts)
         version = base.release or base.version or "base"
@@ -111,28 +118,19 @@ class Observer:
             target=target_tag(image.target, version, key),
         )
 
-    def _followed(
-        self, image: ImageSettings, releases: Mapping[str, ClusterRelease | Failure]
-    ) -> tuple[BaseSource, bool]:
+    def _followed(self, image: ImageSettings, look: "_Look") -> tuple[BaseSource, bool]:
         """What the base is taken from, pinned by digest; and whether the cluster's update is completed."""
         follow = image.base
         if isinstance(follow, ClusterTag):
-            release = releases[follow.cluster]
+            release = look.releases[follow.cluster]
             if isinstance(release, Failure):
                 raise _CouldNotTell(release)
-            pinned = self._pin(release.payload)
+            pinned = look.pin(release.payload)
             return ReleaseTag(pinned, follow.tag), release.state is UpdateState.COMPLETED
-        return FollowedImage(self._pin(follow.image)), True
+        return FollowedImage(look.pin(follow.image)), True
 
-    def _pin(self, reference: ImageReference) -> ImageReference:
-        """The reference with its digest; a tag costs one HEAD."""
-        if reference.digest is not None:
-            return reference
-        digest = self._registry.resolve(reference).digest
-        return ImageReference(reference.repository, reference.tag, digest)
-
-    def _resolve_pinned(self, source: BaseSource, platforms: tuple[Platform, ...]) -> Base:
-        return resolve_base(self._registry, source, platforms)
+    def _digest_of(self, reference: ImageReference) -> Digest:
+        return self._registry.resolve(reference).digest
 
     def _built(self, target: ImageReference) -> ImageReference | None:
         """The image that the target tag names. Target tags are never moved, so one that was seen is not asked again."""
@@ -162,8 +160,20 @@ class Observer:
             version=provenance.base_version,
         )
 
-    def _read_provenance(self, image: ImageReference) -> Provenance:
-        return read_provenance(self._registry, image)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Look:
+    """What is asked once for all images of one look: clusters, branches, tags."""
+
+    releases: Mapping[str, ClusterRelease | Failure]
+    commit: Once[str]
+    digest: Once[Digest]
+
+    def pin(self, reference: ImageReference) -> ImageReference:
+        """The reference with its digest; a tag costs one HEAD."""
+        if reference.digest is not None:
+            return reference
+        return ImageReference(reference.repository, reference.tag, self.digest(reference))
 
 
 class _CouldNotTell(Exception):  # noqa: N818 carries a finished answer out of a computation, it is no error of its own
