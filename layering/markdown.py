@@ -33,7 +33,7 @@ def size(count: int) -> str:
     """Bytes for people, in powers of 1000."""
     value = float(count)
     for unit in ("B", "kB", "MB"):
-        if value < 1000:
+        if value < 999.5:  # what would be rounded up belongs to the next unit
             return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
