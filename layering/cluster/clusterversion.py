@@ -5,6 +5,7 @@ may move to the multi-architecture payload of the same version. `Available` says
 read. This module parses; it asks no cluster.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,9 @@ from layering.reasons import Reason
 from layering.reference import ImageReference
 
 _BYTES_MAX = 16 * 1024 * 1024
+_VERSION = re.compile(r"[0-9A-Za-z.+_-]{0,128}")  # the field may be empty
+# What PyYAML's constructors raise for a scalar under a tag it does not fit: `!!bool x`, `!!int ""`, `!!timestamp x`.
+_NOT_AS_TAGGED = (ValueError, LookupError, AttributeError, OverflowError)
 _HINT = "write it with: oc get clusterversion version -o yaml > FILE"
 
 
@@ -61,7 +65,7 @@ def read_file(path: Path) -> ClusterRelease:
         raise InputError(f"larger than {_BYTES_MAX} bytes", where=str(path), next_step=_HINT)
     try:
         document = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 a safe loader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, *_NOT_AS_TAGGED) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError("not YAML", where=f"{path}{line}", next_step=_HINT) from None
@@ -81,15 +85,11 @@ def parse_clusterversion(document: Any, where: str) -> ClusterRelease:
         raise InputError("the ClusterVersion has no status.history", where=where, next_step=_HINT)
     _check_observed(version, status, where)
     newest = history[0] if isinstance(history[0], dict) else {}
-    try:
-        state = UpdateState(str(newest.get("state")))
-    except ValueError:
-        raise InputError("status.history[0].state is neither Completed nor Partial", where=where) from None
-    desired = status.get("desired")
     return ClusterRelease(
-        version=str(newest.get("version") or (desired.get("version") if isinstance(desired, dict) else "") or ""),
+        version=_version(newest, "status.history[0].version", where)
+        or _version(status.get("desired"), "status.desired.version", where),
         payload=_payload(newest.get("image"), "status.history[0].image", where),
-        state=state,
+        state=_state(newest.get("state"), where),
         available_updates=_updates(status.get("availableUpdates"), where),
     )
 
@@ -112,7 +112,8 @@ def _one(document: Any, where: str) -> Mapping[str, Any]:
 def _is_clusterversion(item: Any) -> bool:
     if not isinstance(item, dict) or item.get("kind") != "ClusterVersion":
         return False
-    return str(item.get("apiVersion", "")).startswith("config.openshift.io/")
+    group = item.get("apiVersion")
+    return isinstance(group, str) and group.startswith("config.openshift.io/")
 
 
 def _check_observed(version: Mapping[str, Any], status: Mapping[str, Any], where: str) -> None:
@@ -133,12 +134,29 @@ def _updates(value: Any, where: str) -> tuple[AvailableUpdate, ...] | None:
         return None
     return tuple(
         AvailableUpdate(
-            version=str(entry.get("version") or ""),
+            version=_version(entry, f"status.availableUpdates[{number}].version", where),
             payload=_payload(entry.get("image"), f"status.availableUpdates[{number}].image", where),
         )
         for number, entry in enumerate(value)
         if isinstance(entry, dict)
     )
+
+
+def _state(value: Any, where: str) -> UpdateState:
+    for state in UpdateState:
+        if isinstance(value, str) and value == state:
+            return state
+    raise InputError("status.history[0].state is neither Completed nor Partial", where=where, next_step=_HINT)
+
+
+def _version(release: Any, path: str, where: str) -> str:
+    """The version of a release, or an empty text. It is never made from another type: an unquoted 4.20 is 4.2."""
+    value = release.get("version") if isinstance(release, dict) else None
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not _VERSION.fullmatch(value):
+        raise InputError(f"{path} is not a version", where=where, next_step=_HINT)
+    return value
 
 
 def _payload(text: Any, path: str, where: str) -> ImageReference:

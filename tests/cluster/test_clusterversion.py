@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ REFUSED: dict[str, Change] = {
     "no image": lambda d: _history(d).pop("image") and None,
     "an image that is none": lambda d: _history(d).update(image="quay.io/A@x"),
     "an empty image": lambda d: _history(d).update(image=""),
+    "a version read as a number": lambda d: _history(d).update(version=4.20),
+    "a version that paints the terminal": lambda d: _history(d).update(version="4.19.2\x1b[31m"),
+    "an update's version of two lines": lambda d: d["status"].update(
+        availableUpdates=[{"version": "4\n", "image": NEXT}]
+    ),
     "an update without an image": lambda d: d["status"].update(availableUpdates=[{"version": "4.19.3"}]),
 }
 
@@ -167,14 +173,28 @@ def test_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"\xff\xfe\x00", b"a: [", b"[" * 100_000, b"a: !!python/object/apply:os.getcwd []", b"--- 1\n--- 2\n",
-     b"&a [*a]", b"kind: &a {x: *a}\n", b"2000-99-99", b"{[]: 1}", b"\x00"],
+     b"&a [*a]", b"kind: &a {x: *a}\n", b"2000-99-99", b"{[]: 1}", b"\x00",
+     b"!!bool x", b"!!int ''", b"!!timestamp x", b"a: 1" + b":1" * 400 + b"."],
     ids=["empty", "not text", "broken", "deep", "a program", "two", "of itself", "of itself too", "no date", "a key",
-         "NUL"],
+         "NUL", "no bool", "no int", "no timestamp", "a number beyond all"],
 )  # fmt: skip
 def test_a_file_that_is_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clusterversion.yaml"
     path.write_bytes(content)
     with pytest.raises(InputError):
+        read_file(path)
+
+
+@pytest.mark.parametrize("key", ["version", "state", "image"])
+def test_a_field_of_a_billion_words_is_refused_and_not_written_out(tmp_path: Path, key: str) -> None:
+    laughs = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)), "history: *a39"]
+    entry = json.dumps({**_history(CLUSTERVERSION), key: "LAUGHS"}).replace('"LAUGHS"', "*a39")
+    path = tmp_path / "clusterversion.yaml"
+    path.write_text(
+        "\n".join(laughs)
+        + f"\napiVersion: config.openshift.io/v1\nkind: ClusterVersion\nstatus: {{history: [{entry}]}}"
+    )
+    with pytest.raises(InputError, match=key):
         read_file(path)
 
 
