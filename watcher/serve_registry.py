@@ -5,8 +5,12 @@ import ipaddress
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layering.errors import InputError
+
+if TYPE_CHECKING:
+    from layering.registry.storage import DirectoryStorage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. The first line on stdout says where."""
     from layering.registry.htpasswd import read_htpasswd
     from layering.registry.server import RegistryServer
-    from layering.registry.storage import DirectoryStorage
 
     host, port = _address(arguments.listen)
     if not (_is_loopback(host) or arguments.htpasswd or arguments.allow_anonymous):
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.tls_cert is None) != (arguments.tls_key is None):
         raise InputError("--tls-cert and --tls-key belong together", next_step="give both or none")
     server = RegistryServer(
-        DirectoryStorage(_directory(arguments.dir)) if arguments.dir else None,
+        _storage(arguments.dir),
         host=host,
         port=port,
         check_password=read_htpasswd(arguments.htpasswd) if arguments.htpasswd else None,
@@ -73,7 +76,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _directory(path: Path) -> Path:
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is not a directory", where="--dir")
-    return path
+def _storage(directory: Path | None) -> "DirectoryStorage | None":
+    from layering.registry.storage import DirectoryStorage
+
+    try:
+        return DirectoryStorage(directory) if directory else None
+    except OSError as error:
+        raise InputError(f"{directory} cannot be used: {error.strerror}", where="--dir") from None

@@ -1,11 +1,12 @@
 """Who may use the embedded registry: an htpasswd file with bcrypt lines, as docker-registry takes it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from layering.errors import InputError
 
-_BCRYPT = ("$2y$", "$2b$", "$2a$")
+_BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 
 
 def read_htpasswd(path: Path) -> Callable[[str, str], bool]:
@@ -35,7 +36,7 @@ def _hashes(path: Path) -> dict[str, bytes]:
         if not line.strip() or line.startswith("#"):
             continue
         username, colon, hashed = line.strip().partition(":")
-        if not colon or not username or not hashed.startswith(_BCRYPT):
+        if not colon or not username or not _BCRYPT.fullmatch(hashed):
             raise InputError(
                 "not a bcrypt line", where=f"{path}, line {number}", next_step="make it with htpasswd -B -n USER"
             )

@@ -115,7 +115,7 @@ def parse_config(raw: bytes, where: str = "") -> ImageConfig:
     document = parse_object(raw, where)
     _check_spelling(document, _CONFIG_FIELDS, where)
     rootfs = document.get("rootfs")
-    inner = document.get("config") or {}
+    inner = {} if document.get("config") is None else document["config"]
     if not isinstance(rootfs, dict) or not isinstance(rootfs.get("diff_ids"), list) or not isinstance(inner, dict):
         raise ContentError("the image's configuration has no rootfs.diff_ids", where=where)
     _check_spelling(rootfs, ("diff_ids",), where)

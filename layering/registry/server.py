@@ -25,6 +25,7 @@ from layering.registry.storage import MemoryStorage, Storage
 
 _CHUNK_BYTES = 64 * 1024
 _LINE_BYTES_MAX = 1024
+_LENGTH_DIGITS_MAX = 18
 _IDLE_SECONDS = 120
 
 Check = Callable[[str, str], bool]
@@ -225,7 +226,7 @@ class _RequestBody:
         if headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._http_chunks()
         length = headers.get("Content-Length", "0")
-        return self._exactly(int(length) if length.isdecimal() else 0)
+        return self._exactly(int(length) if length.isdecimal() and len(length) <= _LENGTH_DIGITS_MAX else 0)
 
     def chunks(self) -> Iterator[bytes]:
         """See server_http.Body."""

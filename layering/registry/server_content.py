@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from layering.errors import InputError
 from layering.reference import Digest
 from layering.registry.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from layering.registry.storage import Incoming, Storage
@@ -114,7 +115,9 @@ class Content:
             raise Refused(404, "MANIFEST_UNKNOWN", f"{name} is not in {repository}")
         return StoredManifest(raw=raw, media_type=media_type.decode(), digest=digest)
 
-    def put_manifest(self, repository: str, name: str | Digest, raw: bytes, media_type: str) -> tuple[Digest, Any]:
+    def put_manifest(
+        self, repository: str, name: str | Digest, raw: bytes, media_type: str
+    ) -> tuple[Digest, Digest | None]:
         """Keep a manifest under a tag or its digest. Returns its digest and the digest of its subject, or None.
 
         Raises Refused when it is not what it is called, or when blobs it needs are not in the repository.
@@ -125,11 +128,11 @@ class Content:
             raise Refused(400, "DIGEST_INVALID", f"the content is not {name}")
         document = _document(raw, media_type)
         self._check_blobs(repository, document, media_type)
-        subject = (document.get("subject") or {}).get("digest")
+        subject = _subject(document)
         self._storage.put(_blob(digest), raw)
         self._storage.put(_manifest(repository, digest), media_type.encode())
         if subject is not None:
-            self._storage.put(f"{_referrers(repository, Digest.parse(subject))}/{digest}", b"")
+            self._storage.put(f"{_referrers(repository, subject)}/{digest}", b"")
         if not isinstance(name, Digest):
             self._storage.put(_tag(repository, name), str(digest).encode())
         return digest, subject
@@ -141,13 +144,13 @@ class Content:
                 raise Refused(404, "MANIFEST_UNKNOWN", f"{name} is not in {repository}")
             return
         stored = self.manifest(repository, name)
-        subject = (_document(stored.raw, stored.media_type).get("subject") or {}).get("digest")
-        self._storage.delete(_manifest(repository, name))
-        if subject is not None:
-            self._storage.delete(f"{_referrers(repository, Digest.parse(subject))}/{name}")
+        subject = _subject(_document(stored.raw, stored.media_type))
         for tag in self._storage.children(f"repositories/{repository}/_tags"):
             if self._tagged(repository, tag) == name:
                 self._storage.delete(_tag(repository, tag))
+        if subject is not None:
+            self._storage.delete(f"{_referrers(repository, subject)}/{name}")
+        self._storage.delete(_manifest(repository, name))  # last: when we are killed before, it can be deleted again
 
     def tags(self, repository: str) -> Sequence[str]:
         """All tags, sorted. Raises Refused 404 for a repository that nothing was ever put into."""
@@ -158,15 +161,20 @@ class Content:
     def referrers(self, repository: str, subject: Digest, artifact_type: str | None) -> dict[str, Any]:
         """The index of the manifests whose subject is `subject`."""
         names = self._storage.children(_referrers(repository, subject))
-        found = [self._referrer(repository, Digest.parse(name)) for name in names]
+        found = [entry for name in names if (entry := self._referrer(repository, Digest.parse(name))) is not None]
         chosen = [entry for entry in found if artifact_type is None or entry.get("artifactType") == artifact_type]
         return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": chosen}
 
-    def _referrer(self, repository: str, digest: Digest) -> dict[str, Any]:
-        stored = self.manifest(repository, digest)
+    def _referrer(self, repository: str, digest: Digest) -> dict[str, Any] | None:
+        """One entry of the index; None for a manifest that is being deleted at this moment."""
+        try:
+            stored = self.manifest(repository, digest)
+        except Refused:
+            return None
         document = _document(stored.raw, stored.media_type)
         entry = {"mediaType": stored.media_type, "digest": str(digest), "size": len(stored.raw)}
-        artifact_type = document.get("artifactType") or (document.get("config") or {}).get("mediaType")
+        config = document.get("config")
+        artifact_type = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
         if artifact_type:
             entry["artifactType"] = artifact_type
         if document.get("annotations"):
@@ -181,9 +189,13 @@ class Content:
         """An image's config and layers must be there; of an index nothing is required (it may be sparse)."""
         if media_type not in (OCI_MANIFEST, DOCKER_MANIFEST):
             return
-        layers = [layer for layer in document.get("layers", ()) if "nondistributable" not in layer["mediaType"]]
-        for entry in [document["config"], *layers]:
-            digest = Digest.parse(entry["digest"])
+        layers = document.get("layers", [])
+        if not isinstance(layers, list):
+            raise Refused(400, "MANIFEST_INVALID", "layers is not a list")
+        for entry in [document.get("config"), *layers]:
+            digest = _digest_of(entry)
+            if "nondistributable" in str(entry.get("mediaType")):
+                continue
             if not entry.get("urls") and not self.has_blob(repository, digest):
                 raise Refused(400, "MANIFEST_BLOB_UNKNOWN", f"{digest} is not in {repository}")
 
@@ -196,6 +208,20 @@ def _document(raw: bytes, media_type: str) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("mediaType", media_type) != media_type:
         raise Refused(400, "MANIFEST_INVALID", "not a manifest of the type it is called")
     return document
+
+
+def _subject(document: dict[str, Any]) -> Digest | None:
+    subject = document.get("subject")
+    return None if subject is None else _digest_of(subject)
+
+
+def _digest_of(descriptor: Any) -> Digest:
+    """The digest of a descriptor. Raises Refused 400 for what is none."""
+    text = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    try:
+        return Digest.parse(text if isinstance(text, str) else "")
+    except InputError as fault:
+        raise Refused(400, "MANIFEST_INVALID", fault.what) from None
 
 
 def _hash(stream: BinaryIO, algorithm: str) -> Digest:

@@ -20,8 +20,9 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ROUTE = re.compile(
     r"/v2/(?P<name>.+?)/(?P<kind>blobs/uploads|blobs|manifests|tags/list|referrers)(?:/(?P<item>[^/]*))?"
 )
-_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
-_CONTENT_RANGE = re.compile(r"([0-9]+)-([0-9]+)")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
+_CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 class Body(Protocol):
@@ -76,7 +77,10 @@ def error(status: int, code: str, message: str, headers: Mapping[str, str] | Non
 
 
 def _route(content: Content, asked: Asked) -> Answer:
-    path = urlsplit(asked.target).path
+    try:
+        path = urlsplit(asked.target).path
+    except ValueError:
+        raise Refused(400, "NAME_INVALID", "not a path") from None
     if path.rstrip("/") == "/v2":
         return Answer(status=200, headers={"Content-Type": "application/json"}, body=b"{}")
     match = _ROUTE.fullmatch(path)
@@ -222,7 +226,7 @@ def _put_manifest(content: Content, asked: Asked, repository: str, item: str) ->
     raw = asked.body.whole(MANIFEST_BYTES_MAX)
     media_type = asked.headers.get("content-type", "").partition(";")[0].strip() or _own_type(raw)
     digest, subject = content.put_manifest(repository, _name(item), raw, media_type)
-    return _created(repository, "manifests", digest, {"OCI-Subject": subject} if subject else None)
+    return _created(repository, "manifests", digest, {"OCI-Subject": str(subject)} if subject else None)
 
 
 def _own_type(raw: bytes) -> str:
@@ -243,7 +247,7 @@ def _delete_manifest(content: Content, asked: Asked, repository: str, item: str)
 def _list_tags(content: Content, asked: Asked, repository: str, item: str) -> Answer:
     query = asked.query
     remaining = [tag for tag in content.tags(repository) if tag > query.get("last", "")]
-    limit = int(query["n"]) if query.get("n", "").isdecimal() else len(remaining)
+    limit = int(query["n"]) if _COUNT.fullmatch(query.get("n", "")) else len(remaining)
     page, headers = remaining[:limit], {"Content-Type": "application/json"}
     if page and len(remaining) > limit:
         following = f"/v2/{repository}/tags/list?n={limit}&last={quote(page[-1])}"

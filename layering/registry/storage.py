@@ -107,7 +107,7 @@ class DirectoryStorage:
         self._incoming = directory / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
         for leftover in self._incoming.iterdir():
-            leftover.unlink()  # uploads of a process that was killed; no client can go on with them
+            leftover.unlink(missing_ok=True)  # uploads of a process that was killed; no client can go on with them
 
     def open(self, key: str) -> tuple[BinaryIO, int] | None:
         """See Storage."""
