@@ -167,6 +167,17 @@ def is_ancestor(repository: Path, commit: str, of: str) -> bool:
     return _git(repository, ["merge-base", "--is-ancestor", commit, of], LOCAL_SECONDS).returncode == 0
 
 
+def changed_files(repository: Path, commit: str) -> list[str]:
+    """The paths that differ between a commit and its parent."""
+    return _text(repository, ["diff-tree", "-r", "--no-commit-id", "--name-only", commit]).splitlines()
+
+
+def is_all_by_author(repository: Path, commit: str) -> bool:
+    """Whether author and committer are the same, at the same time: nobody amended, rebased or picked it since."""
+    author, committer = _text(repository, ["show", "-s", "--format=%an <%ae> %at%n%cn <%ce> %ct", commit]).splitlines()
+    return author == committer
+
+
 def ever_had(repository: Path, commits: str, path: str, text: str) -> bool:
     """Whether some commit of the range added or removed `text` in a file."""
     return bool(_text(repository, ["log", "-1", "--format=%H", "-S", text, commits, "--", path]))

@@ -81,11 +81,14 @@ def _look(target: ProposalTarget) -> _Seen:
     if tip is None:
         raise InputError(f"there is no branch {target.branch!r}", where=target.repository)
     raw = git.read_file(repository, tip, target.file)
+    # git moves the refs of a transaction one after the other, the branch first: read the other way round, a branch that
+    # is not there was deleted, and not about to be made.
+    remembered = git.head_of(repository, _memory(target))
     return _Seen(
         repository=repository,
         tip=tip,
         head=git.head_of(repository, f"refs/heads/{target.proposal_branch}"),
-        remembered=git.head_of(repository, _memory(target)),
+        remembered=remembered,
         text=_decoded(raw, target) if raw is not None else None,
     )
 
@@ -157,8 +160,26 @@ def _is_same(pinned: str | None, image: ImageReference) -> bool:
 
 
 def _is_ours(seen: _Seen, target: ProposalTarget) -> bool:
-    """The branch holds the commit we put there, or nothing but that commit's own history."""
-    return seen.head == seen.remembered
+    """The branch holds the commit we remember, or one that only we can have made and had no time to remember.
+
+    That is a commit by us that does to its parent's file exactly what its own trailer says, and nothing else.
+    """
+    if seen.head is None or seen.head == seen.remembered:
+        return seen.head is not None
+    image = git.trailer(seen.repository, seen.head, IMAGE_TRAILER)
+    parents = git.parents(seen.repository, seen.head)
+    if image is None or len(parents) != 1 or not git.is_ancestor(seen.repository, parents[0], seen.tip):
+        return False
+    if git.changed_files(seen.repository, seen.head) != [target.file] or not git.is_all_by_author(
+        seen.repository, seen.head
+    ):
+        return False
+    before, after = (git.read_file(seen.repository, commit, target.file) for commit in (parents[0], seen.head))
+    try:
+        made = _edited_text(before, target, ImageReference.parse_pinned(image))
+    except InputError:
+        return False
+    return after == made.encode("utf-8")
 
 
 def _was_merged(seen: _Seen, target: ProposalTarget, commit: str) -> bool:
@@ -195,7 +216,8 @@ def _write(seen: _Seen, proposal: Proposal) -> Proposed:
             next_step=f"switch {where} to another branch",
             reason=Reason.FORGE_REFUSED,
         )
-    content = _edited(seen, target, proposal.image).encode("utf-8")
+    raw = git.read_file(seen.repository, seen.tip, target.file)
+    content = _edited_text(raw, target, proposal.image).encode("utf-8")
     author = git.Person(name=proposal.author.name, email=proposal.author.email, when=proposal.when)
     commit = git.commit_file(seen.repository, seen.tip, target.file, content, _message(proposal), author)
     git.move_refs(
@@ -215,10 +237,12 @@ def _write(seen: _Seen, proposal: Proposal) -> Proposed:
     )
 
 
-def _edited(seen: _Seen, target: ProposalTarget, image: ImageReference) -> str:
+def _edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
     where = f"{target.branch}:{target.file}"
-    if seen.text is not None:
-        edit = set_os_image(seen.text, image, name=target.name, pool=target.pool, create=target.create, where=where)
+    if raw is not None:
+        edit = set_os_image(
+            _decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=where
+        )
         return edit.text
     if target.create:
         return new_machineconfig(image, target.name, target.pool)

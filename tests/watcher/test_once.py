@@ -26,7 +26,7 @@ def test_many_threads_one_computation() -> None:
 
 
 def test_a_failure_is_tried_again() -> None:
-    left = [ValueError("no"), 7]
+    left: list[ValueError | int] = [ValueError("no"), 7]
 
     def fails_once() -> int:
         answer = left.pop(0)
