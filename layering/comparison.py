@@ -5,7 +5,7 @@ history, labels and annotations that only say how the image came to be. Packages
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from layering.errors import InputError
@@ -27,6 +27,8 @@ HOW_IT_CAME_TO_BE = {
     "org.opencontainers.image.version",
 }
 VERSION_LABELS = ("version", "org.opencontainers.image.version")
+# What is meant when no variant is named (containerd/platforms, database.go, `normalizeArch`); buildah names it.
+_DEFAULT_VARIANTS = {"amd64": "v1", "arm64": "v8"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +53,7 @@ class LayerChanges:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Two images, side by side. `versions` are the OS's version labels."""
+    """Two images, side by side, each by its digest. `versions` are the OS's version labels."""
 
     old: ImageReference
     new: ImageReference
@@ -70,9 +72,10 @@ class _Image:
 def compare(registry: RegistryClient, old: ImageReference, new: ImageReference) -> Comparison:
     """Compare two images platform by platform; labels are those of the first. Raises the registry's errors.
 
-    Raises InputError when they have no platform in common.
+    A tag is looked up once, so that it cannot move in between. Raises InputError when they have no platform in common.
     """
-    ours, theirs = _platforms(registry, old), _platforms(registry, new)
+    old, ours = _pinned(registry, old)
+    new, theirs = _pinned(registry, new)
     platforms = _common_platforms(ours, theirs, new)
     pairs = {platform: (_read(registry, old, platform), _read(registry, new, platform)) for platform in platforms}
     first_old, first_new = next(iter(pairs.values()))
@@ -97,12 +100,22 @@ def _listed(platforms: Sequence[Platform]) -> str:
     return ", ".join(map(str, platforms)) or "none"
 
 
-def _platforms(registry: RegistryClient, image: ImageReference) -> Sequence[Platform]:
+def _pinned(registry: RegistryClient, image: ImageReference) -> tuple[ImageReference, Sequence[Platform]]:
+    """The image by its digest, and what it is for."""
     found = registry.manifest(image)
     if isinstance(found, ImageIndex):
         listed = [entry.platform for entry in found.manifests if entry.platform is not None]
-        return [platform for platform in listed if platform.architecture != "unknown"]
-    return [registry.config(image.repository, found).platform]
+        platforms = [platform for platform in listed if platform.architecture != "unknown"]
+    else:
+        platforms = [registry.config(image.repository, found).platform]
+    return image.repository.at(found.digest), [_plain(platform) for platform in platforms]
+
+
+def _plain(platform: Platform) -> Platform:
+    """The platform without a variant that goes without saying."""
+    if platform.variant and platform.variant == _DEFAULT_VARIANTS.get(platform.architecture):
+        return replace(platform, variant="")
+    return platform
 
 
 def _read(registry: RegistryClient, image: ImageReference, platform: Platform) -> _Image:

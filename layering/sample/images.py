@@ -149,7 +149,7 @@ def _push_image(
         "created": _CREATED,
         "architecture": platform.architecture,
         "os": platform.os,
-        **({"variant": platform.variant} if platform.variant else {}),
+        **_variant(platform),
         "config": {
             "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"],
             "Cmd": ["/sbin/init"],
@@ -184,13 +184,21 @@ def _push_tag(
                 "mediaType": entry.media_type,
                 "digest": str(entry.digest),
                 "size": entry.size,
-                "platform": {"os": entry.platform.os, "architecture": entry.platform.architecture},
+                "platform": {
+                    "os": entry.platform.os,
+                    "architecture": entry.platform.architecture,
+                    **_variant(entry.platform),
+                },
             }
             for entry in entries
             if entry.platform is not None
         ],
     }
     return repository.at(registry.push_manifest(repository.tagged(tag), json.dumps(index).encode(), OCI_INDEX))
+
+
+def _variant(platform: Platform) -> dict[str, str]:
+    return {"variant": platform.variant} if platform.variant else {}
 
 
 def _push(registry: RegistryClient, repository: Repository, data: bytes, media_type: str) -> dict[str, Any]:

@@ -66,7 +66,11 @@ class Place:
                 "mediaType": OCI_MANIFEST,
                 "digest": str(image.pinned),
                 "size": len(self.client.manifest(image).raw),
-                "platform": {"os": platform.os, "architecture": platform.architecture},
+                "platform": {
+                    "os": platform.os,
+                    "architecture": platform.architecture,
+                    **({"variant": platform.variant} if platform.variant else {}),
+                },
             }
             for image, platform in entries
         ]

@@ -12,6 +12,7 @@ from layering.errors import InputError, NotFoundError
 from layering.platform import Platform
 from layering.provenance import BASE_DIGEST, BUILD_KEY, REVISION
 from layering.reference import Digest, ImageReference
+from layering.registry.manifest import OCI_MANIFEST
 from layering.sample.layers import SampleFile, SampleLayer, sample_layer
 from tests.images.conftest import AMD64, ARM64, Place
 
@@ -98,6 +99,31 @@ def test_index_by_index_on_what_they_have_in_common(place: Place) -> None:
     assert not same(place, index(B, AMD64, ARM64), index(B, AMD64))  # a platform less is less content
     single = place.image([A, B], LABELS)
     assert same(place, single, index(B, AMD64))
+
+
+@pytest.mark.parametrize("named", [Platform("linux", "arm64", "v8"), Platform("linux", "amd64", "v1")])
+def test_a_variant_that_goes_without_saying_is_no_difference(place: Place, named: Platform) -> None:
+    plain = Platform(named.os, named.architecture)
+    image = place.image([A, B], LABELS, platform=plain)
+    buildahs = place.index([(image, named)])
+    for old, new in ((image, buildahs), (buildahs, image), (place.index([(image, plain)]), buildahs)):
+        found = compare(place.client, old, new)
+        assert ([change.platform for change in found.layers], found.same_content) == ([plain], True)
+
+
+def test_another_variant_is_another_platform(place: Place) -> None:
+    v6, v7 = (place.index([(place.image([A]), Platform("linux", "arm", variant))]) for variant in ("v6", "v7"))
+    with pytest.raises(InputError, match="linux/arm/v6 and linux/arm/v7"):
+        compare(place.client, v6, v7)
+
+
+def test_a_tag_is_looked_up_once_and_told_by_its_digest(place: Place) -> None:
+    tag = place.repository().tagged("moving")
+    image = place.image([A, B], LABELS)
+    place.client.push_manifest(tag, place.client.manifest(image).raw, OCI_MANIFEST)
+    place.server.requests.clear()
+    assert compare(place.client, tag, image).old == image
+    assert len([request for request in place.server.requests if request.path.endswith("/moving")]) == 1
 
 
 def test_nothing_in_common(place: Place) -> None:
