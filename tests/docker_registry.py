@@ -16,8 +16,8 @@ PASSWORD = "correct horse"
 
 
 @contextmanager
-def docker_registry(home: Path) -> Iterator[tuple[str, RegistrySettings]]:
-    """Its address, and how to reach it."""
+def docker_registry(home: Path, auth: str = "") -> Iterator[tuple[str, RegistrySettings]]:
+    """Its address, and how to reach it. `auth` replaces the password file: YAML, one mapping in a line."""
     serve = require("docker-registry")
     certificate, key = make_certificate(home)
     (home / "htpasswd").write_text(htpasswd_line("joe", PASSWORD))
@@ -27,7 +27,7 @@ def docker_registry(home: Path) -> Iterator[tuple[str, RegistrySettings]]:
     (home / "config.yml").write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {home}/data}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '{address}', secret: x, tls: {{certificate: {certificate}, key: {key}}}}}\n"
-        f"auth: {{htpasswd: {{realm: test, path: {home}/htpasswd}}}}\n"
+        f"auth: {auth or f'{{htpasswd: {{realm: test, path: {home}/htpasswd}}}}'}\n"
     )
     auth_file = write_auth_file(home / "auth.json", address, "joe", PASSWORD)
     with (home / "log").open("wb") as log:

@@ -210,6 +210,12 @@ class _Handler(BaseHTTPRequestHandler):
                     length -= len(data)
         self.wfile.flush()
 
+    def finish(self) -> None:
+        """End with a connection; a client that went away takes what was still to be sent with it."""
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.rfile.close()  # the original leaves it open when the last write fails
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are kept in RegistryServer.requests, not printed."""
 

@@ -1,6 +1,7 @@
 """What the client and the embedded registry promise each other, the client and Debian's docker-registry keep as well.
 
-One story, told to both: our own registry over TLS with a password, and docker-registry over TLS with a password.
+One story, told to our own registry over TLS with a password, to docker-registry likewise, and to docker-registry that
+takes tokens only.
 """
 
 import json
@@ -31,6 +32,7 @@ from layering.registry.settings import RegistrySettings
 from layering.registry.storage import DirectoryStorage
 from layering.sample.images import push_os_image
 from tests.docker_registry import PASSWORD, docker_registry, htpasswd_line, make_certificate, write_auth_file
+from tests.registry.token_service import docker_registry_with_tokens
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 CONFIG = json.dumps(
@@ -38,13 +40,14 @@ CONFIG = json.dumps(
 ).encode()
 
 
-@pytest.fixture(scope="module", params=["ours", "docker-registry"])
+@pytest.fixture(scope="module", params=["ours", "docker-registry", "docker-registry with tokens"])
 def registry(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, RegistrySettings]]:
     home = tmp_path_factory.mktemp("registry")
-    if request.param == "docker-registry":
-        with docker_registry(home) as running:
+    if request.param != "ours":
+        start = docker_registry if request.param == "docker-registry" else docker_registry_with_tokens
+        with start(home) as running:
             yield running
         return
     tls = make_certificate(home)

@@ -1,0 +1,157 @@
+"""Whom the client believes, where it goes, and how long it waits."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from layering.errors import InputError, NotFoundError, RefusedError, UnavailableError
+from layering.reference import Repository
+from layering.registry.client import RegistryClient, Request
+from layering.registry.server import RegistryServer
+from layering.registry.server_http import Answer, error
+from layering.registry.settings import RegistrySettings
+from tests.docker_registry import make_certificate
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[Path, Path]:
+    return make_certificate(tmp_path)
+
+
+def find(domain: str, settings: RegistrySettings, slept: list[float] | None = None) -> object:
+    waits: list[float] = [] if slept is None else slept
+    with RegistryClient(settings, sleep=waits.append) as client:
+        return client.find(Repository(domain, "a/b").tagged("t"))
+
+
+def test_a_host_that_speaks_no_tls_is_named_insecure_or_refused() -> None:
+    with RegistryServer() as server:
+        with pytest.raises(RefusedError, match="--insecure-registry"):
+            find(server.address, RegistrySettings())
+        assert server.requests == []
+        assert find(server.address, RegistrySettings(insecure=frozenset({server.address}))) is None
+
+
+def test_a_certificate_for_another_name_is_no_matter_of_authorities(tls: tuple[Path, Path]) -> None:
+    with RegistryServer(tls=tls) as server, pytest.raises(RefusedError, match="name that its certificate is for"):
+        find(server.address.replace("127.0.0.1", "localhost"), RegistrySettings(ca_file=tls[0]))
+
+
+def test_the_environment_adds_authorities(tls: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
+    with RegistryServer(tls=tls) as server:
+        assert find(server.address, RegistrySettings()) is None
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not PEM"])
+def test_a_named_authority_that_cannot_be_read_is_an_error(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_text(content)
+    with pytest.raises(InputError, match="no certificates"):
+        RegistryClient(RegistrySettings(ca_file=path))
+
+
+def test_https_is_not_left_for_http(tls: tuple[Path, Path]) -> None:
+    with RegistryServer() as plain, RegistryServer(tls=tls) as server:
+        server.intercept = lambda asked: Answer(status=307, headers={"Location": f"{plain.url}{asked.target}"})
+        with pytest.raises(RefusedError, match="https to http"):
+            find(server.address, RegistrySettings(ca_file=tls[0], insecure=frozenset({plain.address})))
+        assert plain.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_storage_elsewhere_refuses_is_not_said_of_the_manifest(status: int) -> None:
+    challenge = {"WWW-Authenticate": 'Basic realm="thief"'}
+    with RegistryServer(intercept=lambda asked: error(status, "X", "x", challenge)) as storage:
+        hook = {"Location": f"{storage.url}/signed?key=1"}
+        with RegistryServer(intercept=lambda asked: Answer(status=307, headers=hook)) as server:
+            settings = RegistrySettings(insecure=frozenset({server.address}))
+            with pytest.raises(RefusedError, match="sends us") as caught:
+                find(server.address, settings)
+        assert not isinstance(caught.value, NotFoundError)
+        assert len(storage.requests) == 1
+
+
+def test_a_host_that_is_not_there_is_asked_again_and_then_unavailable() -> None:
+    slept: list[float] = []
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        find(unused_address(), RegistrySettings(), slept)
+    assert len(slept) == 3
+
+
+def test_an_insecure_host_may_start_later_than_we_do(tls: tuple[Path, Path]) -> None:
+    address = unused_address()
+    host, _, port = address.rpartition(":")
+    settings = RegistrySettings(insecure=frozenset({address}))
+    with RegistryClient(settings, sleep=lambda seconds: None) as client:
+        with pytest.raises(UnavailableError):
+            client.find(Repository(address, "a/b").tagged("t"))
+        with RegistryServer(host=host, port=int(port), tls=tls):
+            assert client.find(Repository(address, "a/b").tagged("t")) is None
+
+
+def test_no_time_is_spent_that_is_not_there() -> None:
+    """The registry asks for 30 s, 5 are left: that is known at once."""
+    slept: list[float] = []
+    with RegistryServer(intercept=lambda asked: error(503, "X", "x", {"Retry-After": "30"})) as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}), timeout_seconds=5)
+        with pytest.raises(UnavailableError, match="503"):
+            find(server.address, settings, slept)
+    assert slept == []
+
+
+def test_an_answer_that_drips_ends_with_the_time() -> None:
+    with dripping() as address:
+        settings = RegistrySettings(insecure=frozenset({address}), timeout_seconds=0.5)
+        with RegistryClient(settings) as client, pytest.raises(UnavailableError, match="took too long"):
+            client.manifest(Repository(address, "a/b").tagged("t"))
+
+
+def test_a_host_that_accepts_and_says_nothing_ends_with_the_time() -> None:
+    sent: list[Request] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        settings = RegistrySettings(timeout_seconds=0.5)
+        with RegistryClient(settings, on_request=sent.append) as client, pytest.raises(UnavailableError):
+            client.find(Repository(address, "a/b").tagged("t"))
+    assert {request.status for request in sent} == {0}
+
+
+def unused_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A plain http server that promises a megabyte and sends a byte at a time."""
+    ended = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            try:
+                if not connection.recv(4096).startswith(b"GET"):
+                    return
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not ended.wait(0.02):
+                    connection.sendall(b" ")
+            except OSError:
+                return
+
+    def accept() -> None:
+        try:
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+        except OSError:
+            return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)
