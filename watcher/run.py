@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from layering.errors import InputError
 from layering.forge.local import LocalForge
 from layering.outcome import say
 from layering.registry.client import RegistryClient
@@ -74,8 +75,14 @@ def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
 
 def run_daemon(config: Path, *, dry_run: bool) -> int:
     """Tick on schedule until SIGTERM."""
-    from watcher.daemon import run_forever
-
+    try:
+        from watcher.daemon import run_forever
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the daemon needs the {error.name} package",
+            where="run",
+            next_step="pip install 'layerwatch[watcher]', or look once with --once",
+        ) from None
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     settings = load(config)

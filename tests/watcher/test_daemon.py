@@ -115,3 +115,20 @@ def test_schedules(scenario: Scenario, schedule: dict[str, str], kind: type, tex
     made = trigger(load(scenario.config).schedule)
     assert isinstance(made, kind)
     assert text in str(made)
+
+
+def test_without_the_scheduler_it_says_what_to_install(scenario: Scenario) -> None:
+    """A finder that knows no apscheduler stands for an installation without the extra."""
+    program = (
+        "import sys, importlib.abc\n"
+        "class Absent(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name.startswith('apscheduler'):\n"
+        "            raise ModuleNotFoundError(name, name='apscheduler')\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from watcher.cli import main\n"
+        f"sys.exit(main(['run', '-c', {str(scenario.config)!r}]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'layerwatch[watcher]'" in done.stderr
