@@ -26,6 +26,7 @@ from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.request import ProposalEntry, RebuildRequest
+from layering.secrets import redact
 from layering.source import Checkout, checked_out
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
@@ -177,7 +178,7 @@ def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_im
         key=key,
         base_name=str(ImageReference(request.base.repository, request.base.tag)),
         base_version=request.release,
-        source_url=request.source.git,
+        source_url=redact(request.source.git),
         source_revision=request.source.commit,
         created=checkout.committed,
         storage_root=None,
@@ -211,7 +212,7 @@ def _propose(
         old_image=before,
         version=inputs.request.release or base.version,
         base=base.reference,
-        source=inputs.request.source.git,
+        source=redact(inputs.request.source.git),
         commit=inputs.request.source.commit,
         evidence=evidence,
     )
