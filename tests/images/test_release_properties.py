@@ -58,6 +58,12 @@ def test_whatever_stands_in_a_tag(value: Any, key: str) -> None:
         assert str(image) == PINNED
 
 
+@given(JUNK)
+def test_whatever_stands_as_the_image(value: Any) -> None:
+    found = images(stream([{**tag("rhel-coreos"), "from": {"kind": "DockerImage", "name": value}}]))
+    assert (found is not None) == (value == PINNED)
+
+
 @given(st.lists(NAMES, max_size=5))
 def test_every_tag_is_read_once_or_the_payload_is_refused(names: list[str]) -> None:
     doubled = len(set(names)) != len(names)
