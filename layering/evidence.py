@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from layering.comparison import Comparison, compare
-from layering.errors import InputError, NotFoundError
+from layering.errors import LayerwatchError
 from layering.findings import Finding
 from layering.imagecheck import check_image
 from layering.platform import Platform
@@ -14,10 +14,14 @@ from layering.registry.client import RegistryClient
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """`findings` is None when the image was not checked; `comparison` when there is nothing to compare it with."""
+    """`findings` is None when the image was not checked; `comparison` when there is nothing to compare it with.
+
+    `not_compared` says why there is none although an image is in use.
+    """
 
     findings: tuple[Finding, ...] | None = None
     comparison: Comparison | None = None
+    not_compared: str | None = None
 
 
 def gather(
@@ -27,15 +31,14 @@ def gather(
     platforms: Sequence[Platform],
     previous: ImageReference | None,
 ) -> Evidence:
-    """Check the image and compare it with the previous one, if the registry still has that. Raises registry errors."""
+    """Check the image, and compare it with the one in use as far as that can be read. Raises registry errors.
+
+    The image in use may be anybody's, anywhere: when it cannot be read, that is said and stops nothing.
+    """
     findings = check_image(registry, image, base, platforms)
-    return Evidence(findings=findings, comparison=_compared(registry, previous, image))
-
-
-def _compared(registry: RegistryClient, previous: ImageReference | None, image: ImageReference) -> Comparison | None:
     if previous is None:
-        return None
+        return Evidence(findings=findings)
     try:
-        return compare(registry, previous, image)
-    except (NotFoundError, InputError):
-        return None  # it was deleted, or was for other platforms: nothing to set beside
+        return Evidence(findings=findings, comparison=compare(registry, previous, image))
+    except LayerwatchError as error:
+        return Evidence(findings=findings, not_compared=error.what)

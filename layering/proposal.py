@@ -61,6 +61,8 @@ def _parts(facts: Facts) -> Iterable[str]:
         yield layers_table(facts.evidence.comparison)
         if labels := label_rows(facts.evidence.comparison):
             yield table(("Label", "Old", "New"), labels)
+    elif facts.evidence.not_compared:
+        yield f"Not compared with the image in use: {code(facts.evidence.not_compared)}."
     yield _checked(facts)
     yield (
         f"**Merging** reboots the nodes of pool {code(facts.pool)}, one after the other as far as its `maxUnavailable` "

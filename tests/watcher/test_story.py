@@ -160,6 +160,19 @@ def test_following_a_tag_works_the_same_way(scenario: Scenario) -> None:
     assert scenario.decision() == ("Rebuild", "BaseChanged")
 
 
+def test_an_image_in_use_that_nobody_can_read_stops_nothing(scenario: Scenario) -> None:
+    """The usual first day: the MachineConfig pins an image of somebody else's, in a registry we have no way to."""
+    foreign = f"127.0.0.1:1/somebody/derived@sha256:{'d' * 64}"
+    work = scenario.directory / "first-day"
+    run_git(None, ["clone", "--quiet", str(scenario.forge), str(work)])
+    (work / FILE).write_text((work / FILE).read_text().replace("osImageURL: ''", f"osImageURL: {foreign}"))
+    for command in (["commit", "--quiet", "--all", "-m", "by hand"], ["push", "--quiet"]):
+        run_git(work, command, PERSON)
+    assert scenario.decision() == ("Rebuild", "NeverBuilt")
+    assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
+    assert "Not compared with the image in use" in demo_git.show(scenario.forge, f"refs/heads/{BRANCH}")
+
+
 def test_an_image_without_proposals_is_built_and_kept(scenario: Scenario) -> None:
     scenario.configure(proposals=[])
     assert scenario.tick() == ("UpToDate", "MatchesBase")
