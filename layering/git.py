@@ -99,6 +99,7 @@ def fetch_commit(url: str, commit: str, into: Path, *, blobs: bool = True) -> No
     """
     into.mkdir(parents=True, exist_ok=True)
     _local(into, ["init", "--quiet"])
+    url = str(Path(url).absolute()) if Path(url).exists() else url  # a path is relative to us, not to `into`
     narrow = [] if blobs else ["--filter=blob:none"]
     shallow = _git(into, ["fetch", "--quiet", "--depth=1", *narrow, "--", url, commit], REMOTE_SECONDS)
     if shallow.returncode != 0:

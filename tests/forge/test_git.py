@@ -79,6 +79,13 @@ def test_one_commit_is_fetched_and_checked_out(source: Path, tmp_path: Path, shy
     assert not checkout.directory.exists()
 
 
+def test_a_relative_path_is_relative_to_us(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(source.parent)
+    commit = git.resolve_commit("source.git", "main")
+    with checked_out("source.git", commit, "a", "a/Containerfile") as checkout:
+        assert (checkout.directory / "a/Containerfile").is_file()
+
+
 @pytest.mark.parametrize(
     ("context", "containerfile"),
     [("nope", "a/Containerfile"), ("a", "nope"), ("a/Containerfile", "a/Containerfile"), ("a", "a/b")],
