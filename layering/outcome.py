@@ -37,5 +37,6 @@ def outcome(command: str, work: Callable[[], int]) -> int:
 
 
 def say(note: str) -> None:
-    """A note for people, on stderr, without secrets."""
-    print(redact(note), file=sys.stderr, flush=True)
+    """A note for people, on stderr, without secrets and without what a terminal would obey."""
+    shown = "".join(character if character.isprintable() or character == "\n" else " " for character in redact(note))
+    print(shown, file=sys.stderr, flush=True)

@@ -72,9 +72,11 @@ def test_an_image_that_is_gone_says_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("rhel-coreas", "did you mean rhel-coreos or rhel-coreos-10?"), ("instaler", "did you mean installer?"), ("zzz", ""),
+        ("rhel-coreas", "did you mean rhel-coreos or rhel-coreos-10?"),
+        ("instaler", "did you mean installer?"),
+        ("zzz", ""),
         ("", ""),
     ],
-)  # fmt: skip
+)
 def test_did_you_mean(name: str, hint: str) -> None:
     assert did_you_mean(name, ["cli", "rhel-coreos", "rhel-coreos-10", "installer"]) == hint

@@ -61,6 +61,14 @@ def test_results_and_github_output_hold_the_same(
     assert lines[start + 1 : start + 4] == ["9", "base=evil", lines[start].removeprefix("version<<")]
 
 
+def test_what_an_image_says_commands_no_terminal(release: Release, step: Step) -> None:
+    image = push_os_image(release.client, release.repository("odd/os"), "e", version="9\x1b[2J\x07\u202e", seed="e")
+    ended = step("resolve-base", "--image", image, *release.flags)
+    assert (ended.code, ended.outputs["version"]) == (0, "9\x1b[2J\x07\u202e")
+    assert not {"\x1b", "\x07", "\u202e"} & set(ended.notes)
+    assert "\x1b" not in ended.out  # JSON escapes it
+
+
 NO_SUCH = f"sha256:{'0' * 64}"
 
 
