@@ -142,14 +142,14 @@ class RegistryClient:
         deadline, host = self._deadline(), self._host(repository)
         path: str | None = f"/v2/{repository.path}/tags/list"
         found: list[str] = []
-        for _ in range(_TAG_PAGES_MAX):
+        pages: set[str] = set()
+        while path not in pages and len(pages) < _TAG_PAGES_MAX and len(found) <= _TAGS_MAX:
             if path is None:
                 return tuple(found)
+            pages.add(path)
             asking = Asking(method="GET", path=path, repository=repository, deadline=deadline)
             page = host.fetch(asking, MANIFEST_BYTES_MAX)
             found += answers.tags_of(page, repository)
-            if len(found) > _TAGS_MAX:
-                break
             path = answers.next_page(page, repository)
         raise ContentError("a list of tags without end", where=str(repository))
 

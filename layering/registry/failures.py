@@ -33,8 +33,11 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
     detail = getattr(causes[-1], "strerror", None) or type(causes[-1]).__name__
     if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in causes):
         detail = "no answer in time"
+    culprit = (
+        "the proxy" if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes) else "the registry"
+    )
     return UnavailableError(
-        f"the registry cannot be reached: {detail}", where=where, next_step="see whether it is up; then try again"
+        f"{culprit} cannot be reached: {detail}", where=where, next_step="see whether it is up; then try again"
     )
 
 

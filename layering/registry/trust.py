@@ -36,11 +36,13 @@ def unverified_session() -> requests.Session:
 
 
 def _authorities(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if path := os.environ.get(name):
+    """$SSL_CERT_FILE, which OpenSSL reads instead of the system's file, and $REQUESTS_CA_BUNDLE add to that file."""
+    context, paths = ssl.create_default_context(), ssl.get_default_verify_paths()
+    loaded = os.path.realpath(paths.cafile) if paths.cafile else ""
+    for name in {os.environ.get("REQUESTS_CA_BUNDLE"), paths.openssl_cafile}:
+        if name and os.path.realpath(name) != loaded:
             with contextlib.suppress(OSError):  # a stale variable must not stop what works without it
-                context.load_verify_locations(path)
+                context.load_verify_locations(name)
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)

@@ -13,7 +13,7 @@ import requests
 
 from layering.errors import ContentError, RefusedError, UnavailableError
 from layering.reference import Digest, Repository
-from layering.registry.addresses import absolute, check_own
+from layering.registry.addresses import absolute
 from layering.registry.answers import claimed_digest
 from layering.registry.deadline import Deadline
 from layering.registry.host import Asking, RegistryHost
@@ -144,12 +144,11 @@ def _writing(method: str, path: str, repository: Repository, deadline: Deadline)
 
 
 def _session(response: requests.Response, repository: Repository) -> Session:
-    """Where the upload goes on: absolute or relative to the request, on the same origin, its query untouched."""
+    """Where the upload goes on: absolute or relative to the request, its query untouched. RegistryHost checks it."""
     location = response.headers.get("Location")
     if not location:
         raise ContentError("the registry opens an upload and does not say where", where=str(repository))
     url = absolute(location, response.url, str(repository))
-    check_own(response.url, url)
     wished = response.headers.get("OCI-Chunk-Min-Length", "")
     least = int(wished[:12]) if wished.isascii() and wished.isdecimal() else 0
     return Session(url=url, chunk_bytes=min(max(_CHUNK_BYTES, least), _CHUNK_BYTES_MAX))

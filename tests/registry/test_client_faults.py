@@ -137,6 +137,12 @@ def test_a_head_that_says_too_little_is_followed_by_a_get(server: RegistryServer
     assert [request.method for request in server.requests if "/manifests/" in request.path] == ["HEAD", "GET"]
 
 
+def test_a_head_of_a_manifest_over_the_limit_is_refused(server: RegistryServer) -> None:
+    server.intercept = in_turn(Answer(status=200, headers=HEADERS, length=5 * 1024 * 1024))
+    with client_of(server) as client, pytest.raises(ContentError, match="more than"):
+        client.resolve(repository(server).tagged("t"))
+
+
 @pytest.mark.parametrize("sent", [b"wrong", b"sho", b"much too long"], ids=["other bytes", "shorter", "longer"])
 def test_a_blob_that_is_not_its_descriptor(server: RegistryServer, sent: bytes) -> None:
     server.intercept = lambda asked: Answer(status=200, body=sent) if "/blobs/" in asked.target else None

@@ -12,9 +12,9 @@ from layering.errors import InputError, NotFoundError, RefusedError, Unavailable
 from layering.reference import Repository
 from layering.registry.client import RegistryClient, Request
 from layering.registry.server import RegistryServer
-from layering.registry.server_http import Answer, error
+from layering.registry.server_http import Answer, Asked, error
 from layering.registry.settings import RegistrySettings
-from tests.docker_registry import make_certificate
+from tests.docker_registry import make_certificate, write_auth_file
 
 
 @pytest.fixture
@@ -41,8 +41,9 @@ def test_a_certificate_for_another_name_is_no_matter_of_authorities(tls: tuple[P
         find(server.address.replace("127.0.0.1", "localhost"), RegistrySettings(ca_file=tls[0]))
 
 
-def test_the_environment_adds_authorities(tls: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_environment_adds_authorities(tls: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, str(tls[0]))
     with RegistryServer(tls=tls) as server:
         assert find(server.address, RegistrySettings()) is None
 
@@ -64,17 +65,55 @@ def test_https_is_not_left_for_http(tls: tuple[Path, Path]) -> None:
         assert plain.requests == []
 
 
+def test_a_host_that_was_not_named_insecure_is_verified_also_behind_one_that_was(tls: tuple[Path, Path]) -> None:
+    with RegistryServer(tls=tls) as storage, RegistryServer() as server:
+        server.intercept = lambda asked: Answer(status=307, headers={"Location": f"{storage.url}/x"})
+        with pytest.raises(RefusedError, match="not trusted"):
+            find(server.address, RegistrySettings(insecure=frozenset({server.address})))
+        assert storage.requests == []
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_what_storage_elsewhere_refuses_is_not_said_of_the_manifest(status: int) -> None:
+def test_what_storage_elsewhere_refuses_is_not_said_of_the_manifest(status: int, tmp_path: Path) -> None:
     challenge = {"WWW-Authenticate": 'Basic realm="thief"'}
-    with RegistryServer(intercept=lambda asked: error(status, "X", "x", challenge)) as storage:
-        hook = {"Location": f"{storage.url}/signed?key=1"}
-        with RegistryServer(intercept=lambda asked: Answer(status=307, headers=hook)) as server:
-            settings = RegistrySettings(insecure=frozenset({server.address}))
-            with pytest.raises(RefusedError, match="sends us") as caught:
-                find(server.address, settings)
+    with (
+        RegistryServer(intercept=lambda asked: error(status, "X", "x", challenge)) as storage,
+        RegistryServer() as server,
+    ):
+        server.intercept = lambda asked: Answer(status=307, headers={"Location": f"{storage.url}/signed?key=1"})
+        auth_file = write_auth_file(tmp_path / "auth.json", server.address, "joe", "pw")
+        settings = RegistrySettings(insecure=frozenset({server.address}), auth_file=auth_file)
+        with pytest.raises(RefusedError, match="sends us") as caught:
+            find(server.address, settings)
         assert not isinstance(caught.value, NotFoundError)
         assert len(storage.requests) == 1
+
+
+def test_a_token_service_is_not_followed_elsewhere(tmp_path: Path) -> None:
+    with RegistryServer() as elsewhere, RegistryServer() as server:
+        realm = {"WWW-Authenticate": f'Bearer realm="{server.url}/token"'}
+        server.intercept = lambda asked: (
+            Answer(status=302, headers={"Location": f"{elsewhere.url}/token"})
+            if asked.target.startswith("/token")
+            else error(401, "UNAUTHORIZED", "x", realm)
+        )
+        auth_file = write_auth_file(tmp_path / "auth.json", server.address, "joe", "pw")
+        with pytest.raises(RefusedError, match="token service answers 302"):
+            find(server.address, RegistrySettings(insecure=frozenset({server.address}), auth_file=auth_file))
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("realm", ["https://thief.example.com/token", "http://joe:pw@127.0.0.1/token", "no where"])
+def test_a_password_is_used_where_the_token_service_is_a_stranger(realm: str, tmp_path: Path) -> None:
+    headers = {"WWW-Authenticate": f'Bearer realm="{realm}", Basic realm="x"'}
+
+    def hook(asked: Asked) -> Answer | None:
+        return None if asked.headers.get("authorization", "").startswith("Basic ") else error(401, "X", "x", headers)
+
+    with RegistryServer(intercept=hook) as server:
+        auth_file = write_auth_file(tmp_path / "auth.json", server.address, "joe", "pw")
+        settings = RegistrySettings(insecure=frozenset({server.address}), auth_file=auth_file)
+        assert find(server.address, settings) is None
 
 
 def test_a_host_that_is_not_there_is_asked_again_and_then_unavailable() -> None:
@@ -82,17 +121,6 @@ def test_a_host_that_is_not_there_is_asked_again_and_then_unavailable() -> None:
     with pytest.raises(UnavailableError, match="cannot be reached"):
         find(unused_address(), RegistrySettings(), slept)
     assert len(slept) == 3
-
-
-def test_an_insecure_host_may_start_later_than_we_do(tls: tuple[Path, Path]) -> None:
-    address = unused_address()
-    host, _, port = address.rpartition(":")
-    settings = RegistrySettings(insecure=frozenset({address}))
-    with RegistryClient(settings, sleep=lambda seconds: None) as client:
-        with pytest.raises(UnavailableError):
-            client.find(Repository(address, "a/b").tagged("t"))
-        with RegistryServer(host=host, port=int(port), tls=tls):
-            assert client.find(Repository(address, "a/b").tagged("t")) is None
 
 
 def test_no_time_is_spent_that_is_not_there() -> None:
