@@ -85,6 +85,13 @@ def test_another_part_than_asked_for_is_no_continuation(line: Line) -> None:
         line.read()
 
 
+def test_a_part_is_not_the_whole(line: Line) -> None:
+    headers = {"Content-Range": f"bytes 0-{len(DATA) - 1}/{len(DATA)}"}
+    line.server.intercept = lambda asked: Answer(status=206, headers=headers, body=DATA)
+    with pytest.raises(ContentError, match="another part"):
+        line.read()
+
+
 def test_what_goes_on_with_other_bytes_is_not_the_blob(line: Line) -> None:
     def other(asked: Asked) -> Answer | None:
         if not (wanted := asked.headers.get("range")):

@@ -137,6 +137,13 @@ def test_a_head_that_says_too_little_is_followed_by_a_get(server: RegistryServer
     assert [request.method for request in server.requests if "/manifests/" in request.path] == ["HEAD", "GET"]
 
 
+def test_a_manifest_is_read_no_further_than_its_limit(server: RegistryServer) -> None:
+    padded = MANIFEST + b" " * (5 * 1024 * 1024)
+    server.intercept = in_turn(Answer(status=200, headers={"Content-Type": OCI_MANIFEST}, body=padded))
+    with client_of(server) as client, pytest.raises(ContentError, match="longer than"):
+        client.manifest(repository(server).tagged("t"))
+
+
 def test_a_head_of_a_manifest_over_the_limit_is_refused(server: RegistryServer) -> None:
     server.intercept = in_turn(Answer(status=200, headers=HEADERS, length=5 * 1024 * 1024))
     with client_of(server) as client, pytest.raises(ContentError, match="more than"):

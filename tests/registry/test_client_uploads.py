@@ -173,6 +173,16 @@ def test_where_no_mount_is_granted_the_blob_is_streamed(
     assert client.copy_blob(repository, target, blob) is BlobCopy.EXISTED
 
 
+def test_a_mount_is_asked_for_again_before_a_gigabyte_is_sent(
+    server: RegistryServer, client: RegistryClient, repository: Repository
+) -> None:
+    client.push_blob(repository, b"data")
+    statuses = [503, 503]
+    server.intercept = lambda asked: error(statuses.pop(), "X", "x") if "mount=" in asked.target and statuses else None
+    blob = Descriptor(media_type=OCI_LAYER, digest=sha256(b"data"), size=4)
+    assert client.copy_blob(repository, Repository(server.address, "c/d"), blob) is BlobCopy.MOUNTED
+
+
 def test_a_token_for_both_repositories_that_is_refused_is_no_end(
     server: RegistryServer, client: RegistryClient, repository: Repository
 ) -> None:

@@ -34,6 +34,8 @@ ENTRIES = {
     "empty.example.com": {},
     "broken.example.com": {"auth": "%%%"},
     "nocolon.example.com": {"auth": base64.b64encode(b"nocolon").decode()},
+    "control.example.com": {"registrytoken": f"{SECRET}\r\nX: y"},
+    "blank.example.com": {"identitytoken": f"{SECRET} y"},
     "fields.example.com": {"username": "fields", "password": SECRET},
     "colon.example.com": {"auth": base64.b64encode(f"colon:{SECRET}:x".encode()).decode()},
 }
@@ -55,6 +57,8 @@ ENTRIES = {
         ("empty.example.com/x", None),
         ("broken.example.com/x", None),
         ("nocolon.example.com/x", None),
+        ("control.example.com/x", None),
+        ("blank.example.com/x", None),
         ("fields.example.com/x", "fields"),
         ("colon.example.com/x", "colon"),
         ("unknown.example.com/x", None),
@@ -81,6 +85,16 @@ def test_secrets_are_not_shown(tmp_path: Path, entry: dict[str, str], kind: str)
     assert found is not None
     assert SECRET in getattr(found, kind).reveal()
     assert SECRET not in f"{found}{found!r}"
+
+
+def test_the_old_file_of_docker_is_read_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".dockercfg").write_text(json.dumps({"https://a.example.com/v1/": login("old"), "b.x": login("old")}))
+    write(tmp_path / ".docker/config.json", {"b.x": login("docker")})
+    users = [find_credential(Repository.parse(name), None) for name in ("a.example.com/x", "b.x/x", "c.x/x")]
+    assert [user.username if user else None for user in users] == ["old", "docker", None]
 
 
 def test_the_first_file_that_has_an_entry_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
