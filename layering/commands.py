@@ -53,15 +53,15 @@ def run(
     argv: Sequence[str],
     *,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     stdin: bytes | None = None,
     timeout_seconds: float,
     say: Say | None = None,
 ) -> Completed:
     """Run `argv` to its end. Never raises for a returncode.
 
-    `env` is added to our own environment. Without `stdin` the program reads an empty input. `say` receives each line
-    of stderr as it comes, without its line end.
+    `env` is added to our own environment; None takes a variable out of it. Without `stdin` the program reads an empty
+    input. `say` receives each line of stderr as it comes, without its line end.
 
     Raises InputError when the program is missing or may not be run, UnavailableError when `timeout_seconds` are over;
     the program and all it started are dead by then.
@@ -105,7 +105,7 @@ def _wait(process: subprocess.Popen[bytes], readers: "Sequence[_Reader]", deadli
 
 
 def _start(
-    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, *, with_input: bool
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str | None] | None, *, with_input: bool
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise InputError(f"{cwd} is not a directory", where=_shown(argv))
@@ -113,7 +113,7 @@ def _start(
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None},
             stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

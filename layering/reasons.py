@@ -49,6 +49,7 @@ class Reason(StrEnum):
     # Unknown: it could not be told this time.
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"  # a registry failed for now
     SOURCE_UNAVAILABLE = "SourceUnavailable"  # the source repository failed for now
+    FORGE_UNREACHABLE = "ForgeUnreachable"  # the forge failed for now
     UNREACHABLE = "Unreachable"  # the cluster could not be read
     STATUS_NOT_OBSERVED = "StatusNotObserved"  # the cluster has not said yet what it runs
 

@@ -51,6 +51,11 @@ def test_variables_are_added_to_our_environment() -> None:
     assert done.stdout == b"yes True\n"
 
 
+def test_a_variable_can_be_taken_out_of_the_environment() -> None:
+    done = run([PYTHON, "-c", "import os; print('HOME' in os.environ)"], env={"HOME": None}, timeout_seconds=30)
+    assert done.stdout == b"False\n"
+
+
 def test_each_line_of_stderr_is_told() -> None:
     told: list[str] = []
     code = "import sys; sys.stderr.write('one\\ntwo\\r\\nlast')"

@@ -80,7 +80,6 @@ class Proposal:
     title: str
     body: str
     when: datetime
-    author: Author = Author()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -108,7 +108,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Look, and propose what is not proposed."""
-    proposed = LocalForge().propose(
+    proposed = LocalForge(inputs.author).propose(
         Proposal(
             target=inputs.target,
             image=inputs.image,
@@ -116,7 +116,6 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
             title=inputs.title or title(inputs.facts),
             body=body(inputs.facts),
             when=inputs.when,
-            author=inputs.author,
         )
     )
     say(f"{proposed.branch}: {proposed.state} ({proposed.reason})")

@@ -38,7 +38,7 @@ def test_a_ref_names_a_commit(source: Path, ref: str, form: Callable[[Path], str
 def test_a_ref_that_is_not_there(source: Path) -> None:
     with pytest.raises(InputError, match="no branch or tag 'mian'") as caught:
         git.resolve_commit(str(source), "mian")
-    assert "main, other" in caught.value.next_step
+    assert "annotated, light, main, other" in caught.value.next_step
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layering.errors import ConflictError, InputError, NotFoundError, RefusedError
+from layering.errors import ConflictError
 from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
 from layering.forge.local import LocalForge
 from layering.git import run_git
@@ -81,6 +81,10 @@ def amends(bare: Path) -> None:
     person(bare, ["add", "."], ["commit", "--quiet", "--amend", "--no-edit"], PUSH, files={"n": "x"}, branch=NAME)
 
 
+def amends_as_the_author(bare: Path) -> None:
+    person(bare, ["commit", "--quiet", "--amend", "--no-edit", "--reset-author"], PUSH, branch=NAME)
+
+
 def deletes(bare: Path) -> None:
     run_git(bare, ["update-ref", "-d", BRANCH])
 
@@ -114,6 +118,10 @@ def merges_and_reverts(bare: Path) -> None:
     person(bare, ["revert", "--no-edit", "-m", "1", "HEAD"], PUSH)
 
 
+def writes_it_by_hand_from_a_mirror(bare: Path) -> None:
+    person(bare, *COMMIT, PUSH, files={FILE: pinned(f"mirror.example.com/acme/os@{FIRST.digest}")})
+
+
 def squashes_and_reverts(bare: Path) -> None:
     squashes(bare)
     person(bare, ["revert", "--no-edit", "HEAD"], PUSH)
@@ -131,12 +139,14 @@ ROWS: list[tuple[Callable[[Path], None], State, Reason, State, Reason]] = [
     (notes_something, State.UNCHANGED, Reason.PROPOSAL_OPEN, State.UPDATED, Reason.PROPOSAL_OPEN),
     (commits_on_top, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON),
     (amends, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON),
+    (amends_as_the_author, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON),
     (deletes, State.IGNORED, Reason.CLOSED_BY_PERSON, State.CREATED, Reason.PROPOSAL_OPEN),
     (notes_ignore, State.IGNORED, Reason.IGNORED_BY_COMMAND, State.UPDATED, Reason.PROPOSAL_OPEN),
     (fast_forwards, State.UNCHANGED, Reason.ALREADY_ON_BASE, State.UPDATED, Reason.PROPOSAL_OPEN),
     (merges, State.UNCHANGED, Reason.ALREADY_ON_BASE, State.CREATED, Reason.PROPOSAL_OPEN),
     (squashes, State.UNCHANGED, Reason.ALREADY_ON_BASE, State.UPDATED, Reason.PROPOSAL_OPEN),
     (writes_it_by_hand, State.UNCHANGED, Reason.ALREADY_ON_BASE, State.UPDATED, Reason.PROPOSAL_OPEN),
+    (writes_it_by_hand_from_a_mirror, State.UNCHANGED, Reason.ALREADY_ON_BASE, State.UPDATED, Reason.PROPOSAL_OPEN),
     (merges_and_reverts, State.IGNORED, Reason.REVERTED, State.CREATED, Reason.PROPOSAL_OPEN),
     (squashes_and_reverts, State.IGNORED, Reason.REVERTED, State.UPDATED, Reason.PROPOSAL_OPEN),
     (fast_forwards_and_reverts, State.IGNORED, Reason.REVERTED, State.UPDATED, Reason.PROPOSAL_OPEN),
@@ -163,6 +173,45 @@ def test_what_becomes_of_a_proposal(
         assert run_git(bare, ["rev-list", f"main..{BRANCH}"]).split() == [newer.commit]
         assert str(SECOND) in demo_git.show(bare, f"{BRANCH}:{FILE}")
     run_git(bare, ["fsck", "--strict"])
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        pytest.param(deletes, Reason.CLOSED_BY_PERSON, id="deleted"),
+        pytest.param(notes_ignore, Reason.IGNORED_BY_COMMAND, id="ignored"),
+        pytest.param(merges_and_reverts, Reason.REVERTED, id="reverted"),
+        pytest.param(squashes_and_reverts, Reason.REVERTED, id="squashed and reverted"),
+    ],
+)
+def test_a_no_outlives_the_next_proposal(bare: Path, act: Callable[[Path], None], reason: Reason) -> None:
+    propose(bare)
+    act(bare)
+    newer = propose(bare, SECOND)
+    before = demo_git.refs(bare)
+    again = propose(bare)
+    assert (again.state, again.reason, again.commit) == (State.IGNORED, reason, newer.commit)
+    assert demo_git.refs(bare) == before
+    assert propose(bare, SECOND).reason is Reason.PROPOSAL_OPEN
+
+
+@pytest.mark.parametrize("act", [nothing, merges], ids=["replaced while open", "merged and followed by the next"])
+def test_what_no_person_refused_may_come_again(bare: Path, act: Callable[[Path], None]) -> None:
+    propose(bare)
+    act(bare)
+    propose(bare, SECOND)
+    merges(bare)
+    again = propose(bare)
+    assert (again.state, again.reason) == (State.CREATED, Reason.PROPOSAL_OPEN)
+
+
+def test_a_refused_proposal_that_is_brought_back_is_open_again(bare: Path) -> None:
+    first = propose(bare)
+    deletes(bare)
+    propose(bare, SECOND)
+    run_git(bare, ["update-ref", BRANCH, first.commit or ""])
+    again = propose(bare)
+    assert (again.state, again.reason) == (State.UNCHANGED, Reason.PROPOSAL_OPEN)
 
 
 def test_somebody_changed_the_same_line(bare: Path) -> None:
@@ -196,70 +245,16 @@ def test_observing_writes_nothing(bare: Path) -> None:
     assert (demo_git.refs(bare), run_git(bare, ["count-objects", "-v"])) == before
 
 
-def test_modes_and_line_ends_survive(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    run_git(None, ["init", "--quiet", "--initial-branch=main", str(work)])
-    (work / "mc.yaml").write_bytes(MACHINE_CONFIG.replace("\n", "\r\n").encode())
-    (work / "mc.yaml").chmod(0o755)
-    for command in COMMIT:
-        run_git(work, command, PERSON)
-    propose(work, file="mc.yaml")
-    assert run_git(work, ["ls-tree", BRANCH, "mc.yaml"]).startswith("100755 ")
-    text = run_git(work, ["cat-file", "blob", f"{BRANCH}:mc.yaml"])
-    assert text.count("\r\n") == text.count("\n") == MACHINE_CONFIG.count("\n")
-    assert run_git(work, ["status", "--porcelain"]) == ""
-
-
-def test_a_branch_that_somebody_has_checked_out_is_not_moved(tmp_path: Path, bare: Path) -> None:
-    propose(bare)
-    run_git(bare, ["worktree", "add", "--quiet", str(tmp_path / "tree"), NAME])
-    with pytest.raises(InputError, match="is checked out in"):
-        propose(bare, SECOND)
-
-
-def test_a_file_is_made_when_that_is_allowed(bare: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no new/mc\.yaml on main"):
-        propose(bare, file="new/mc.yaml")
-    assert propose(bare, file="new/mc.yaml", create=True).state is State.CREATED
-    assert "99-worker-osimageurl" in demo_git.show(bare, f"{BRANCH}:new/mc.yaml")
-    assert demo_git.show(bare, f"{BRANCH}:README.md") == "x\n"
-
-
-@pytest.mark.parametrize(
-    ("keys", "error"),
-    [
-        pytest.param({"branch": "nope"}, InputError, id="no such branch"),
-        pytest.param({"name": "other"}, InputError, id="no such MachineConfig"),
-        pytest.param({"pool": "infra"}, InputError, id="no such pool"),
-    ],
-)
-def test_a_target_that_cannot_be(bare: Path, keys: dict[str, Any], error: type[Exception]) -> None:
-    before = demo_git.refs(bare)
-    with pytest.raises(error):
-        propose(bare, **keys)
-    assert demo_git.refs(bare) == before
-
-
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.touch()])
-def test_what_is_no_repository(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    make(tmp_path / "x")
-    with pytest.raises((NotFoundError, RefusedError)):
-        propose(tmp_path / "x")
-
-
-def _race(path: str, queue: "multiprocessing.Queue[str]") -> None:
-    queue.put(propose(Path(path)).state.value)
-
-
 def test_a_crash_between_the_two_refs_is_no_edit_by_a_person(bare: Path) -> None:
     propose(bare)
     run_git(bare, ["update-ref", "-d", "refs/layerwatch/prod/worker"])
     again = propose(bare)
     assert (again.state, again.reason) == (State.UNCHANGED, Reason.PROPOSAL_OPEN)
+    assert run_git(bare, ["rev-parse", "refs/layerwatch/prod/worker"]).strip() == again.commit
     assert propose(bare, SECOND).state is State.UPDATED
 
 
-@pytest.mark.parametrize("act", [commits_on_top, amends], ids=["commit on top", "amended"])
+@pytest.mark.parametrize("act", [commits_on_top, amends, amends_as_the_author])
 def test_a_persons_commit_is_theirs_also_when_nothing_is_remembered(bare: Path, act: Callable[[Path], None]) -> None:
     propose(bare)
     act(bare)
@@ -267,10 +262,14 @@ def test_a_persons_commit_is_theirs_also_when_nothing_is_remembered(bare: Path, 
     assert propose(bare).state is State.HUMAN_EDITED
 
 
+def _race(path: str, image: ImageReference, queue: "multiprocessing.Queue[str]") -> None:
+    queue.put(propose(Path(path), image).state.value)
+
+
 def test_two_proposers_at_once_make_one_proposal(bare: Path) -> None:
     context = multiprocessing.get_context("spawn")
     queue: multiprocessing.Queue[str] = context.Queue()
-    racers = [context.Process(target=_race, args=(str(bare), queue)) for _ in range(4)]
+    racers = [context.Process(target=_race, args=(str(bare), FIRST, queue)) for _ in range(4)]
     for racer in racers:
         racer.start()
     states = sorted(queue.get(timeout=60) for _ in racers)
@@ -278,3 +277,19 @@ def test_two_proposers_at_once_make_one_proposal(bare: Path) -> None:
         racer.join()
     assert states == ["created", "unchanged", "unchanged", "unchanged"]
     assert len(run_git(bare, ["rev-list", f"main..{BRANCH}"]).split()) == 1
+
+
+def test_proposers_of_different_images_at_once_leave_one_of_them(bare: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    queue: multiprocessing.Queue[str] = context.Queue()
+    racers = [context.Process(target=_race, args=(str(bare), image, queue)) for image in (FIRST, SECOND) * 2]
+    for racer in racers:
+        racer.start()
+    states = [queue.get(timeout=60) for _ in racers]
+    for racer in racers:
+        racer.join()
+    assert states.count("created") == 1
+    assert set(states) <= {"created", "updated", "unchanged"}
+    head = run_git(bare, ["rev-parse", BRANCH]).strip()
+    assert run_git(bare, ["rev-list", f"main..{BRANCH}"]).split() == [head]
+    assert run_git(bare, ["rev-parse", "refs/layerwatch/prod/worker"]).strip() == head

@@ -161,6 +161,7 @@ def test_hold_none_proposes_while_the_update_is_on_its_way() -> None:
     [
         (UnavailableError("x"), Kind.UNKNOWN, Reason.REGISTRY_UNAVAILABLE),
         (UnavailableError("x", reason=Reason.SOURCE_UNAVAILABLE), Kind.UNKNOWN, Reason.SOURCE_UNAVAILABLE),
+        (UnavailableError("x", reason=Reason.FORGE_UNREACHABLE), Kind.UNKNOWN, Reason.FORGE_UNREACHABLE),
         (UnavailableError("x", reason=Reason.UNREACHABLE), Kind.UNKNOWN, Reason.UNREACHABLE),
         (UnavailableError("x", reason=Reason.STATUS_NOT_OBSERVED), Kind.UNKNOWN, Reason.STATUS_NOT_OBSERVED),
         (RefusedError("x"), Kind.BLOCKED, Reason.REGISTRY_REFUSED),

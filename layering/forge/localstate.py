@@ -1,0 +1,250 @@
+"""How a proposal in a git repository stands: what the branch, the memory, the base branch and the notes say together.
+
+Reads only. docs/proposals.md is the table; `state_of` goes through it from its first row to its last.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from layering.errors import InputError, NotFoundError
+from layering.forge.forge import Author, ProposalState, ProposalTarget, State
+from layering.gitrepository import Commit, GitRepository
+from layering.machineconfig import new_machineconfig, read_os_image, set_os_image
+from layering.reasons import Reason
+from layering.reference import Digest, ImageReference
+
+KEY_TRAILER = "Layerwatch-Key"
+IMAGE_TRAILER = "Layered-Image"
+ENDED_BY_PERSON = frozenset({Reason.CLOSED_BY_PERSON, Reason.IGNORED_BY_COMMAND, Reason.REVERTED})
+_NOTES = "layerwatch"
+_IGNORE = "/layerwatch ignore"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The refs as they were when we looked; every move of them expects these values.
+
+    `tip` is the base branch's, `head` the proposal's own, `known` what the memory holds, `ended` the commit of an
+    earlier proposal of the wanted key that a person refused. `raw` is the MachineConfig's file on the base branch.
+    """
+
+    repository: GitRepository
+    target: ProposalTarget
+    author: Author
+    tip: str
+    head: str | None
+    known: str | None
+    ended: str | None
+    raw: bytes | None
+
+    @property
+    def branch(self) -> str:
+        """The full name of the proposal's branch."""
+        return f"refs/heads/{self.target.proposal_branch}"
+
+    @property
+    def memory(self) -> str:
+        """The ref that remembers what was last proposed."""
+        return f"refs/layerwatch/{self.target.cluster}/{self.target.pool}"
+
+    def ended_ref(self, key: str) -> str:
+        """The ref that keeps a refused proposal when the memory has moved on."""
+        return _ended_ref(self.target, key)
+
+    @cached_property
+    def pinned(self) -> str | None:
+        """The osImageURL on the base branch."""
+        return _pinned(self.raw, self.target)
+
+    @cached_property
+    def last(self) -> Commit | None:
+        """The commit that was last proposed."""
+        return self.repository.commit(self.known) if self.known else None
+
+    @cached_property
+    def top(self) -> Commit | None:
+        """The commit at the head of the branch."""
+        if self.head == self.known:
+            return self.last
+        return self.repository.commit(self.head) if self.head else None
+
+    @cached_property
+    def is_ours(self) -> bool:
+        """The branch holds the commit we remember, or one that only we can have made and had no time to remember."""
+        return self.top is not None and (self.head == self.known or _only_we_can_have_made(self, self.top))
+
+
+def look(target: ProposalTarget, key: str, author: Author) -> Seen:
+    """Read the refs and the file. Raises NotFoundError, InputError, RefusedError."""
+    repository = GitRepository(path=Path(target.repository))
+    if not repository.is_there():
+        raise NotFoundError(
+            "not a git repository",
+            where=target.repository,
+            next_step="name the path of a repository (bare or not) on this machine",
+            reason=Reason.FORGE_REFUSED,
+        )
+    base, branch = f"refs/heads/{target.branch}", f"refs/heads/{target.proposal_branch}"
+    memory, ended = f"refs/layerwatch/{target.cluster}/{target.pool}", _ended_ref(target, key)
+    # git moves the refs of a transaction one after the other, the branch first: read the other way round, a branch that
+    # is not there was deleted, and not about to be made.
+    refs = repository.refs([base, memory, ended])
+    head = repository.refs([branch]).get(branch)
+    if base not in refs:
+        raise InputError(f"there is no branch {target.branch!r}", where=target.repository)
+    if base == branch:
+        raise InputError(f"{target.branch!r} is the proposal's own branch", where=target.repository)
+    return Seen(
+        repository=repository,
+        target=target,
+        author=author,
+        tip=refs[base],
+        head=head,
+        known=refs.get(memory),
+        ended=refs.get(ended),
+        raw=repository.file(refs[base], target.file),
+    )
+
+
+def state_of(seen: Seen, key: str, image: ImageReference | None) -> ProposalState:
+    """The state of the proposal of `key`; `image` is what it pins, when that is known."""
+    if image is not None and _digest(seen.pinned) == image.pinned:
+        return _told(seen, State.UNCHANGED, Reason.ALREADY_ON_BASE)
+    if seen.top is not None and not seen.is_ours:
+        return _told(seen, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON)
+    if seen.top is not None and _key(seen.top) == key:
+        return _state_of_open(seen, seen.top)
+    if (ended := _ended(seen, key)) is not None:
+        return _state_of_ended(seen, ended)
+    return _told(seen, State.OUTDATED if seen.top is not None else State.ABSENT, None)
+
+
+def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
+    """The file's text once it pins `image`. Raises InputError when there is no file and none may be made."""
+    if raw is not None:
+        edit = set_os_image(
+            _decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=_where(target)
+        )
+        return edit.text
+    if target.create:
+        return new_machineconfig(image, target.name, target.pool)
+    raise InputError(
+        f"there is no {target.file} on {target.branch}",
+        where=target.repository,
+        next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
+    )
+
+
+def _state_of_open(seen: Seen, commit: Commit) -> ProposalState:
+    """The branch is there, is ours and has the wanted key."""
+    if _is_on_base(seen, commit):
+        return _told(seen, State.UNCHANGED, Reason.ALREADY_ON_BASE)
+    if _is_refused(seen, commit):
+        return _told(seen, State.IGNORED, Reason.IGNORED_BY_COMMAND)
+    if _was_merged(seen, commit):
+        return _told(seen, State.IGNORED, Reason.REVERTED)
+    before = seen.repository.file(commit.parents[0], seen.target.file) if commit.parents else None
+    if _pinned(before, seen.target) != seen.pinned:
+        return _told(seen, State.IGNORED, Reason.CONFLICT_ON_BASE)
+    return _told(seen, State.UNCHANGED, Reason.PROPOSAL_OPEN)
+
+
+def _ended(seen: Seen, key: str) -> Commit | None:
+    """The proposal of `key` that has no branch any more: the remembered one, or one that was refused before it."""
+    if seen.top is None and seen.last is not None and _key(seen.last) == key:
+        return seen.last
+    return seen.repository.commit(seen.ended) if seen.ended else None
+
+
+def _state_of_ended(seen: Seen, commit: Commit) -> ProposalState:
+    """There is no branch with the wanted key, but there was one."""
+    if _is_on_base(seen, commit):
+        return _told(seen, State.UNCHANGED, Reason.ALREADY_ON_BASE)
+    if _was_merged(seen, commit):
+        return _told(seen, State.IGNORED, Reason.REVERTED)
+    refused = _is_refused(seen, commit)
+    return _told(seen, State.IGNORED, Reason.IGNORED_BY_COMMAND if refused else Reason.CLOSED_BY_PERSON)
+
+
+def _only_we_can_have_made(seen: Seen, commit: Commit) -> bool:
+    """By us, not touched since, and it does to its parent's file what its own trailer says, and nothing else."""
+    ours = (seen.author.name, seen.author.email)
+    if commit.author != commit.committer or (commit.author.name, commit.author.email) != ours:
+        return False
+    if len(commit.parents) != 1 or not seen.repository.is_ancestor(commit.parents[0], seen.tip):
+        return False
+    if seen.repository.changed_files(commit.id) != [seen.target.file]:
+        return False
+    before, after = (seen.repository.file(at, seen.target.file) for at in (commit.parents[0], commit.id))
+    try:
+        image = ImageReference.parse_pinned(commit.trailers.get(IMAGE_TRAILER, ""))
+        return after == edited_text(before, seen.target, image).encode("utf-8")
+    except InputError:
+        return False
+
+
+def _is_on_base(seen: Seen, commit: Commit) -> bool:
+    """The base branch pins what the commit proposed."""
+    proposed = _digest(commit.trailers.get(IMAGE_TRAILER))
+    return proposed is not None and _digest(seen.pinned) == proposed
+
+
+def _was_merged(seen: Seen, commit: Commit) -> bool:
+    """Merged as it is, or squashed or picked: then some commit on the base branch brought its image in."""
+    if seen.repository.is_ancestor(commit.id, seen.tip):
+        return True
+    digest = _digest(commit.trailers.get(IMAGE_TRAILER))
+    if digest is None or not commit.parents:
+        return False
+    return seen.repository.ever_had(f"{commit.parents[0]}..{seen.tip}", seen.target.file, str(digest))
+
+
+def _is_refused(seen: Seen, commit: Commit) -> bool:
+    return any(line.strip() == _IGNORE for line in seen.repository.note(commit.id, _NOTES).splitlines())
+
+
+def _key(commit: Commit) -> str | None:
+    return commit.trailers.get(KEY_TRAILER)
+
+
+def _told(seen: Seen, state: State, reason: Reason | None) -> ProposalState:
+    is_open = reason in (Reason.PROPOSAL_OPEN, Reason.EDITED_BY_PERSON, Reason.CONFLICT_ON_BASE)
+    return ProposalState(
+        state=state,
+        reason=reason,
+        pinned=seen.pinned,
+        branch=seen.target.proposal_branch,
+        commit=seen.head,
+        key=_key(seen.top) if seen.top else None,
+        pull_request=seen.target.proposal_branch if is_open else None,
+    )
+
+
+def _pinned(raw: bytes | None, target: ProposalTarget) -> str | None:
+    if raw is None:
+        return None
+    return read_os_image(_decoded(raw, target), name=target.name, pool=target.pool, where=_where(target))
+
+
+def _decoded(raw: bytes, target: ProposalTarget) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8", where=f"{target.repository}, {_where(target)}") from None
+
+
+def _where(target: ProposalTarget) -> str:
+    return f"{target.branch}:{target.file}"
+
+
+def _ended_ref(target: ProposalTarget, key: str) -> str:
+    return f"refs/layerwatch-refused/{target.cluster}/{target.pool}/{key}"
+
+
+def _digest(pull_spec: str | None) -> Digest | None:
+    """Which image it is, however it is spelt: the repository only says where it is (as machineconfig.py has it)."""
+    try:
+        return ImageReference.parse(pull_spec).digest if pull_spec else None
+    except InputError:
+        return None
