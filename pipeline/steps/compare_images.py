@@ -28,7 +28,7 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """`packages` is null: they are not compared in this version. `versions` are old and new.
+    """`packages` is null: they are not compared in this version. `versions` are old and new, as `old` and `new` are.
 
     `text` is printed instead of the JSON when it is asked for.
     """
@@ -38,6 +38,8 @@ class Outputs:
     layers: tuple[LayerChanges, ...]
     same_content: bool
     versions: tuple[str | None, str | None]
+    old: ImageReference
+    new: ImageReference
     text: str | None = field(default=None, repr=False, metadata={"unlisted": True})
 
 
@@ -70,5 +72,7 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
         layers=comparison.layers,
         same_content=comparison.same_content,
         versions=comparison.versions,
+        old=comparison.old,
+        new=comparison.new,
         text=as_markdown(comparison) if inputs.markdown else None,
     )

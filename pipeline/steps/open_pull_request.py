@@ -1,13 +1,10 @@
 """Propose an image in a git repository: one branch and one commit per cluster and pool."""
 
 import argparse
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from layering.errors import InputError
 from layering.fields import cluster_name, inside_path
@@ -16,6 +13,7 @@ from layering.forge.local import LocalForge
 from layering.proposal import Facts, body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
+from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
 
 SUMMARY = "Propose the digest: one branch and one commit for this pool of this cluster."
 EXAMPLE = (
@@ -25,13 +23,14 @@ EXAMPLE = (
 )
 _FORGES = ("local",)
 _LATER_FORGES = ("github", "gitlab", "gitea")
-_KEY = re.compile(r"[0-9a-f]{64}")
-_AUTHOR = re.compile(r"([^<>\n]+?) <([^<>\s]+@[^<>\s]+)>")
+_KEY_LENGTH = 64
+_KEY = re.compile(rf"[0-9a-f]{{{_KEY_LENGTH}}}")
+_AUTHOR = re.compile(r"([^<>]*\w[^<>]*?) <([^<>\s]+@[^<>\s]+)>")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """One proposal. `title` and `body_facts` are what a person reads."""
+    """One proposal. `title`, when it was given, and `facts` make what a person reads."""
 
     target: ProposalTarget
     image: ImageReference
@@ -74,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP=FILE",
-        help="JSON that resolve-base or build-image printed (repeatable): what the text is made of",
+        help=f"JSON that a step printed (repeatable), what the text is made of; STEP is {', '.join(STEPS)}",
     )
 
 
@@ -82,7 +81,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError."""
     _check_forge(arguments.forge)
     image = ImageReference.parse_pinned(arguments.image)
-    key = arguments.key or image.pinned.hex
+    key = image.pinned.hex[:_KEY_LENGTH] if arguments.key is None else arguments.key
     if not _KEY.fullmatch(key):
         raise InputError("a key is 64 lower-case hex digits", where="--key")
     target = ProposalTarget(
@@ -94,14 +93,13 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         name=arguments.name,
         create=arguments.create,
     )
-    evidence = _evidence(arguments.evidence)
     return Inputs(
         target=target,
         image=image,
         key=key,
         author=_author(arguments.author),
         title=_one_line(arguments.title),
-        facts=_facts(target, image, key, evidence),
+        facts=_facts(target, image, key, read_evidence(arguments.evidence, image)),
         when=datetime.now(UTC),
     )
 
@@ -141,7 +139,7 @@ def _author(text: str | None) -> Author:
     if text is None:
         return Author()
     match = _AUTHOR.fullmatch(text)
-    if match is None:
+    if match is None or not text.isprintable():
         raise InputError("an author is NAME <MAIL>", where="--author")
     return Author(name=match[1], email=match[2])
 
@@ -152,34 +150,14 @@ def _one_line(text: str | None) -> str | None:
     return text
 
 
-def _evidence(flags: list[str]) -> Mapping[str, Mapping[str, Any]]:
-    found = {}
-    for flag in flags:
-        step, equals, name = flag.partition("=")
-        if not equals or step not in ("resolve-base", "build-image", "check-image", "compare-images"):
-            raise InputError(f"{flag!r} is not STEP=FILE", where="--evidence")
-        try:
-            document = json.loads(Path(name).read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"cannot be read as JSON: {type(error).__name__}", where=name) from None
-        if not isinstance(document, dict):
-            raise InputError("not the JSON object a step prints", where=name)
-        found[step] = document
-    return found
-
-
-def _facts(target: ProposalTarget, image: ImageReference, key: str, evidence: Mapping[str, Mapping[str, Any]]) -> Facts:
-    base = evidence.get("resolve-base", {})
-    try:
-        reference = ImageReference.parse_pinned(base["base"]) if "base" in base else None
-    except (InputError, TypeError):
-        raise InputError("base in it is not a pinned reference", where="--evidence resolve-base") from None
-    version = base.get("release") or base.get("version")
+def _facts(target: ProposalTarget, image: ImageReference, key: str, told: StepEvidence) -> Facts:
     return Facts(
         cluster=target.cluster,
         pool=target.pool,
         image=image,
         key=key,
-        version=version if isinstance(version, str) else None,
-        base=reference,
+        old_image=told.old_image,
+        version=told.version,
+        base=told.base,
+        evidence=told.evidence,
     )

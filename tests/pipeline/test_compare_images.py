@@ -8,7 +8,7 @@ import pytest
 from layering.sample.images import push_os_image
 from tests.pipeline.conftest import ARM64, Release, Step
 
-KEYS = {"packages", "labels", "layers", "same_content", "versions"}
+KEYS = {"packages", "labels", "layers", "same_content", "versions", "old", "new"}
 
 
 def test_keys(release: Release, step: Step, tmp_path: Path) -> None:
@@ -21,6 +21,7 @@ def test_keys(release: Release, step: Step, tmp_path: Path) -> None:
     assert found["packages"] is None
     assert found["same_content"] is False
     assert found["versions"] == ["9.6.1-0", "9.6.2-0"]
+    assert (found["old"], found["new"]) == (str(release.coreos.without_tag()), str(newer.without_tag()))
     assert found["labels"]["changed"]["version"] == ["9.6.1-0", "9.6.2-0"]
     assert found["labels"]["added"] == found["labels"]["removed"] == {}
     (layers,) = found["layers"]
