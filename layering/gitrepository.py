@@ -61,12 +61,8 @@ class GitRepository:
     path: Path
 
     def is_there(self) -> bool:
-        """Whether `path` is the top of a repository."""
-        found = git(self.path, ["rev-parse", "--absolute-git-dir"]) if self.path.is_dir() else None
-        if found is None or not found.succeeded:
-            return False
-        directory = Path(found.stdout.decode("utf-8", "surrogateescape").rstrip("\n")).resolve()
-        return directory in (self.path.resolve(), (self.path / ".git").resolve()) or (self.path / ".git").is_file()
+        """Whether `path` looks like the top of a repository (git's setup.c, `is_git_directory`). Starts no process."""
+        return (self.path / ".git").exists() or all((self.path / name).exists() for name in ("HEAD", "objects", "refs"))
 
     def refs(self, names: Sequence[str]) -> Mapping[str, str]:
         """What those of the full ref names hold that are there."""
@@ -88,12 +84,12 @@ class GitRepository:
 
     def file(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file in a commit, or None."""
-        found = git(self.path, ["cat-file", "blob", f"{commit}:{path}"])
+        found = self._git(["cat-file", "blob", f"{commit}:{path}"])
         return found.stdout if found.succeeded else None
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Whether `commit` is in the history of `of`."""
-        return git(self.path, ["merge-base", "--is-ancestor", commit, of]).succeeded
+        return self._git(["merge-base", "--is-ancestor", commit, of]).succeeded
 
     def changed_files(self, commit: str) -> list[str]:
         """The paths that differ between a commit and its parent."""
@@ -105,7 +101,7 @@ class GitRepository:
 
     def note(self, commit: str, ref: str) -> str:
         """The note on a commit under `refs/notes/<ref>`; empty when there is none."""
-        found = git(self.path, ["notes", f"--ref={ref}", "show", commit])
+        found = self._git(["notes", f"--ref={ref}", "show", commit])
         return found.stdout.decode("utf-8", "replace") if found.succeeded else ""
 
     def checked_out_at(self, branch: str) -> str | None:
@@ -130,7 +126,7 @@ class GitRepository:
 
     def _tree_with(self, tree: str | None, parts: Sequence[str], blob: str, path: str) -> str:
         """`tree` with one file replaced or added, made from the inside out; modes stay."""
-        entries = _entries(git(self.path, ["ls-tree", "-z", tree]).stdout) if tree else {}
+        entries = _entries(self._git(["ls-tree", "-z", tree]).stdout) if tree else {}
         name = parts[0].encode()
         mode, kind, found = entries.get(name, (b"", b"", b""))
         wanted = b"blob" if len(parts) == 1 else b"tree"
@@ -156,7 +152,7 @@ class GitRepository:
             for move in moves
         )
         lines = ["start", *verbs, "prepare", "commit", ""]
-        done = git(self.path, ["update-ref", "--no-deref", "--stdin"], stdin="\n".join(lines).encode())
+        done = self._git(["update-ref", "--no-deref", "--stdin"], stdin="\n".join(lines).encode())
         if not done.succeeded and not _MOVED.search(done.message):
             raise self._cannot_move(done)
         return done.succeeded
@@ -182,7 +178,14 @@ class GitRepository:
     def _run(
         self, arguments: Sequence[str], *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
     ) -> str:
-        return run_git(self.path, arguments, env, stdin=stdin)
+        return run_git(self.path, arguments, {**self._here(), **(env or {})}, stdin=stdin)
+
+    def _git(self, arguments: Sequence[str], *, stdin: bytes | None = None) -> Completed:
+        return git(self.path, arguments, stdin=stdin, env=self._here())
+
+    def _here(self) -> Mapping[str, str]:
+        """This repository and no other: git would take one above, when this one is broken."""
+        return {"GIT_DIR": ".git" if (self.path / ".git").exists() else "."}
 
 
 def signature(name: str, email: str, when: datetime) -> Signature:

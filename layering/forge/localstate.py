@@ -87,10 +87,12 @@ def look(target: ProposalTarget, key: str, author: Author) -> Seen:
         )
     base, branch = f"refs/heads/{target.branch}", f"refs/heads/{target.proposal_branch}"
     memory, ended = f"refs/layerwatch/{target.cluster}/{target.pool}", _ended_ref(target, key)
-    # git moves the refs of a transaction one after the other, the branch first: read the other way round, a branch that
-    # is not there was deleted, and not about to be made.
-    refs = repository.refs([base, memory, ended])
-    head = repository.refs([branch]).get(branch)
+    refs = repository.refs([base, branch, memory, ended])
+    late = refs
+    if refs.get(branch) != refs.get(memory):
+        # git moves the refs of a transaction one after the other, the memory last: once that is read, a branch that is
+        # not there was deleted, and not about to be made.
+        late = repository.refs([branch, ended])
     if base not in refs:
         raise InputError(f"there is no branch {target.branch!r}", where=target.repository)
     if base == branch:
@@ -100,9 +102,9 @@ def look(target: ProposalTarget, key: str, author: Author) -> Seen:
         target=target,
         author=author,
         tip=refs[base],
-        head=head,
+        head=late.get(branch),
         known=refs.get(memory),
-        ended=refs.get(ended),
+        ended=late.get(ended),
         raw=repository.file(refs[base], target.file),
     )
 

@@ -111,6 +111,16 @@ def test_a_directory_inside_a_repository_is_none(tmp_path: Path) -> None:
         propose(tmp_path / "work" / "inner", file="mc.yaml")
 
 
+@pytest.mark.parametrize("make", [lambda git: git.mkdir(), lambda git: git.write_text("gitdir: /nowhere\n")])
+def test_a_broken_repository_inside_another_is_not_taken_for_that(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    outer = repository(tmp_path / "work")
+    (outer / "inner").mkdir()
+    make(outer / "inner" / ".git")
+    with pytest.raises(RefusedError):
+        propose(outer / "inner", file="mc.yaml")
+    assert "layerwatch" not in demo_git.refs(outer)
+
+
 def test_a_branch_that_is_about_to_be_born_in_a_working_tree_is_not_made(tmp_path: Path) -> None:
     work = repository(tmp_path / "work")
     run_git(work, ["checkout", "--quiet", "--orphan", NAME])
