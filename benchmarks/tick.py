@@ -1,20 +1,23 @@
 """A tick over many unchanged images: requests, bytes, CPU and memory, of a fresh process and of one that goes on.
 
-Every image has a repository of its own in one registry; all follow one release and are built from one source. The floor
-is the same number of HEAD requests by a bare `requests.Session`. Run: python -m benchmarks.tick
+Every image has a repository of its own in one registry; all follow one release and are built from one source. Once they
+are only built, once each is also pinned by a MachineConfig of its own pool, in one repository. The floor is the same
+number of HEAD requests by a bare `requests.Session`. Run: python -m benchmarks.tick
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.traffic import Traffic, counted_registry
-from layering.reference import ImageReference, Repository
+from layering.machineconfig import new_machineconfig
+from layering.reference import Digest, ImageReference, Repository
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.sample.images import push_os_image, push_release
@@ -30,9 +33,47 @@ class Row:
     name: str
     requests: int
     received: int
+    git: int
     cpu_seconds: float
     peak_rss_mb: float
     wall_seconds: float
+
+
+@dataclass(frozen=True)
+class World:
+    """A directory with a configuration, the registry that it names, and the tag under which every image is built."""
+
+    directory: Path
+    traffic: Traffic
+    count: int
+    tag: str
+
+    def measure(self, name: str, program: str, config: str, ticks: int = 1) -> Row:
+        """Run a program that looks once for each line it reads; the last look counts."""
+        trace = self.directory / "git.log"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(self.directory / config), self.traffic.address, self.tag],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "GIT_TRACE2": str(trace)},
+        )  # fmt: skip
+        with process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for _ in range(ticks):
+                self.traffic.reset()
+                trace.write_text("")
+                process.stdin.write(f"{self.count}\n")
+                process.stdin.flush()
+                cpu, rss, wall = json.loads(process.stdout.readline())
+            process.stdin.close()
+        return Row(
+            name=name,
+            requests=self.traffic.requests,
+            received=self.traffic.from_registry,
+            git=trace.read_text().count(" start "),
+            cpu_seconds=cpu,
+            peak_rss_mb=rss,
+            wall_seconds=wall,
+        )
 
 
 def main() -> None:
@@ -41,14 +82,21 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200)
     count = parser.parse_args().images
     with tempfile.TemporaryDirectory(prefix="layerwatch-bench-") as name, counted_registry(Path(name)) as traffic:
-        config = _world(Path(name), traffic.address, count)
-        rows = _measure(config, traffic, count)
+        world = _world(Path(name), traffic, count)
+        rows = [
+            world.measure("built: first tick of a process", _TICK, "built.yaml"),
+            world.measure("built: its second tick", _TICK, "built.yaml", ticks=2),
+            world.measure("pinned: first tick of a process", _TICK, "pinned.yaml"),
+            world.measure("pinned: its second tick", _TICK, "pinned.yaml", ticks=2),
+            world.measure("bare HEADs", _HEADS, "built.yaml"),
+        ]
     print(f"{count} images, one release, one source, nothing changed.\n")
     print(_table(rows))
 
 
-def _world(directory: Path, address: str, count: int) -> Path:
+def _world(directory: Path, traffic: Traffic, count: int) -> World:
     """Images that are built and up to date: one is built the real way and kept under the names of all."""
+    address = traffic.address
     settings = RegistrySettings(insecure=frozenset({address}))
     with RegistryClient(settings) as client:
         base = push_os_image(client, Repository(address, "art"), "os", version="9.6.1-0", seed="1")
@@ -57,24 +105,33 @@ def _world(directory: Path, address: str, count: int) -> Path:
         )
         demo_git.make_repository(directory / "source.git", {"Containerfile": CONTAINERFILE, "motd": "x\n"}, "source")
         _write_cluster(directory / "clusterversion.yaml", payload)
-        config = _write_config(directory, address, count)
-        first = _write_config(directory, address, 1, "first.yaml")
+        _write_config(directory / "first.yaml", address, [_image(address, 0)])
         subprocess.run(
-            [sys.executable, "-m", "watcher.cli", "run", "-c", str(first), "--once"], check=True, capture_output=True
-        )
-        _copy_to_all(client, address, count)
-    return config
+            [sys.executable, "-m", "watcher.cli", "run", "-c", str(directory / "first.yaml"), "--once"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        tag, digest = _copy_to_all(client, address, count)
+    _write_config(directory / "built.yaml", address, [_image(address, number) for number in range(count)])
+    _write_config(directory / "pinned.yaml", address, [_pinned(address, number) for number in range(count)])
+    files = {
+        _file(number): new_machineconfig(_target(address, number).at(digest), None, _pool(number))
+        for number in range(count)
+    }
+    demo_git.make_repository(directory / "config.git", files, "pinned")
+    return World(directory, traffic, count, tag)
 
 
-def _copy_to_all(client: RegistryClient, address: str, count: int) -> None:
-    source = Repository(address, "os/image-0")
+def _copy_to_all(client: RegistryClient, address: str, count: int) -> tuple[str, Digest]:
+    """Give every image what the first one has: its tag and digest."""
+    source = _target(address, 0)
     (tag,) = client.tags(source)
     manifest = client.image(source.tagged(tag))
     for number in range(1, count):
-        target = Repository(address, f"os/image-{number}")
+        target = _target(address, number)
         for blob in (manifest.config, *manifest.layers):
             client.copy_blob(source, target, blob)
         client.push_manifest(target.tagged(tag), manifest.raw, manifest.media_type)
+    return tag, manifest.digest
 
 
 def _write_cluster(path: Path, payload: ImageReference) -> None:
@@ -83,16 +140,7 @@ def _write_cluster(path: Path, payload: ImageReference) -> None:
     path.write_text(json.dumps(document))
 
 
-def _write_config(directory: Path, address: str, count: int, name: str = "layerwatch.yaml") -> Path:
-    images = [
-        {
-            "name": f"image-{number}",
-            "base": {"cluster": "prod", "tag": "rhel-coreos"},
-            "source": {"git": "source.git"},
-            "target": f"{address}/os/image-{number}",
-        }
-        for number in range(count)
-    ]
+def _write_config(path: Path, address: str, images: Sequence[Mapping[str, object]]) -> None:
     document = {
         "apiVersion": "layerwatch/v1alpha1",
         "kind": "WatchConfig",
@@ -100,39 +148,33 @@ def _write_config(directory: Path, address: str, count: int, name: str = "layerw
         "clusters": [{"name": "prod", "access": {"file": "clusterversion.yaml"}}],
         "images": images,
     }
-    (directory / name).write_text(json.dumps(document))
-    return directory / name
+    path.write_text(json.dumps(document))
 
 
-def _measure(config: Path, traffic: Traffic, count: int) -> list[Row]:
-    rows = []
-    for name, program in (("first tick of a process", _TICK), ("its second tick", _TICK), ("bare HEADs", _HEADS)):
-        ticks = 2 if name == "its second tick" else 1
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, str(config), str(ticks), traffic.address, str(count)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        for _ in range(ticks):
-            traffic.reset()
-            process.stdin.write("go\n")
-            process.stdin.flush()
-            cpu, rss, wall = json.loads(process.stdout.readline())
-        process.stdin.close()
-        process.wait()
-        process.stdout.close()
-        rows.append(
-            Row(
-                name=name,
-                requests=traffic.requests,
-                received=traffic.from_registry,
-                cpu_seconds=cpu,
-                peak_rss_mb=rss,
-                wall_seconds=wall,
-            )
-        )
-    return rows
+def _image(address: str, number: int) -> Mapping[str, object]:
+    return {
+        "name": f"image-{number}",
+        "base": {"cluster": "prod", "tag": "rhel-coreos"},
+        "source": {"git": "source.git"},
+        "target": str(_target(address, number)),
+    }
+
+
+def _pinned(address: str, number: int) -> Mapping[str, object]:
+    where = {"cluster": "prod", "pool": _pool(number), "repository": "config.git", "file": _file(number)}
+    return {**_image(address, number), "proposals": [where]}
+
+
+def _target(address: str, number: int) -> Repository:
+    return Repository(address, f"os/image-{number}")
+
+
+def _pool(number: int) -> str:
+    return f"pool-{number}"
+
+
+def _file(number: int) -> str:
+    return f"clusters/prod/{_pool(number)}.yaml"
 
 
 _REPORT = """
@@ -169,11 +211,10 @@ import requests
     + """
 session = requests.Session()
 accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
-tags = session.get(f"http://{sys.argv[3]}/v2/os/image-0/tags/list").json()["tags"]
 for line in sys.stdin:
     started = time.monotonic()
-    for number in range(int(sys.argv[4])):
-        url = f"http://{sys.argv[3]}/v2/os/image-{number}/manifests/{tags[0]}"
+    for number in range(int(line)):
+        url = f"http://{sys.argv[2]}/v2/os/image-{number}/manifests/{sys.argv[3]}"
         assert session.head(url, headers=accept).status_code == 200
     report(0.0, started)
 """
@@ -183,12 +224,12 @@ for line in sys.stdin:
 def _table(rows: Sequence[Row]) -> str:
     floor = rows[-1].wall_seconds
     lines = [
-        "| one look at all | requests | received | CPU s | peak RSS MB | wall, bare HEADs = 1 |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| one look at all | requests | received | git processes | CPU s | peak RSS MB | wall, bare HEADs = 1 |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {row.name} | {row.requests} | {row.received / 1000:.1f} KB | {row.cpu_seconds:.2f} "
-        f"| {row.peak_rss_mb:.0f} | {row.wall_seconds / floor:.2f} |"
+        f"| {row.name} | {row.requests} | {row.received / 1000:.1f} KB | {row.git} "
+        f"| {row.cpu_seconds:.2f} | {row.peak_rss_mb:.0f} | {row.wall_seconds / floor:.2f} |"
         for row in rows
     ]
     return "\n".join(lines)
