@@ -21,8 +21,10 @@ _PARTS = (
     (
         "tick",
         "A tick over 200 unchanged images",
-        "The first tick of a process asks for each target tag once, and reads the payload, the base and the source\n"
-        "once. Later ticks remember what cannot change, and ask for what can: here, the source's branch.",
+        "*Built* is each image with its target tag, *pinned* is that and a MachineConfig of its own in one git\n"
+        "repository. The first tick of a process asks for each target tag once, reads the annotations of each image\n"
+        "that is pinned, and reads the payload, the base and the source once. Later ticks remember what cannot\n"
+        "change, and ask for what can: the source's branch, and for each pool the refs and the file of its repository.",
     ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )
@@ -42,12 +44,13 @@ def main() -> None:
 
 def _head() -> str:
     date = datetime.datetime.now(datetime.UTC).date()
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
     return (
         "# Benchmarks\n\n"
         "<!-- Made by `make bench`. -->\n\n"
-        f"{date}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, everything on one\n"
-        "machine over loopback. Bytes, requests, CPU seconds and memory are reliable; wall time is only given as\n"
-        "a ratio within one run, because the machine is shared.\n"
+        f"{date}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}.\n\n"
+        "Everything runs on one machine over loopback. Bytes, requests, CPU seconds and memory are reliable; wall\n"
+        "time is only given as a ratio within one run, because the machine is shared.\n"
     )
 
 
