@@ -1,9 +1,11 @@
 """A comparison for people: a few lines of Markdown."""
 
+from collections.abc import Sequence
+
 from layering.comparison import HOW_IT_CAME_TO_BE, VERSION_LABELS, Comparison
 from layering.markdown import code, size, table
 
-_LABELS_SHOWN_MAX = 20
+_ROWS_SHOWN_MAX = 20
 _TOLD_ELSEWHERE = HOW_IT_CAME_TO_BE | {*VERSION_LABELS, "io.openshift.build.versions"}
 
 
@@ -33,16 +35,21 @@ def layers_table(comparison: Comparison) -> str:
         )
         for change in comparison.layers
     ]
-    return table(("Platform", "Layers kept", "new", "gone", "A node fetches"), rows)
+    return table(("Platform", "Layers kept", "new", "gone", "A node fetches"), _first(rows))
 
 
-def label_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
+def label_rows(comparison: Comparison) -> Sequence[Sequence[str]]:
     """The labels that differ, at most twenty; not those that only say what it was built from, nor the OS version."""
     labels = comparison.labels
     rows = [(name, code(old), code(new)) for name, (old, new) in labels.changed.items()]
     rows += [(name, "-", code(value)) for name, value in labels.added.items()]
     rows += [(name, code(value), "-") for name, value in labels.removed.items()]
-    rows = [(code(name), old, new) for name, old, new in rows if name not in _TOLD_ELSEWHERE]
-    if len(rows) > _LABELS_SHOWN_MAX:
-        rows = [*rows[:_LABELS_SHOWN_MAX], (f"and {len(rows) - _LABELS_SHOWN_MAX} more", "", "")]
-    return rows
+    return _first([(code(name), old, new) for name, old, new in rows if name not in _TOLD_ELSEWHERE])
+
+
+def _first(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """At most twenty rows, and how many there are more."""
+    if len(rows) <= _ROWS_SHOWN_MAX:
+        return rows
+    rest = [f"and {len(rows) - _ROWS_SHOWN_MAX} more", *[""] * (len(rows[0]) - 1)]
+    return [*rows[:_ROWS_SHOWN_MAX], rest]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 _CELL_LENGTH_MAX = 200
 
 
-def code(text: str) -> str:
-    """`text` as a code span on one line; cut when it is long."""
+def code(text: str, length_max: int = _CELL_LENGTH_MAX) -> str:
+    """`text` as a code span on one line; cut when it is longer than `length_max`."""
     one_line = "".join(character if character.isprintable() else " " for character in text).strip() or " "
-    shown = one_line if len(one_line) <= _CELL_LENGTH_MAX else one_line[: _CELL_LENGTH_MAX - 1] + "…"
+    shown = one_line if len(one_line) <= length_max else one_line[: length_max - 1] + "…"
     shown = shown.replace("|", "¦")  # a table is split at bars before code spans are read
     fence = "`"
     while fence in shown:

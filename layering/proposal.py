@@ -4,6 +4,7 @@ Plain Markdown that reads well in a terminal too. Everything that comes from out
 (markdown.py), so that no label or name can become a link, a mention or HTML.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from layering.markdown import code, table
 from layering.reference import ImageReference
 
 _TITLE_LENGTH_MAX = 200
+_FINDINGS_SHOWN_MAX = 20
+_FULL_NAME_LENGTH_MAX = 500  # a pull spec with its host, path, tag and digest
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,99}")
 _NOTHING = "-"
 _NO_EVIDENCE = Evidence()
 
@@ -22,7 +26,7 @@ _NO_EVIDENCE = Evidence()
 class Facts:
     """What is proposed, for whom, and from where. None where it is not known; the body then does not mention it.
 
-    `version` and `old_version` are a release's, or the base's own when a tag is followed.
+    `version` and `old_version` are a release's, or the base's own when a tag is followed. `why` is Markdown.
     """
 
     cluster: str
@@ -42,9 +46,11 @@ class Facts:
 
 
 def title(facts: Facts) -> str:
-    """One line, at most 200 characters."""
+    """One line, at most 200 characters. What is no plain version (it may be a label's) is not in it: forges read titles
+    and commit messages for mentions and for issues to close.
+    """
     what = facts.name or "OS image"
-    to = f"on {facts.version}" if facts.version else facts.image.pinned.short
+    to = f"on {facts.version}" if _VERSION.fullmatch(facts.version or "") else facts.image.pinned.short
     line = f"{facts.cluster}/{facts.pool}: {what} {to}"
     return "".join(character for character in line if character.isprintable())[:_TITLE_LENGTH_MAX]
 
@@ -99,7 +105,10 @@ def _checked(facts: Facts) -> str:
         return ""
     lines = ["Checked: it is FROM that base, for the right platforms, and an OS image."] if passed(findings) else []
     marks = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-    lines += [f"- {marks[finding.severity]} {code(finding.rule)}: {code(finding.message)}" for finding in findings]
+    shown = sorted(findings, key=lambda finding: list(marks).index(finding.severity))[:_FINDINGS_SHOWN_MAX]
+    lines += [f"- {marks[finding.severity]} {code(finding.rule)}: {code(finding.message)}" for finding in shown]
+    if len(findings) > len(shown):
+        lines.append(f"- and {len(findings) - len(shown)} more")
     return "\n".join(lines)
 
 
@@ -111,7 +120,7 @@ def _full_names(facts: Facts) -> str:
         ("commit", facts.commit),
         ("build key", facts.key),
     ]
-    return "\n".join(f"- {label} {code(value)}" for label, value in names if value)
+    return "\n".join(f"- {label} {code(value, _FULL_NAME_LENGTH_MAX)}" for label, value in names if value)
 
 
 def _code(text: str | None) -> str:
