@@ -1,9 +1,12 @@
 """`layerwatch`: the subcommands, the exit-code table, and nothing else. Modules are imported when they are needed."""
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 from layering.outcome import outcome
 
@@ -23,7 +26,14 @@ exit codes: 0 done, 1 a defect of ours, 2 bad input, 3 refused, 4 try again, 5 n
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Returns the exit code; never raises for what a user can cause."""
     arguments = _parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)  # the daemon and the registry put their own in its place
     return outcome(_PROGRAM, lambda: int(arguments.command(arguments)))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave by way of every `finally`: a build under way is ended, temporary files are taken away."""
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,9 +15,10 @@ from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
-from layering.errors import InputError, LayerwatchError
+from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
 from layering.forge.forge import Forge
-from layering.provenance import read_provenance
+from layering.provenance import provenance_of, read_provenance
+from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
@@ -87,7 +88,7 @@ class Observer:
     def _observed(self, target: Target, look: "_Look") -> Observation:
         image, entry = target
         wanted = self._wanted(image, look)
-        built = self._built(wanted.target)
+        built = self._built(wanted.target, wanted.key)
         running = proposal = None
         if entry is not None:
             state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built)
@@ -132,12 +133,23 @@ class Observer:
     def _digest_of(self, reference: ImageReference) -> Digest:
         return self._registry.resolve(reference).digest
 
-    def _built(self, target: ImageReference) -> ImageReference | None:
-        """The image that the target tag names. Target tags are never moved, so one that was seen is not asked again."""
+    def _built(self, target: ImageReference, key: BuildKey) -> ImageReference | None:
+        """The image that the target tag names. Target tags are never moved, so one that was seen is not asked again.
+
+        Raises ConflictError (TagTaken) when it is not the build of this key: a tag alone proves nothing.
+        """
         if target not in self._seen_tags:
-            found = self._registry.find(target)
-            if found is None:
+            try:
+                found = self._registry.manifest(target)
+            except NotFoundError:
                 return None
+            if provenance_of(found.annotations).key != str(key):
+                raise ConflictError(
+                    f"the tag holds {found.digest.short}, which is not our build of it",
+                    where=str(target),
+                    next_step="find out who pushed it; delete the tag if it may go",
+                    reason=Reason.TAG_TAKEN,
+                )
             self._seen_tags[target] = target.repository.at(found.digest)
         return self._seen_tags[target]
 

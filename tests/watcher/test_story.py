@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from layering.git import run_git
+from layering.reference import Repository
 from layering.registry.client import RegistryClient
 from layering.registry.server import RegistryServer
 from tests.scenario import BRANCH, FILE, PERSON, Scenario
@@ -171,6 +172,22 @@ def test_an_image_in_use_that_nobody_can_read_stops_nothing(scenario: Scenario) 
     assert scenario.decision() == ("Rebuild", "NeverBuilt")
     assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
     assert "Not compared with the image in use" in demo_git.show(scenario.forge, f"refs/heads/{BRANCH}")
+
+
+def test_a_tag_that_holds_somebody_elses_image_is_never_proposed(scenario: Scenario) -> None:
+    scenario.configure(proposals=[])
+    scenario.tick()
+    scenario.configure()
+    (tag,) = scenario.tags()
+    with RegistryClient(scenario.settings) as client:
+        art = Repository(scenario.registry, "openshift-release-dev/ocp-v4.0-art-dev")
+        foreign = client.image(art.tagged("4.19.1-os"))
+        for blob in (foreign.config, *foreign.layers):
+            client.copy_blob(art, scenario.target, blob)
+        client.push_manifest(scenario.target.tagged(tag), foreign.raw, foreign.media_type)
+    assert scenario.decision() == ("Blocked", "TagTaken")
+    assert scenario.tick() == ("Blocked", "TagTaken")
+    assert scenario.branches() == ["refs/heads/main"]
 
 
 def test_an_image_without_proposals_is_built_and_kept(scenario: Scenario) -> None:
