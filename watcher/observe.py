@@ -73,6 +73,7 @@ class Observer:
             releases={cluster.name: _release(cluster.file) for cluster in settings.clusters},
             commit=Once(git.resolve_commit),
             digest=Once(self._digest_of),
+            built=Once(self._built),
         )
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             return list(pool.map(lambda target: self._observe(target, look), wanted))
@@ -88,7 +89,7 @@ class Observer:
     def _observed(self, target: Target, look: "_Look") -> Observation:
         image, entry = target
         wanted = self._wanted(image, look)
-        built = self._built(wanted.target, wanted.key)
+        built = look.built(wanted.target, wanted.key)
         running = proposal = None
         if entry is not None:
             state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built)
@@ -180,6 +181,7 @@ class _Look:
     releases: Mapping[str, ClusterRelease | Failure]
     commit: Once[str]
     digest: Once[Digest]
+    built: Once[ImageReference | None]
 
     def pin(self, reference: ImageReference) -> ImageReference:
         """The reference with its digest; a tag costs one HEAD."""
