@@ -20,6 +20,9 @@ from layering.errors import InputError, UnavailableError
 Say = Callable[[str], None]
 _CHUNK_BYTES = 64 * 1024
 _KILL_GRACE_SECONDS = 5.0
+_END_GRACE_SECONDS = 5.0
+_END_POLL_SECONDS = 0.02
+_HAS_ENDED = os.WEXITED | os.WNOWAIT | os.WNOHANG
 _HOW_TO_INSTALL = {
     "git": "install it, for instance with `apt-get install git` or `dnf install git`",
     "buildah": "install it, for instance with `apt-get install buildah` or `dnf install buildah`",
@@ -93,8 +96,7 @@ def run(
 def end_all() -> None:
     """End every program that `run` is waiting for, and all they started; their callers see a signal's returncode."""
     for process in list(_running):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
 
 
 def _wait(process: subprocess.Popen[bytes], readers: "Sequence[_Reader]", deadline: float) -> int:
@@ -129,10 +131,21 @@ def _start(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the program and its children. It was not waited for yet, so the number is still its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """Ask the program and its children to end, so that they can tidy up, and make them end when they do not.
+
+    It is reaped last: until then the number is still its own.
+    """
+    _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + _END_GRACE_SECONDS
+    while time.monotonic() < deadline and os.waitid(os.P_PID, process.pid, _HAS_ENDED) is None:
+        time.sleep(_END_POLL_SECONDS)
+    _signal_group(process, signal.SIGKILL)
     process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 def _shown(argv: Sequence[str]) -> str:

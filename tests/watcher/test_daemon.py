@@ -86,6 +86,7 @@ def test_sigterm_in_the_middle_of_a_build_abandons_it(scenario: Scenario, tmp_pa
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0, log.read_text()
+    assert "Blocked" not in log.read_text()
     time.sleep(0.2)
     assert not Path(f"/proc/{mark.read_text().strip()}").exists()
     assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
@@ -131,4 +132,4 @@ def test_without_the_scheduler_it_says_what_to_install(scenario: Scenario) -> No
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "pip install 'layerwatch[watcher]'" in done.stderr
+    assert "pip install '.[watcher]'" in done.stderr

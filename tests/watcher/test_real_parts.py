@@ -3,10 +3,14 @@
 The Containerfile needs buildah: RUN, two stages, an ARG before FROM. The ClusterVersion is wrapped in a List.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +87,48 @@ def test_check_run_and_again_on_real_parts(scenario: Scenario) -> None:
     scenario.at("4.19.2")
     assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
     assert len(scenario.tags()) == 2
+
+
+@pytest.mark.parametrize("flags", [["--once"], []], ids=["once", "daemon"])
+def test_a_build_that_is_told_to_end_leaves_nothing_in_buildahs_storage(scenario: Scenario, flags: list[str]) -> None:
+    """SIGTERM in the middle of a RUN: nothing runs on, no working container stays, and the next tick builds it."""
+    waiting = 'RUN ["/tools/busybox", "sh", "-c", "if [ -e /etc/slow ]; then /tools/busybox sleep 4242; fi"]\n'
+    slow = CONTAINERFILE + "COPY motd /etc/slow\n" + waiting
+    scenario.commit_source({"worker/Containerfile": slow})
+    log = scenario.directory / "log"
+    argv = [sys.executable, "-m", "watcher.cli", "run", "-c", str(scenario.config), *flags]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=stream)
+    _until(lambda: _running("sleep 4242"), log)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=15) == (143 if flags else 0), log.read_text()
+    _until(lambda: not _running("sleep 4242"), log)
+    _until(lambda: scenario.registry not in _containers(), log)
+    scenario.commit_source({"worker/Containerfile": CONTAINERFILE})
+    assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
+
+
+def _until(holds: Callable[[], bool], log: Path) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail(log.read_text())
+
+
+def _running(words: str) -> bool:
+    """Whether a process has these words at the end of its command line."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if entry.read_bytes().replace(b"\0", b" ").strip().endswith(words.encode()):
+                return True
+    return False
+
+
+def _containers() -> str:
+    """The images of buildah's working containers."""
+    command = [require("buildah"), "containers", "--all", "--format", "{{.ImageName}}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_what_we_pushed_copies_clean_and_holds_what_the_containerfile_says(scenario: Scenario, tmp_path: Path) -> None:

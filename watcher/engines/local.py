@@ -22,6 +22,7 @@ _BACKOFF_LONGEST = timedelta(hours=1)
 _REASON_LINE = re.compile(r"^  reason: (\w+)$", re.MULTILINE)
 _NEXT_LINE = re.compile(r"^  next: (.+)$", re.MULTILINE)
 _MESSAGE_LENGTH_MAX = 2000
+_ENDED_BY_SIGTERM = 128 + 15
 
 
 class LocalEngine:
@@ -76,6 +77,13 @@ def backoff(attempts: int) -> timedelta:
 
 def _failure(returncode: int, stderr: str) -> Failure:
     """What the build said of itself: the exit code tells whose turn it is, the reason constant tells why."""
+    if returncode < 0 or returncode == _ENDED_BY_SIGTERM:
+        return Failure(
+            reason=Reason.BUILD_FAILED,
+            message="the build was ended by a signal before it was done",
+            next_step="nothing to do; it is built again",
+            temporary=True,
+        )
     named = _REASON_LINE.findall(stderr)
     reason = Reason(named[-1]) if named and named[-1] in set(Reason) else Reason.BUILD_FAILED
     if returncode == ExitCode.BAD_INPUT and reason is Reason.INPUT_INVALID:
