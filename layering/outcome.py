@@ -12,20 +12,28 @@ from layering.errors import ExitCode, LayerwatchError
 from layering.secrets import redact
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_READER_WENT_AWAY = 141  # 128 + SIGPIPE
 
 
 def outcome(command: str, work: Callable[[], int]) -> int:
     """Run `work`. Returns its exit code, or that of the error it raised, which was told on stderr by then."""
+    if sys.stdout is None:  # closed by the caller, who wants the exit code only
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 for as long as the process lives
     try:
-        return work()
+        return _told(work())
     except LayerwatchError as error:
         say(f"{command}: {error}\n  reason: {error.reason}")
         return int(error.exit_code)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second complaint at interpreter exit
-        return int(ExitCode.UNAVAILABLE)
+        _write_no_more()
+        return _READER_WENT_AWAY
+    except OSError as error:
+        _write_no_more()
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"{command}: {where}{error.strerror or error}\n  next: see whether it can be written, and has room")
+        return int(ExitCode.BAD_INPUT)
     except Exception as error:  # noqa: BLE001 the outermost frame: a defect must still end with its exit code
         if os.environ.get("LAYERWATCH_TRACEBACK"):
             traceback.print_exc()
@@ -34,6 +42,17 @@ def outcome(command: str, work: Callable[[], int]) -> int:
             "  next: run it again with LAYERWATCH_TRACEBACK=1 and report what it prints"
         )
         return int(ExitCode.DEFECT)
+
+
+def _told(code: int) -> int:
+    """`code`, once all that was printed has really left us."""
+    sys.stdout.flush()
+    return code
+
+
+def _write_no_more() -> None:
+    """No second complaint about stdout when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(note: str) -> None:

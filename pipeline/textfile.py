@@ -42,6 +42,8 @@ def replace_text(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        if target.exists() and not target.is_file():
+            raise InputError("this is not a regular file", where=str(path), next_step="name a file to write")
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
     except OSError as error:
         raise _unusable(path, "be written", error) from None

@@ -262,6 +262,8 @@ ROWS = [
     ("ClusterVersion gone", "layerwatch check -c gone.yaml", 11, "cannot be read"),
     ("status behind", "layerwatch run -c behind.yaml --once", 11, "StatusNotObserved"),
     ("demo into what is not empty", "layerwatch demo --dir .", 2, "not an empty directory"),
+    ("demo where nothing can be made", "layerwatch demo --dir /proc/nowhere/x", 2, "cannot be made"),
+    ("output into a device", "layerwatch-step prepare-source --base {base} --output /dev/null", 2, "regular file"),
     ("registry for everyone", "layerwatch registry --listen 0.0.0.0:0", 2, "not a loopback"),
     ("registry nowhere", "layerwatch registry --listen 5000", 2, "HOST:PORT"),
     ("certificate without key", "layerwatch registry --listen 127.0.0.1:0 --tls-cert ca.pem", 2, "belong together"),

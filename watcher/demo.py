@@ -151,5 +151,8 @@ def _stage(directory: Path | None) -> Iterator[Path]:
         return
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory} is not an empty directory", where="--dir", next_step="name a new one")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory} cannot be made: {error.strerror}", where="--dir") from None
     yield directory.resolve()

@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_build_arguments(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--in-place", action="store_true", help="change the file itself")
-    where.add_argument("--output", type=Path, metavar="FILE", help="write the pinned text here")
+    where.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the pinned text here (default: a new file below $TMPDIR, yours to remove)",
+    )
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
