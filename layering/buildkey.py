@@ -46,7 +46,8 @@ class BuildInputs:
 
     `base` has one manifest digest per platform. `tree` is the git tree id of the context directory. `containerfile` is
     its path relative to the context, or its bare file name when it lies outside. `containerfile_blob` is the git blob
-    id of its text as it stands in the source, before pinning. `builder` is the builder that was asked for.
+    id of its text as it stands in the source, before pinning. `builder` is the builder that was asked for. `matches`,
+    when there are any, say which FROM is the base.
     """
 
     base: Mapping[Platform, Digest]
@@ -55,6 +56,7 @@ class BuildInputs:
     containerfile_blob: str
     build_args: Mapping[str, str]
     builder: str
+    matches: tuple[str, ...] = ()
 
 
 def build_key(inputs: BuildInputs) -> BuildKey:
@@ -67,6 +69,7 @@ def build_key(inputs: BuildInputs) -> BuildKey:
         "containerfile_blob": inputs.containerfile_blob,
         "build_args": dict(inputs.build_args),
         "builder": inputs.builder,
+        **({"match": sorted(inputs.matches)} if inputs.matches else {}),
     }
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return BuildKey(hashlib.sha256(canonical.encode("utf-8")).hexdigest())

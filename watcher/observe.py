@@ -15,6 +15,7 @@ from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
+from layering.containerfile import Match
 from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
 from layering.forge.forge import Forge
 from layering.provenance import provenance_of, read_provenance
@@ -206,6 +207,7 @@ def key_of(image: ImageSettings, base: Base, facts: SourceFacts) -> BuildKey:
             containerfile_blob=facts.containerfile_blob,
             build_args=image.build.args,
             builder=image.build.builder,
+            matches=tuple(str(Match.parse(text)) for text in image.source.match),
         )
     )
 

@@ -226,6 +226,7 @@ def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
             containerfile_blob=blob_id(inputs.containerfile.read_bytes()),
             build_args=inputs.build_args,
             builder=inputs.builder,
+            matches=tuple(map(str, inputs.matches)),
         )
     )
 

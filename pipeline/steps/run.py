@@ -132,6 +132,7 @@ def _key(request: RebuildRequest, base: Base, checkout: Checkout) -> BuildKey:
             containerfile_blob=facts.containerfile_blob,
             build_args=request.build_args,
             builder=request.builder,
+            matches=tuple(str(Match.parse(text)) for text in request.match),
         )
     )
     if request.key is not None and request.key != str(key):

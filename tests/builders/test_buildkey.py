@@ -40,6 +40,7 @@ def test_the_key_is_fixed_for_ever() -> None:
         pytest.param({"containerfile_blob": "c" * 40}, id="another Containerfile"),
         pytest.param({"build_args": {"A": "1"}}, id="a build argument"),
         pytest.param({"builder": "buildah"}, id="another builder"),
+        pytest.param({"matches": ("stage:os",)}, id="another FROM is the base"),
     ],
 )
 def test_every_input_changes_the_key(change: dict[str, Any]) -> None:
