@@ -70,9 +70,6 @@ _NAME_SCHEMA = {"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 
 
 Name = Annotated[str, BeforeValidator(_parsed(cluster_name)), WithJsonSchema(_NAME_SCHEMA)]
 InsidePath = Annotated[str, BeforeValidator(_parsed(inside_path)), WithJsonSchema({"type": "string", "minLength": 1})]
-ImageField = Annotated[
-    ImageReference, BeforeValidator(_parsed(ImageReference.parse)), WithJsonSchema({"type": "string"})
-]
 PinnedImage = Annotated[ImageReference, BeforeValidator(_parsed(digest_pinned)), WithJsonSchema({"type": "string"})]
 TaggedImage = Annotated[ImageReference, BeforeValidator(_parsed(_tagged)), WithJsonSchema({"type": "string"})]
 RepositoryField = Annotated[Repository, BeforeValidator(_parsed(Repository.parse)), WithJsonSchema({"type": "string"})]

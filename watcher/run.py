@@ -81,7 +81,7 @@ def run_daemon(config: Path, *, dry_run: bool) -> int:
         raise InputError(
             f"the daemon needs the {error.name} package",
             where="run",
-            next_step="pip install 'layerwatch[watcher]', or look once with --once",
+            next_step="install the extra `watcher` (pip install '.[watcher]' in the checkout), or look with --once",
         ) from None
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

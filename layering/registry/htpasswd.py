@@ -15,7 +15,8 @@ def read_htpasswd(path: Path) -> Callable[[str, str], bool]:
         import bcrypt
     except ImportError:
         raise InputError(
-            "htpasswd files need the bcrypt package", next_step="pip install 'layerwatch[registry]'"
+            "htpasswd files need the bcrypt package",
+            next_step="install layerwatch with its extra `registry`: pip install '.[registry]' in its checkout",
         ) from None
     hashes = _hashes(path)
 
