@@ -19,14 +19,24 @@ class Reason(StrEnum):
     SOURCE_CHANGED = "SourceChanged"  # the base is right; Containerfile, context or build arguments changed
     NEVER_BUILT = "NeverBuilt"  # git pins no image of ours
 
+    # The build is under way.
+    BUILD_RUNNING = "BuildRunning"  # a run builds the image; look at it again later
+
     # A proposal is due, or waits for a person.
     IMAGE_READY = "ImageReady"  # the image is in the registry and not proposed yet
     PROPOSAL_OPEN = "ProposalOpen"  # the proposal waits for a person to merge it
     ALREADY_ON_BASE = "AlreadyOnBase"  # the branch it would be proposed into already pins this digest
 
+    # Merged: the cluster is putting it on its nodes.
+    MERGED_NOT_APPLIED = "MergedNotApplied"  # git pins the image, and the pool's configuration does not name it yet
+    POOL_UPDATING = "PoolUpdating"  # the pool's nodes are being moved to the image
+
     # Held: nothing is wrong, and nothing is done.
     UPDATE_IN_PROGRESS = "UpdateInProgress"  # the image is ready; it is proposed when the cluster's update is completed
     OLDER_THAN_RUNNING = "OlderThanRunning"  # the cluster asks for an older version than git pins; a person decides
+    POOL_PAUSED = "PoolPaused"  # the image is merged; the pool is paused, so its nodes stay where they are
+    BUILD_CANCELLED = "BuildCancelled"  # somebody cancelled the build; delete the run to have another
+    BACK_OFF = "BackOff"  # the build failed; it is tried again after a while
     EDITED_BY_PERSON = "EditedByPerson"  # somebody else's commit is on the proposal's branch; it is theirs now
     CLOSED_BY_PERSON = "ClosedByPerson"  # this proposal was refused: its branch was deleted unmerged
     IGNORED_BY_COMMAND = "IgnoredByCommand"  # this proposal was refused with /layerwatch ignore
@@ -38,6 +48,13 @@ class Reason(StrEnum):
     CONTENT_INVALID = "ContentInvalid"  # content is not what it claims to be: digest, size, format, pinning
     BUILD_FAILED = "BuildFailed"  # an instruction of the Containerfile failed
     BUILD_MISCONFIGURED = "BuildMisconfigured"  # the Containerfile or its context cannot be built as it stands
+    POOL_LAYERED_BY_MACHINE_OS_CONFIG = "PoolLayeredByMachineOSConfig"  # the cluster layers this pool itself
+    STREAM_DISAGREEMENT = "StreamDisagreement"  # the payload's tag is none of the cluster's OS image streams
+    POOL_STREAM_SET = "PoolStreamSet"  # the pool names an OS image stream, which excludes an osImageURL
+    OVERRIDDEN_ELSEWHERE = "OverriddenElsewhere"  # another MachineConfig sets osImageURL, and wins over the proposed one
+    POOL_MISSING = "PoolMissing"  # the cluster has no such MachineConfigPool
+    POOL_DEGRADED = "PoolDegraded"  # the image is merged, and nodes of the pool cannot apply it
+    ARCHITECTURE_MISSING = "ArchitectureMissing"  # the pool has nodes of an architecture the image is not built for
     CHECK_FAILED = "CheckFailed"  # the built image did not pass check-image
     CONFLICT_ON_BASE = "ConflictOnBase"  # the line that the proposal changes was changed by somebody else
     TAG_TAKEN = "TagTaken"  # the target tag names an image of another build; tags are never moved
@@ -51,7 +68,13 @@ class Reason(StrEnum):
     SOURCE_UNAVAILABLE = "SourceUnavailable"  # the source repository failed for now
     FORGE_UNREACHABLE = "ForgeUnreachable"  # the forge failed for now
     UNREACHABLE = "Unreachable"  # the cluster could not be read
+    TIMED_OUT = "TimedOut"  # the cluster did not answer in time
+    THROTTLED = "Throttled"  # the cluster asks for fewer requests
+    UNAUTHORIZED = "Unauthorized"  # the cluster does not take our token
+    FORBIDDEN = "Forbidden"  # the cluster does not let us read this
+    API_MISSING = "ApiMissing"  # the cluster has no such API or object; it may be plain Kubernetes
     STATUS_NOT_OBSERVED = "StatusNotObserved"  # the cluster has not said yet what it runs
 
     # Ourselves.
+    CONFIG_INVALID = "ConfigInvalid"  # the configuration changed and cannot be used; the one before stays in force
     DEFECT = "Defect"  # a defect of layerwatch; please report it
