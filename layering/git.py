@@ -114,23 +114,33 @@ def location(url: str) -> str:
     return url if "://" in url or ":" in first else str(Path(url).absolute())
 
 
-def fetch_commit(url: str, commit: str, into: Path, *, blobs: bool = True) -> None:
+def fetch_commit(
+    url: str, commit: str, into: Path, *, blobs: bool = True, env: Mapping[str, str] | None = None
+) -> None:
     """Fetch one commit, without its history, into a new repository at `into`; without `blobs` only its trees.
 
-    Servers that do not give out single commits are asked for all branches and tags. Raises as resolve_commit.
+    Servers that do not give out single commits are asked for all branches and tags. `env` is what git is told in
+    variables about credentials and trust. Raises as resolve_commit.
     """
     into.mkdir(parents=True, exist_ok=True)
     hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
     run_git(into, ["init", "--quiet", "--template=", f"--object-format={hashes}"])
     narrow = [] if blobs else ["--filter=blob:none"]
-    shallow = git(into, ["fetch", "--quiet", "--depth=1", *narrow, "--", location(url), commit], REMOTE_SECONDS)
+    shallow = git(
+        into, ["fetch", "--quiet", "--depth=1", *narrow, "--", location(url), commit], REMOTE_SECONDS, env=env
+    )
     if shallow.returncode != 0:
         if _TEMPORARY.search(shallow.message):
             raise _remote_error(shallow, url)
         everything = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
-        _remote(["fetch", "--quiet", "--", location(url), *everything], url, into)
-    if git(into, ["cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0:
+        _remote(["fetch", "--quiet", "--", location(url), *everything], url, into, env)
+    if not has_commit(into, commit):
         raise InputError(f"there is no commit {commit}", where=redact(url), reason=Reason.SOURCE_REFUSED)
+
+
+def has_commit(repository: Path, commit: str) -> bool:
+    """Whether the repository holds this commit."""
+    return git(repository, ["cat-file", "-e", f"{commit}^{{commit}}"]).succeeded
 
 
 def checkout(repository: Path, commit: str) -> None:
@@ -221,8 +231,10 @@ def _environment(outside: Mapping[str, str]) -> dict[str, str | None]:
     return environment
 
 
-def _remote(arguments: Sequence[str], url: str, repository: Path | None = None) -> Completed:
-    done = git(repository, arguments, REMOTE_SECONDS)
+def _remote(
+    arguments: Sequence[str], url: str, repository: Path | None = None, env: Mapping[str, str] | None = None
+) -> Completed:
+    done = git(repository, arguments, REMOTE_SECONDS, env=env)
     if not done.succeeded:
         raise _remote_error(done, url)
     return done

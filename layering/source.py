@@ -1,7 +1,8 @@
 """What a source amounts to: the commit a ref names, and git's ids of what a build takes from it."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,16 +40,37 @@ def source_facts(url: str, commit: str, context: str, containerfile: str) -> Sou
 
 
 @contextmanager
-def checked_out(url: str, commit: str, context: str, containerfile: str) -> Iterator[Checkout]:
-    """A checkout of one commit, for as long as the `with` lasts. Raises as source_facts."""
+def checked_out(
+    url: str,
+    commit: str,
+    context: str,
+    containerfile: str,
+    *,
+    fetched: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Checkout]:
+    """A checkout of one commit, for as long as the `with` lasts. Raises as source_facts.
+
+    `fetched` is a repository that has the commit already; then `url` is not asked. `env` is for git (fetch_commit).
+    """
     with TemporaryDirectory(prefix="layerwatch-source-") as directory:
         repository = Path(directory)
-        git.fetch_commit(url, commit, repository)
+        if fetched is None:
+            git.fetch_commit(url, commit, repository, env=env)
+        else:
+            _copy(fetched, commit, repository)
         facts = _facts(repository, commit, context, containerfile)
         git.checkout(repository, commit)
         _even_modes(repository)
         _check_inside(repository, context, containerfile)
         yield Checkout(directory=repository, facts=facts, committed=git.commit_time(repository, commit))
+
+
+def _copy(fetched: Path, commit: str, into: Path) -> None:
+    """A copy of our own: another user may own the original, and git serves nobody else's repository."""
+    if not (fetched / ".git").is_dir() or not git.has_commit(fetched, commit):
+        raise InputError(f"{fetched} does not hold the commit {commit}", next_step="fetch it there first")
+    shutil.copytree(fetched / ".git", into / ".git", symlinks=True)
 
 
 def _facts(repository: Path, commit: str, context: str, containerfile: str) -> SourceFacts:

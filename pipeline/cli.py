@@ -18,6 +18,7 @@ from pipeline.registry_flags import add_registry_arguments
 
 STEPS = {
     "resolve-base": "which base image should it be: out of a release payload, or behind a tag",
+    "fetch-source": "fetch the commit of a RebuildRequest, apart from the build",
     "prepare-source": "pin the base in a Containerfile, and leave every other byte alone",
     "build-image": "build the layered image FROM the base, and push it",
     "check-image": "is it really FROM the base, complete, and an OS image",
@@ -70,6 +71,19 @@ def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
     parser.add_argument(
         "--results-dir", type=Path, metavar="DIR", help="also write each output to a file of its name (Tekton results)"
     )
+    parser.add_argument(
+        "--result",
+        action="append",
+        default=[],
+        metavar="KEY=FILE",
+        help="also write one output to this file; KEY.KEY for a part of one (repeatable; a Tekton result)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="also write the JSON to this file, as open-pull-request --evidence reads",
+    )
     module.add_arguments(parser)
     add_registry_arguments(parser)  # every step takes them, so that a pipeline can pass the same flags to all
     return parser
@@ -79,10 +93,10 @@ def _run(step: str, words: Sequence[str]) -> int:
     module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
     arguments = _parser(step, module).parse_args(words)
     outputs = module.run(module.read_inputs(arguments), say)
-    from pipeline.outputs import as_object, deliver, dump
+    from pipeline.outputs import Destinations, as_object, deliver, dump
 
     document = as_object(outputs)
-    deliver(document, arguments.results_dir)
+    deliver(document, Destinations(directory=arguments.results_dir, results=arguments.result, json_file=arguments.json))
     sys.stdout.write(getattr(outputs, "text", None) or dump(document))
     sys.stdout.flush()
     return int(getattr(outputs, "exit_code", ExitCode.DONE))

@@ -10,10 +10,15 @@ _DEFAULT = "linux/amd64"
 def add_platform_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --platform."""
     parser.add_argument(
-        "--platform", action="append", default=[], metavar="OS/ARCH", help=f"repeatable (default: {_DEFAULT})"
+        "--platform",
+        action="append",
+        default=[],
+        metavar="OS/ARCH",
+        help=f"one, or several with commas between (repeatable; default: {_DEFAULT})",
     )
 
 
 def read_platforms(arguments: argparse.Namespace) -> tuple[Platform, ...]:
     """The platforms, each once, in their order. Raises InputError."""
-    return tuple(dict.fromkeys(Platform.parse(text) for text in arguments.platform or [_DEFAULT]))
+    named = [text for texts in arguments.platform or [_DEFAULT] for text in texts.split(",")]
+    return tuple(dict.fromkeys(map(Platform.parse, named)))

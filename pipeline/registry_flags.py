@@ -1,10 +1,9 @@
 """The registry flags that every step has in common."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layering.errors import InputError
+from pipeline.mounted import auth_file, ca_file, given_path
 
 if TYPE_CHECKING:
     from layering.registry.settings import RegistrySettings
@@ -15,17 +14,23 @@ def add_registry_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("registries")
     group.add_argument(
         "--authfile",
-        type=Path,
+        type=given_path,
         metavar="FILE",
-        help="credentials in containers-auth.json(5) form (default: $REGISTRY_AUTH_FILE, then the usual places)",
+        help="credentials in containers-auth.json(5) form, or a directory with config.json or .dockerconfigjson "
+        "(default: $REGISTRY_AUTH_FILE, then the usual places)",
     )
-    group.add_argument("--ca-file", type=Path, metavar="FILE", help="PEM certificates to trust besides the system's")
+    group.add_argument(
+        "--ca-file",
+        type=given_path,
+        metavar="FILE",
+        help="PEM certificates to trust besides the system's, or a directory with *.crt and *.pem",
+    )
     group.add_argument(
         "--insecure-registry",
         action="append",
         default=[],
         metavar="HOST[:PORT]",
-        help="this registry may be asked over plain http (repeatable)",
+        help="this registry, or several with commas between, may be asked over plain http (repeatable)",
     )
 
 
@@ -33,11 +38,8 @@ def registry_settings(arguments: argparse.Namespace) -> "RegistrySettings":
     """The settings the flags ask for. Raises InputError for a file that is not there."""
     from layering.registry.settings import RegistrySettings
 
-    for flag, path in (("--authfile", arguments.authfile), ("--ca-file", arguments.ca_file)):
-        if path is not None and not path.is_file():
-            raise InputError(f"{path} is not a file", where=flag)
     return RegistrySettings(
-        auth_file=arguments.authfile,
-        ca_file=arguments.ca_file,
-        insecure=frozenset(arguments.insecure_registry),
+        auth_file=auth_file(arguments.authfile, "--authfile") if arguments.authfile else None,
+        ca_file=ca_file(arguments.ca_file, "--ca-file") if arguments.ca_file else None,
+        insecure=frozenset(host for text in arguments.insecure_registry for host in text.split(",") if host),
     )

@@ -22,6 +22,7 @@ from layering.reference import Digest
 from layering.registry.manifest import ImageManifest, parse_config, parse_manifest
 from layering.registry.settings import RegistrySettings
 from pipeline.builders.buildah_failure import buildah_failure
+from pipeline.builders.entitlement import entitlement_flags
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase
 
 _BUILD_TIMEOUT_SECONDS = 2 * 60 * 60.0
@@ -31,11 +32,15 @@ _LAYOUT_NAME = "image"
 
 @dataclass(frozen=True, kw_only=True)
 class Buildah:
-    """The builder. `storage_root`: a container storage of its own; None is the user's usual one."""
+    """The builder. `storage_root`: a container storage of its own; None is the user's usual one.
+
+    `entitlement`: a directory of RHEL entitlement certificates, which RUN lines see and images never hold.
+    """
 
     settings: RegistrySettings
     storage_root: Path | None
     say: Callable[[str], None]
+    entitlement: Path | None = None
 
     def build(self, request: BuildRequest, directory: Path) -> tuple[BuiltImage, ...]:
         """One image per platform, their layers in `directory`.
@@ -45,13 +50,14 @@ class Buildah:
         """
         environment = registries_environment(self.settings, directory)
         certificates = certificate_directory(self.settings, directory)
+        common = (*self._common(certificates), *entitlement_flags(self.entitlement, directory))
         images = []
         for number, base in enumerate(request.bases):
             own = directory / str(number)
             own.mkdir()
             (own / "Containerfile").write_text(text_for(request, base), encoding="utf-8", newline="")
             name = f"localhost/layerwatch/{secrets.token_hex(8)}:build"
-            argv = bud_argv(request, base, name, own / "Containerfile", self._common(certificates))
+            argv = bud_argv(request, base, name, own / "Containerfile", common)
             with self._removed_afterwards(name):
                 self._checked((*self._program(), *argv), environment)
                 images.append(self._taken_out(name, base, own))

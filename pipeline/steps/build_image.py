@@ -26,12 +26,14 @@ from pipeline.builders.basetree import FactsCache, default_cache_directory
 from pipeline.builders.buildah import Buildah
 from pipeline.builders.choose import Builders, Built, Choice
 from pipeline.builders.compose import Composer
+from pipeline.builders.entitlement import add_entitlement_argument
 from pipeline.builders.image import BuildRequest, PlatformBase
 from pipeline.builders.lock import target_lock
 from pipeline.builders.publish import Assembled, assemble, publish
 from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
 from pipeline.builders.traces import Traces, base_time
 from pipeline.containerfile_path import find_containerfile
+from pipeline.mounted import given_path, given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
 from pipeline.textfile import TEXT_BYTES_MAX, read_text
@@ -48,7 +50,9 @@ ALREADY_BUILT = "AlreadyBuilt"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the step's flags."""
     parser.add_argument("--context", type=Path, required=True, metavar="DIR", help="the build context")
-    parser.add_argument("--containerfile", type=Path, metavar="FILE", help="default: Containerfile, then Dockerfile")
+    parser.add_argument(
+        "--containerfile", type=given_path, metavar="FILE", help="default: Containerfile, then Dockerfile"
+    )
     parser.add_argument("--base", required=True, metavar="PULLSPEC", help="the base image, REPOSITORY@sha256:…")
     parser.add_argument(
         "--target", required=True, metavar="REPO:TAG", help="where the image goes; the tag is not moved"
@@ -66,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--push", action="store_true", help="push it; without, it is only tried")
     _add_traces(parser)
+    add_entitlement_argument(parser)
     parser.add_argument(
         "--storage-root",
         type=Path,
@@ -79,13 +84,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_traces(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the image says of itself")
-    group.add_argument("--key", metavar="HEX", help="the build key (default: computed from the inputs)")
-    group.add_argument("--base-name", metavar="NAME", help="under which the base is followed (default: --base's)")
-    group.add_argument("--base-version", metavar="VERSION", help="the release it is of (default: its version label)")
-    group.add_argument("--source-url", metavar="URL", help="where the source came from")
-    group.add_argument("--source-revision", metavar="SHA", help="its commit")
     group.add_argument(
-        "--created", metavar="RFC3339", help="the time of everything in it: the commit's (default: the base's own)"
+        "--key", type=given_text, metavar="HEX", help="the build key (default: computed from the inputs)"
+    )
+    group.add_argument(
+        "--base-name", type=given_text, metavar="NAME", help="under which the base is followed (default: --base's)"
+    )
+    group.add_argument(
+        "--base-version", type=given_text, metavar="VERSION", help="the release it is of (default: its version label)"
+    )
+    group.add_argument("--source-url", type=given_text, metavar="URL", help="where the source came from")
+    group.add_argument("--source-revision", type=given_text, metavar="SHA", help="its commit")
+    group.add_argument(
+        "--created",
+        type=given_text,
+        metavar="RFC3339",
+        help="the time of everything in it: the commit's (default: the base's own)",
     )
 
 
@@ -108,6 +122,7 @@ class Inputs:
     source_url: str | None
     source_revision: str | None
     created: datetime | None
+    entitlement: Path | None
     storage_root: Path | None
     cache_directory: Path
     registries: RegistrySettings
@@ -132,6 +147,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         source_url=redact(arguments.source_url) if arguments.source_url else None,
         source_revision=arguments.source_revision,
         created=_time(arguments.created) if arguments.created else None,
+        entitlement=arguments.entitlement,
         storage_root=arguments.storage_root.resolve() if arguments.storage_root else None,
         cache_directory=arguments.cache_dir or default_cache_directory(),
         registries=registry_settings(arguments),
@@ -156,11 +172,21 @@ def _time(text: str) -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """What SLSA provenance calls a material: where it is from, and its digest."""
+
+    uri: str
+    digest: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """The image by digest. `builder_reason` is a constant, and for a refusal of compose also its line."""
+    """The image by digest and by tag. `builder_reason` is a constant, and for a refusal of compose also its line."""
 
     image: ImageReference
     digest: Digest
+    target: ImageReference
+    base_artifact: Artifact
     builder: str
     builder_reason: str
     key: str
@@ -194,7 +220,15 @@ def _publish(
 
 def _outputs(inputs: Inputs, digest: Digest, builder: str, reason: str, key: BuildKey) -> Outputs:
     image = inputs.target.repository.at(digest)
-    return Outputs(image=image, digest=digest, builder=builder, builder_reason=reason, key=key.hex)
+    return Outputs(
+        image=image,
+        digest=digest,
+        target=inputs.target,
+        base_artifact=Artifact(uri=str(inputs.base.repository), digest=inputs.base.pinned),
+        builder=builder,
+        builder_reason=reason,
+        key=key.hex,
+    )
 
 
 def _bases(client: RegistryClient, inputs: Inputs) -> tuple[PlatformBase, ...]:
@@ -259,6 +293,8 @@ def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> 
 def _builders(client: RegistryClient, inputs: Inputs, say: Callable[[str], None]) -> Builders:
     return Builders(
         composer=Composer(client, FactsCache(inputs.cache_directory), say),
-        buildah=Buildah(settings=inputs.registries, storage_root=inputs.storage_root, say=say),
+        buildah=Buildah(
+            settings=inputs.registries, storage_root=inputs.storage_root, entitlement=inputs.entitlement, say=say
+        ),
         say=say,
     )

@@ -10,6 +10,7 @@ from layering.platform import Platform
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
+from pipeline.mounted import given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
 
@@ -44,9 +45,9 @@ class Outputs:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's flags."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--release", metavar="PULLSPEC", help="a release payload; needs --tag")
-    what.add_argument("--image", metavar="PULLSPEC", help="an OS image, by tag or digest")
-    parser.add_argument("--tag", help="the payload's tag, for instance rhel-coreos")
+    what.add_argument("--release", type=given_text, metavar="PULLSPEC", help="a release payload; needs --tag")
+    what.add_argument("--image", type=given_text, metavar="PULLSPEC", help="an OS image, by tag or digest")
+    parser.add_argument("--tag", type=given_text, help="the payload's tag, for instance rhel-coreos")
     add_platform_arguments(parser)
 
 

@@ -5,8 +5,8 @@ watcher sends has none (docs/decisions/0005).
 """
 
 import argparse
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,33 +30,47 @@ from layering.secrets import redact
 from layering.source import Checkout, checked_out
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
+from pipeline.builders.entitlement import add_entitlement_argument
+from pipeline.git_access import git_access
+from pipeline.mounted import given_path
 from pipeline.registry_flags import registry_settings
+from pipeline.request_flag import add_request_argument, read_request
 from pipeline.steps import build_image, prepare_source
-from pipeline.textfile import TEXT_BYTES_MAX, read_text
+from pipeline.steps.build_image import Artifact
+from pipeline.steps.fetch_source import add_git_credentials
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."
-EXAMPLE = "layerwatch-step run --request request.json      (or --request - for stdin)"
+EXAMPLE = "layerwatch-step run --request request.json      (or - for stdin, env:NAME for a variable)"
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The request, and how registries are reached."""
+    """The request, how its source and the registries are reached, and what RHEL content needs.
+
+    `fetched` is a repository that holds the commit already.
+    """
 
     request: RebuildRequest
+    fetched: Path | None
+    git_credentials: Path | None
+    entitlement: Path | None
     registries: RegistrySettings
     now: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What each step gave, by step; and what most readers want of it."""
+    """What each step gave, by step; and what most readers want of it. `target` is the name with the tag."""
 
     image: ImageReference
     digest: Digest
+    target: ImageReference
     key: str
     passed: bool
+    source: dict[str, str]
+    base_artifact: Artifact
     steps: dict[str, Any] = field(metadata={"inlined": True})
 
     @property
@@ -67,14 +81,24 @@ class Outputs:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's flags."""
-    parser.add_argument("--request", required=True, metavar="FILE", help="a RebuildRequest as JSON; - is stdin")
+    add_request_argument(parser)
+    parser.add_argument(
+        "--fetched",
+        type=given_path,
+        metavar="DIR",
+        help="a repository that has the source's commit, as fetch-source leaves it; the source is not asked then",
+    )
+    add_git_credentials(parser)
+    add_entitlement_argument(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError that names every fault of the request."""
-    text = sys.stdin.read() if arguments.request == "-" else read_text(Path(arguments.request), size_max=TEXT_BYTES_MAX)
     return Inputs(
-        request=RebuildRequest.parse(text, where="stdin" if arguments.request == "-" else arguments.request),
+        request=read_request(arguments),
+        fetched=arguments.fetched,
+        git_credentials=arguments.git_credentials,
+        entitlement=arguments.entitlement,
         registries=registry_settings(arguments),
         now=datetime.now(UTC),
     )
@@ -86,8 +110,7 @@ def run(inputs: Inputs, say: Say) -> Outputs:
     say(f"{request.image}: rebuild FROM {request.base}")
     with RegistryClient(inputs.registries) as registry:
         base = resolve_base(registry, FollowedImage(request.base), request.platforms)
-    source = request.source
-    with checked_out(source.git, source.commit, source.context, source.containerfile) as checkout:
+    with _source(inputs) as checkout:
         key = _key(request, base, checkout)
         prepared = _prepare(request, checkout, say)
         built = build_image.run(_build_inputs(inputs, checkout, key), say)
@@ -102,8 +125,11 @@ def run(inputs: Inputs, say: Say) -> Outputs:
     return Outputs(
         image=built.image,
         digest=built.digest,
+        target=built.target,
         key=str(key),
         passed=good,
+        source={"git": redact(request.source.git), "commit": request.source.commit},
+        base_artifact=built.base_artifact,
         steps={
             "resolve-base": {
                 **_fields(base),
@@ -119,6 +145,18 @@ def run(inputs: Inputs, say: Say) -> Outputs:
             "open-pull-request": [proposal for _, proposal in proposed],
         },
     )
+
+
+@contextmanager
+def _source(inputs: Inputs) -> Iterator[Checkout]:
+    source = inputs.request.source
+    with (
+        git_access(inputs.git_credentials, inputs.registries.ca_file, source.git) as env,
+        checked_out(
+            source.git, source.commit, source.context, source.containerfile, fetched=inputs.fetched, env=env
+        ) as checkout,
+    ):
+        yield checkout
 
 
 def _key(request: RebuildRequest, base: Base, checkout: Checkout) -> BuildKey:
@@ -182,6 +220,7 @@ def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_im
         source_url=redact(request.source.git),
         source_revision=request.source.commit,
         created=checkout.committed,
+        entitlement=inputs.entitlement,
         storage_root=None,
         cache_directory=default_cache_directory(),
         registries=inputs.registries,
