@@ -1,0 +1,47 @@
+"""The end of a log, short enough for a report and without what could be a secret.
+
+What people's builds print is not ours: tokens, passwords and keys of the usual shapes are taken out, and characters
+that would command a terminal. A secret of no known shape cannot be told from other text.
+"""
+
+import re
+
+from layering.secrets import redact
+
+LINES_MAX = 30
+CHARACTERS_MAX = 2000
+
+_HIDDEN = "***"
+_COMMANDS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b.")  # ECMA-48: OSC, CSI, others
+_KEY_BEGUN = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:\s+[A-Za-z0-9+/=]+)*(?:\s+-----END [A-Z0-9 ]*PRIVATE KEY-----)?"
+)
+_KEY_ENDED = re.compile(r"(?:^[A-Za-z0-9+/=]{16,}\s+)*-----END [A-Z0-9 ]*PRIVATE KEY-----", re.MULTILINE)
+_TOKEN = re.compile(
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hv[sb]\.[\w-]{16,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}|sha256~[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){0,2})"
+)
+_NAMED = re.compile(
+    r"""(?ix)
+    (?P<name> \b[\w.-]*(?: passw(?:or)?d | passphrase | secret | token | credentials? | api[_-]?key | private[_-]?key
+                         | access[_-]?key | auth | authorization )["']? \s*[=:]\s* | --(?:password|token|creds?)[ ]+ )
+    (?P<value> "[^"\n]*"? | '[^'\n]*'? | [^\s"',;}]+ )
+    """
+)
+
+
+def excerpt(log: str, lines: int = LINES_MAX, characters: int = CHARACTERS_MAX) -> str:
+    """The last lines of `log`, at most so many and so long; what is left out at the front is shown by an ellipsis."""
+    kept = [line for line in without_secrets(log).splitlines() if line]
+    text = "\n".join(kept[-lines:])
+    cut = text[-characters:]
+    return f"…{cut}" if len(kept) > lines or len(cut) < len(text) else cut
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what could be a credential, and without what commands a terminal. Lines end with "\n"."""
+    text = "\n".join(_COMMANDS.sub("", text).splitlines())  # a bare \r too: progress is drawn with it
+    text = "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+    for shape in (_KEY_BEGUN, _KEY_ENDED, _TOKEN):
+        text = shape.sub(_HIDDEN, text)
+    return redact(_NAMED.sub(rf"\g<name>{_HIDDEN}", redact(text)))
