@@ -100,8 +100,12 @@ class RebuildRequest(BaseModel):
             raise InputError(_faults(error), where=where, next_step="see docs/reference/rebuild-request.md") from None
 
     def to_json(self) -> str:
-        """One line of JSON, keys in the order of docs/reference/rebuild-request.md."""
-        return self.model_dump_json(by_alias=True)
+        """One line of JSON, keys in the order of docs/reference/rebuild-request.md.
+
+        No `$` stands in it: it travels through Tekton params and variables of a pod, which both expand `$(NAME)`, and
+        Kubernetes makes one of two `$`.
+        """
+        return self.model_dump_json(by_alias=True).replace("$", r"\u0024")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from layering.proposal import Facts, body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
+from pipeline.mounted import given_text
 
 SUMMARY = "Propose the digest: one branch and one commit for this pool of this cluster."
 EXAMPLE = (
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--create", action="store_true", help="make the file or the key when it is missing")
     parser.add_argument("--key", metavar="HEX", help="the build key (local: default is the image's digest)")
     parser.add_argument("--author", metavar="NAME <MAIL>", help="of the commit (default: layerwatch)")
-    parser.add_argument("--title", metavar="TEXT", help="the first line of the proposal")
+    parser.add_argument("--title", type=given_text, metavar="TEXT", help="the first line of the proposal")
     parser.add_argument(
         "--evidence",
         action="append",

@@ -14,6 +14,7 @@ from layering.machineconfig import new_machineconfig, set_os_image
 from layering.machineconfig_find import SIZE_MAX
 from layering.reference import ImageReference
 from layering.secrets import redact
+from pipeline.mounted import given_text
 from pipeline.textfile import make_parents, read_text, replace_text
 
 SUMMARY = "write the image's digest into a MachineConfig"
@@ -24,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, the image, and which MachineConfig in the file is meant."""
     parser.add_argument("--file", type=Path, required=True, metavar="FILE", help="YAML or JSON with a MachineConfig")
     parser.add_argument("--image", required=True, metavar="PULLSPEC", help="the image, by digest")
-    parser.add_argument("--name", metavar="NAME", help="the MachineConfig of this name")
-    parser.add_argument("--pool", metavar="POOL", help="the MachineConfig with this pool's role label")
+    parser.add_argument("--name", type=given_text, metavar="NAME", help="the MachineConfig of this name")
+    parser.add_argument("--pool", type=given_text, metavar="POOL", help="the MachineConfig with this pool's role label")
     parser.add_argument(
         "--create", action="store_true", help="insert a missing osImageURL; make a missing file (needs --pool)"
     )

@@ -1,6 +1,7 @@
 """build-image, through its command line, against a registry: what it prints, what it writes, how it ends."""
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -340,3 +341,24 @@ def test_no_password_and_no_ca_are_refused(trusted: tuple[Place, list[str]]) -> 
     place, flags = trusted
     assert place.run("--push", *flags[:2]).code == 3
     assert place.run("--push", *flags[2:]).code == 3
+
+
+def test_entitlements_are_seen_by_run_and_are_in_no_layer(
+    with_shell: Place, storage: list[str], tmp_path: Path
+) -> None:
+    place, secret = with_shell, tmp_path / "secret"
+    secret.mkdir()
+    for name in ("entitlement.pem", "entitlement-key.pem", "unrelated.txt"):
+        (secret / name).write_text(f"ENTITLED {name}\n")
+    said = "cat /etc/pki/entitlement/*; echo they were seen"
+    (place.context / "Containerfile").write_text(f"FROM quay.io/acme/os\nRUN {said}; exit 3\n")
+    failed = place.run("--entitlement", str(secret), *storage)
+    assert failed.code == 7
+    assert "ENTITLED entitlement-key.pem" in failed.notes
+    assert "unrelated.txt" not in failed.notes
+    (place.context / "Containerfile").write_text(f"FROM quay.io/acme/os\nRUN {said} > /etc/said\nRUN rm /etc/said\n")
+    ended = place.run("--entitlement", str(secret), "--push", *storage)
+    assert ended.code == 0, ended.notes
+    for layer in place.client.image(place.target()).layers:
+        data = place.client.read_blob(place.target().repository, layer, limit_bytes=layer.size)
+        assert b"ENTITLED" not in gzip.decompress(data)
