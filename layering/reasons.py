@@ -72,7 +72,8 @@ class Reason(StrEnum):
     THROTTLED = "Throttled"  # the cluster asks for fewer requests
     UNAUTHORIZED = "Unauthorized"  # the cluster does not take our token
     FORBIDDEN = "Forbidden"  # the cluster does not let us read this
-    API_MISSING = "ApiMissing"  # the cluster has no such API or object; it may be plain Kubernetes
+    API_MISSING = "ApiMissing"  # the cluster has no such API; it may be plain Kubernetes
+    NOT_FOUND = "NotFound"  # the cluster has the API, and no such object
     STATUS_NOT_OBSERVED = "StatusNotObserved"  # the cluster has not said yet what it runs
 
     # Ourselves.

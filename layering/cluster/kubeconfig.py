@@ -1,0 +1,106 @@
+"""Which entries of a kubeconfig are meant, and whether layerwatch can log in as they say.
+
+kubernetes.io, "Organizing Cluster Access Using kubeconfig Files". Only the choice is made here, so that a wrong name is
+answered with those that are there; what the entries mean is the Kubernetes client's to read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from layering.errors import InputError
+
+_BYTES_MAX = 4 * 1024 * 1024
+_FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+_NO_LOGIN = ("exec", "auth-provider")
+_LOGIN_HINT = "give the user a token: oc create token SERVICEACCOUNT, or oc login into a kubeconfig of its own"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """The context that is meant, with its cluster's and its user's entry."""
+
+    name: str
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+
+
+def read_kubeconfig(file: Path, where: str) -> dict[str, Any]:
+    """The file as it stands. Raises InputError for one that is not there or no kubeconfig; never quotes from it."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"the kubeconfig cannot be read: {error.strerror}", where=where) from None
+    if len(raw) > _BYTES_MAX:
+        raise InputError(f"the kubeconfig is larger than {_BYTES_MAX} bytes", where=where)
+    try:
+        document = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 a safe loader
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError("the kubeconfig is not YAML", where=f"{where}{line}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("clusters"), list):
+        raise InputError("this is no kubeconfig: it has no list of clusters", where=where)
+    return document
+
+
+def chosen(document: Mapping[str, Any], name: str | None, where: str) -> Context:
+    """The context of that name, or the current one. Raises InputError with the names that there are."""
+    contexts = _named(document, "contexts", "context")
+    name = name if name is not None else document.get("current-context") or None
+    listed = ", ".join(sorted(contexts)) or "none"
+    if name is None:
+        raise InputError(
+            "the kubeconfig has no current-context", where=where, next_step=f"name a context; it has {listed}"
+        )
+    if name not in contexts:
+        raise InputError(f"the kubeconfig has no context {name}", where=where, next_step=f"it has {listed}")
+    context = contexts[name]
+    cluster = _entry(document, "clusters", "cluster", context.get("cluster"), f"context {name}", where)
+    user = (
+        _entry(document, "users", "user", context.get("user"), f"context {name}", where) if context.get("user") else {}
+    )
+    _check_login(user, str(context.get("user")), where)
+    return Context(name=name, cluster=cluster, user=user)
+
+
+def named_files(context: Context) -> tuple[str, ...]:
+    """The files that the entries name, as they name them: absolute, or relative to the kubeconfig."""
+    entries = (context.cluster, context.user)
+    return tuple(str(entry[key]) for entry in entries for key in _FILE_KEYS if entry.get(key))
+
+
+def _named(document: Mapping[str, Any], section: str, key: str) -> dict[str, Mapping[str, Any]]:
+    entries = document.get(section)
+    return {
+        entry["name"]: entry[key]
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get(key), dict)
+    }
+
+
+def _entry(
+    document: Mapping[str, Any], section: str, key: str, name: Any, wanted_by: str, where: str
+) -> Mapping[str, Any]:
+    entries = _named(document, section, key)
+    if name not in entries:
+        listed = ", ".join(sorted(entries)) or "none"
+        raise InputError(
+            f"the kubeconfig's {wanted_by} names the {key} {name}, which is not among its {section}",
+            where=where,
+            next_step=f"it has {listed}",
+        )
+    return entries[name]
+
+
+def _check_login(user: Mapping[str, Any], name: str, where: str) -> None:
+    for key in _NO_LOGIN:
+        if user.get(key) is not None:
+            raise InputError(
+                f"the kubeconfig's user {name} logs in through `{key}`, and layerwatch runs no such program",
+                where=where,
+                next_step=_LOGIN_HINT,
+            )
