@@ -4,15 +4,21 @@
 """
 
 import os
+from pathlib import Path
 from typing import NoReturn
 
 from tests.parts.table import PARTS, find
 
 
 def require(name: str) -> str:
-    """The path of the program `name`; skips the test when it is missing, fails it under REQUIRE_REAL_PARTS=1."""
+    """The path of the part `name`; skips the test when it is missing, fails it under REQUIRE_REAL_PARTS=1."""
     path, missing = find(PARTS[name])
     return path or _missing(f"{missing}; run: make parts")
+
+
+def require_files(name: str) -> Path:
+    """The directory of the files `name`, such as the CRDs of OpenShift; skips or fails as `require` does."""
+    return Path(require(name))
 
 
 def _missing(reason: str) -> NoReturn:

@@ -12,41 +12,90 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_ORACLE_SOURCES = Path(__file__).parent / "oracle"
+_HERE = Path(__file__).parent
 _VERSION_TIMEOUT_SECONDS = 20
+_KUBERNETES_VERSION = "v1.34.4"
+_MAJOR, _MINOR = _KUBERNETES_VERSION[1:].split(".")[:2]
+_TEKTON = "github.com/tektoncd/pipeline"
+_TEKTON_VERSION = "v1.15.0"
+_SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its own version
+    f"-X k8s.io/component-base/version.{name}={value}"
+    for name, value in (("gitVersion", _KUBERNETES_VERSION), ("gitMajor", _MAJOR), ("gitMinor", _MINOR))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One program. Exactly one of `packages`, `go_module` and `go_sources` says where it comes from."""
+    """One program, or one directory of files. Exactly one of `packages` and `go_module` says where it comes from.
+
+    With `go_sources`, a Go module of ours, `go_module` is built with the dependencies that are locked there; with
+    `files`, these directories of it are copied and nothing is built.
+    """
 
     name: str
     packages: Sequence[str] = ()
     version_argv: Sequence[str] = ()
     go_module: str = ""
     go_sources: Path | None = None
+    ldflags: str = ""
+    files: Sequence[str] = ()
+    is_test_asset: bool = False
 
     @property
     def is_built(self) -> bool:
-        """Whether it is compiled into the cache, rather than installed as a Debian package."""
+        """Whether it goes into the cache, rather than being installed as a Debian package."""
         return not self.packages
 
     @property
     def wanted_stamp(self) -> str:
-        """What a build in the cache must be of: a module's version, or the digest of our own sources."""
+        """What the cache must hold it of: a module's version, and the digest of our own sources where there are any."""
+        module_version = self.go_module.rpartition("@")[2]
         if self.go_sources is None:
-            return self.go_module.rpartition("@")[2]
-        content = b"".join((self.go_sources / name).read_bytes() for name in ("go.mod", "go.sum", "main.go"))
-        return f"sources {hashlib.sha256(content).hexdigest()[:12]}"
+            return " ".join((module_version, *self.files))
+        sources = sorted(
+            path for path in self.go_sources.iterdir() if path.name.startswith("go.") or path.suffix == ".go"
+        )
+        content = b"".join(path.read_bytes() for path in sources) + self.ldflags.encode()
+        return f"{module_version} sources {hashlib.sha256(content).hexdigest()[:12]}".lstrip()
+
+    @property
+    def installed(self) -> Path:
+        """Where it stands in the cache, if it is there."""
+        return cache_directory() / ("files" if self.files else "bin") / self.name
 
     @property
     def stamp(self) -> Path:
-        """The file beside the program that says what it was built from."""
-        return bin_directory() / f"{self.name}.version"
+        """The file beside it that says what it was made from."""
+        return self.installed.with_name(f"{self.name}.version")
+
+    @property
+    def test_asset(self) -> Path | None:
+        """The program in $KUBEBUILDER_ASSETS, where Kubernetes developers keep theirs: it goes before a built one."""
+        directory = os.environ.get("KUBEBUILDER_ASSETS")
+        return Path(directory).absolute() / self.name if directory and self.is_test_asset else None
 
 
 def _dpkg(package: str) -> Sequence[str]:
     return ("dpkg-query", "--show", "--showformat=${Version}", package)  # of programs that cannot say it themselves
+
+
+def _kubernetes(name: str, *, version_argv: Sequence[str] = (), is_test_asset: bool = False) -> Part:
+    return Part(
+        name=name,
+        go_sources=_HERE / "kubernetes",
+        go_module=f"k8s.io/kubernetes/cmd/{name}@{_KUBERNETES_VERSION}",
+        ldflags=_SAYS_ITS_VERSION,
+        version_argv=version_argv,
+        is_test_asset=is_test_asset,
+    )
+
+
+def _tekton(program: str) -> Part:
+    return Part(
+        name=f"tekton-{program}",
+        go_sources=_HERE / "tekton",
+        go_module=f"{_TEKTON}/cmd/{program}@{_TEKTON_VERSION}",
+    )
 
 
 PARTS = {
@@ -69,7 +118,25 @@ PARTS = {
             go_module="github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
         ),
         Part(name="crane", go_module="github.com/google/go-containerregistry/cmd/crane@v0.22.1"),
-        Part(name="oracle", go_sources=_ORACLE_SOURCES),
+        Part(name="oracle", go_sources=_HERE / "oracle"),
+        Part(
+            name="etcd",
+            go_sources=_HERE / "etcd",
+            go_module="go.etcd.io/etcd/server/v3@v3.6.4",
+            version_argv=("--version",),
+            is_test_asset=True,
+        ),
+        _kubernetes("kube-apiserver", version_argv=("--version",), is_test_asset=True),
+        _kubernetes("kube-controller-manager"),
+        _kubernetes("kubectl", version_argv=("version", "--client"), is_test_asset=True),
+        Part(
+            name="openshift-api",
+            go_module="github.com/openshift/api@v0.0.0-20260728120005-8ba0b25b0f29",
+            files=("payload-manifests/crds", "config/v1/zz_generated.crd-manifests"),
+        ),
+        Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
+        _tekton("controller"),
+        _tekton("webhook"),
     )
 }
 
@@ -82,31 +149,34 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwatch" / "parts"
 
 
-def bin_directory() -> Path:
-    """The programs in the cache."""
-    return cache_directory() / "bin"
-
-
 def find(part: Part) -> tuple[str, str]:
-    """The path of its program and "", or "" and the reason why it is missing."""
-    cached = bin_directory() / part.name
-    if part.is_built and cached.is_file():
-        built = part.stamp.read_text().strip() if part.stamp.is_file() else "something unknown"
-        if built == part.wanted_stamp:
-            return str(cached), ""
-        return "", f"{part.name} in the parts cache was built from {built}, wanted is {part.wanted_stamp}"
+    """The path of it and "", or "" and the reason why it is missing."""
+    if part.test_asset is not None and part.test_asset.is_file():
+        return str(part.test_asset), ""
     if part.is_built:
-        return "", f"{part.name} is not in the parts cache"
+        return _find_in_cache(part)
     on_path = shutil.which(part.name) or shutil.which(part.name, path="/usr/sbin:/sbin")
     return (on_path, "") if on_path else ("", f"{part.name} is not installed (Debian package {part.packages[0]})")
 
 
+def _find_in_cache(part: Part) -> tuple[str, str]:
+    if not part.installed.exists():
+        return "", f"{part.name} is not in the parts cache"
+    made_from = part.stamp.read_text().strip() if part.stamp.is_file() else "something unknown"
+    if made_from != part.wanted_stamp:
+        return "", f"{part.name} in the parts cache was made from {made_from}, wanted is {part.wanted_stamp}"
+    return str(part.installed), ""
+
+
 def version(part: Part) -> str:
     """What the installed program says of itself, in a line; "unknown" when it says nothing."""
+    argv = part.version_argv
     if part.is_built:
-        return part.wanted_stamp
+        if part.test_asset is None or not part.test_asset.is_file():
+            return part.wanted_stamp
+        argv = (str(part.test_asset), *part.version_argv)
     try:
-        said = subprocess.run(part.version_argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_SECONDS)
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return next(iter((said.stdout or said.stderr).splitlines()), "unknown").strip()
