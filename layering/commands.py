@@ -99,6 +99,11 @@ def end_all() -> None:
         _signal_group(process, signal.SIGTERM)
 
 
+def is_busy() -> bool:
+    """Whether `run` is waiting for a program at this moment, in any thread."""
+    return bool(_running)
+
+
 def _wait(process: subprocess.Popen[bytes], readers: "Sequence[_Reader]", deadline: float) -> int:
     """The returncode. Waits for the pipes to close first: that wakes at once, where `Popen.wait` polls."""
     for reader in readers:
