@@ -1,13 +1,14 @@
 """Ask a registry for manifests and blobs, and put them there: everything fetched is checked against its digest.
 
 OCI distribution-spec v1.1 and docker's registry API v2. Reading never writes: only the push_*, copy_* and tag methods
-send anything but GET and HEAD. Nothing is cached here but tokens and what a host wants to be asked like.
+send anything but GET and HEAD, and only the others go to mirrors; results carry the names that were asked for. Nothing
+is cached here but tokens and what a host wants to be asked like.
 """
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -31,23 +32,24 @@ from layering.registry.manifest import (
     parse_manifest,
     sha256,
 )
+from layering.registry.mirrorrule import DEFAULT_TAG, Place
+from layering.registry.routes import Asked, Routes
 from layering.registry.settings import RegistrySettings
+from layering.registry.tags import list_tags
 from layering.registry.transport import Request, Transport
 from layering.registry.upload import BlobCopy
 
-__all__ = ["BlobCopy", "RegistryClient", "Request"]
+__all__ = ["Asked", "BlobCopy", "RegistryClient", "Request"]
 
 _ACCEPTING = {"Accept": ACCEPT}
-_DEFAULT_TAG = "latest"
-_TAG_PAGES_MAX = 1000
-_TAGS_MAX = 100_000
 
 
 class RegistryClient:
     """All registries, through one pool of connections. Thread-safe; close it, or use it in a `with`.
 
     Every method raises RefusedError (3) when the registry says no, UnavailableError (4) when it fails for now, and
-    ContentError (5) when an answer is not what it claims to be. `on_request` hears of every HTTP request.
+    ContentError (5) when an answer is not what it claims to be. `on_request` hears of every HTTP request, `on_asked` of
+    every place that was asked for what has mirrors.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class RegistryClient:
         *,
         sleep: Callable[[float], None] = time.sleep,
         on_request: Callable[[Request], None] | None = None,
+        on_asked: Callable[[Asked], None] | None = None,
     ) -> None:
         self._settings = settings
+        self._routes = Routes(settings.mirrors, on_asked)
         self._transport = Transport(settings, sleep, on_request)
-        self._hosts: dict[str, RegistryHost] = {}
+        self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -77,7 +81,7 @@ class RegistryClient:
     # Reading
 
     def find(self, reference: ImageReference) -> Descriptor | None:
-        """What a tag or digest names: one HEAD. None when the registry says that there is no such manifest."""
+        """What a tag or digest names: one HEAD. None when each place that was asked says that it has no such thing."""
         try:
             return self.resolve(reference)
         except NotFoundError:
@@ -85,15 +89,7 @@ class RegistryClient:
 
     def resolve(self, reference: ImageReference) -> Descriptor:
         """What a tag or digest names. Raises NotFoundError when there is no such manifest."""
-        host = self._host(reference.repository)
-        asking = self._manifest_asking("HEAD", reference, self._deadline())
-        with host.ask(asking) as answer:
-            if answer.status_code == 200 and (descriptor := answers.described(answer, reference)) is not None:
-                return descriptor
-            if answer.status_code not in (200, 405, 501):
-                raise host.refusal(answer, asking)
-        manifest = self._manifest(reference, asking.deadline)  # a HEAD that says too little, or is not offered
-        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+        return self._routes.read(reference, self._resolve_at, self._deadline())
 
     def manifest(self, reference: ImageReference) -> ImageManifest | ImageIndex:
         """The manifest or index, checked against the digest that was asked for. Raises NotFoundError."""
@@ -106,7 +102,7 @@ class RegistryClient:
         if isinstance(found, ImageManifest):
             return found
         chosen = choose(found, platform, str(reference))
-        child = self._manifest(reference.repository.at(chosen.digest), deadline)
+        child = self._manifest(reference.repository.at(chosen.digest), deadline, content=True)
         if isinstance(child, ImageIndex):
             raise ContentError("an index inside an index", where=str(reference))
         return child
@@ -120,38 +116,30 @@ class RegistryClient:
         """A small blob, whole and checked. Raises ContentError when it is larger than `limit_bytes`."""
         if descriptor.size > limit_bytes:
             raise ContentError(f"larger than {limit_bytes} bytes", where=f"{repository}@{descriptor.digest}")
-        with self.stream_blob(repository, descriptor) as stream:
-            return b"".join(stream)
+
+        def whole(place: Place, deadline: Deadline) -> bytes:
+            with contextlib.closing(self._download(place, descriptor, deadline)) as stream:
+                return b"".join(stream)
+
+        return self._routes.read(repository.at(descriptor.digest), whole, self._deadline(), content=True)
 
     @contextlib.contextmanager
     def stream_blob(self, repository: Repository, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """A blob as it comes. Size and digest are checked as it goes: ContentError comes at the latest at its end.
 
-        The first request is sent when the first chunk is taken.
+        The first request is sent when the first chunk is taken. Another place is asked only until then: what was given
+        out cannot be taken back.
         """
-        stream = download(self._host(repository), repository, descriptor, self._deadline())
-        with contextlib.closing(stream):
+        with contextlib.closing(self._chunks(repository, descriptor, self._deadline())) as stream:
             yield stream
 
     def has_blob(self, repository: Repository, digest: Digest) -> bool:
-        """Whether a blob is in a repository: one HEAD."""
+        """Whether a blob is in this very repository, no mirror of it: one HEAD."""
         return self._has_blob(repository, digest, self._deadline())
 
     def tags(self, repository: Repository) -> tuple[str, ...]:
         """All tags of a repository, page by page."""
-        deadline, host = self._deadline(), self._host(repository)
-        path: str | None = f"/v2/{repository.path}/tags/list"
-        found: list[str] = []
-        pages: set[str] = set()
-        while path not in pages and len(pages) < _TAG_PAGES_MAX and len(found) <= _TAGS_MAX:
-            if path is None:
-                return tuple(found)
-            pages.add(path)
-            asking = Asking(method="GET", path=path, repository=repository, deadline=deadline)
-            page = host.fetch(asking, MANIFEST_BYTES_MAX)
-            found += answers.tags_of(page, repository)
-            path = answers.next_page(page, repository)
-        raise ContentError("a list of tags without end", where=str(repository))
+        return self._routes.read(ImageReference(repository), self._tags_at, self._deadline())
 
     # Writing
 
@@ -171,16 +159,19 @@ class RegistryClient:
     def copy_blob(self, source: Repository, target: Repository, descriptor: Descriptor) -> BlobCopy:
         """Have a blob of `source` in `target` too: found there, mounted, or streamed without touching the disk.
 
-        Within one registry the mount comes first: it is one request, also when the blob is there.
+        Within one registry the mount comes first: it is one request, also when the blob is there. A mirror of `source`
+        in the target's registry is as good as `source`.
         """
         if source == target:
             return BlobCopy.EXISTED
         deadline, session = self._deadline(), None
-        if source.domain == target.domain:
-            mounted = upload.mount(self._host(target), target, source, descriptor.digest, deadline)
-            if mounted is True:
-                return BlobCopy.MOUNTED
-            session = mounted or None
+        for place in self._routes.places(source.at(descriptor.digest), content=True):
+            neighbour = place.reference.repository
+            if neighbour.domain == target.domain and neighbour != target and session is None:
+                mounted = upload.mount(self._host(target), target, neighbour, descriptor.digest, deadline)
+                if mounted is True:
+                    return BlobCopy.MOUNTED
+                session = mounted or None
         if session is None and self._has_blob(target, descriptor.digest, deadline):
             return BlobCopy.EXISTED
         self._stream(source, target, descriptor, session, deadline)
@@ -201,12 +192,30 @@ class RegistryClient:
             if answer.status_code not in (200, 201):
                 raise host.refusal(answer, asking)
             answers.check_bytes(raw, answers.claimed_digest(answer, str(reference)), str(reference))
+        self._routes.written(reference.repository)
         return reference.digest or sha256(raw)
 
-    def _manifest(self, reference: ImageReference, deadline: Deadline) -> ImageManifest | ImageIndex:
+    def _manifest(
+        self, reference: ImageReference, deadline: Deadline, *, content: bool = False
+    ) -> ImageManifest | ImageIndex:
+        return self._routes.read(reference, self._manifest_at, deadline, content=content)
+
+    def _resolve_at(self, place: Place, deadline: Deadline) -> Descriptor:
+        reference, host = place.reference, self._host_of(place)
+        asking = self._manifest_asking("HEAD", reference, deadline)
+        with host.ask(asking) as answer:
+            if answer.status_code == 200 and (descriptor := answers.described(answer, reference)) is not None:
+                return descriptor
+            if answer.status_code not in (200, 405, 501):
+                raise host.refusal(answer, asking)
+        manifest = self._manifest_at(place, deadline)  # a HEAD that says too little, or is not offered
+        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
+
+    def _manifest_at(self, place: Place, deadline: Deadline) -> ImageManifest | ImageIndex:
+        reference = place.reference
         where, wanted = str(reference), reference.digest
         asking = self._manifest_asking("GET", reference, deadline)
-        fetched = self._host(reference.repository).fetch(asking, MANIFEST_BYTES_MAX)
+        fetched = self._host_of(place).fetch(asking, MANIFEST_BYTES_MAX)
         answers.check_bytes(fetched.raw, wanted, where)
         answers.check_bytes(fetched.raw, answers.claimed_digest(fetched, where), where)
         parsed = parse_manifest(fetched.raw, fetched.headers.get("Content-Type"), where)
@@ -216,12 +225,35 @@ class RegistryClient:
         repository = reference.repository
         return Asking(
             method=method,
-            path=f"/v2/{repository.path}/manifests/{reference.digest or reference.tag or _DEFAULT_TAG}",
+            path=f"/v2/{repository.path}/manifests/{reference.digest or reference.tag or DEFAULT_TAG}",
             repository=repository,
             deadline=deadline,
             headers=_ACCEPTING,
             what=str(reference),
         )
+
+    def _tags_at(self, place: Place, deadline: Deadline) -> tuple[str, ...]:
+        return list_tags(self._host_of(place), place.reference.repository, deadline)
+
+    def _download(self, place: Place, descriptor: Descriptor, deadline: Deadline) -> Generator[bytes, None, None]:
+        return download(self._host_of(place), place.reference.repository, descriptor, deadline)
+
+    def _chunks(
+        self, repository: Repository, descriptor: Descriptor, deadline: Deadline
+    ) -> Generator[bytes, None, None]:
+        def begin(place: Place, share: Deadline) -> tuple[Place, bytes, Generator[bytes, None, None]]:
+            stream = self._download(place, descriptor, deadline)  # a slow mirror is better than none: no share
+            return place, next(stream, b""), stream
+
+        place, first, rest = self._routes.read(repository.at(descriptor.digest), begin, deadline, content=True)
+        with contextlib.closing(rest):
+            if first:
+                yield first
+            try:
+                yield from rest
+            except ContentError:
+                self._routes.distrust(place)
+                raise
 
     def _has_blob(self, repository: Repository, digest: Digest, deadline: Deadline) -> bool:
         host = self._host(repository)
@@ -241,17 +273,23 @@ class RegistryClient:
         deadline: Deadline,
     ) -> None:
         def open_chunks() -> Iterator[bytes]:
-            return download(self._host(source), source, descriptor, deadline)
+            return self._chunks(source, descriptor, deadline)
 
         upload.push_chunks(self._host(target), target, open_chunks, descriptor, deadline, session)
 
     def _host(self, repository: Repository) -> RegistryHost:
-        domain = repository.domain
+        """The host that a repository's own name means, to write to. Raises RefusedError when it is blocked."""
+        return self._known_host(repository.domain, insecure=self._routes.writable(repository))
+
+    def _host_of(self, place: Place) -> RegistryHost:
+        return self._known_host(place.reference.repository.domain, insecure=place.insecure)
+
+    def _known_host(self, domain: str, *, insecure: bool) -> RegistryHost:
+        key = domain, insecure or domain in self._settings.insecure
         with self._guard:
-            if domain not in self._hosts:
-                insecure = domain in self._settings.insecure
-                self._hosts[domain] = RegistryHost(domain, self._transport, self._settings.auth_file, insecure=insecure)
-            return self._hosts[domain]
+            if key not in self._hosts:
+                self._hosts[key] = RegistryHost(domain, self._transport, self._settings.auth, insecure=key[1])
+            return self._hosts[key]
 
     def _deadline(self) -> Deadline:
         return Deadline.after(self._settings.timeout_seconds)

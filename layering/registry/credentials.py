@@ -19,6 +19,7 @@ from layering.secrets import Secret
 
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 _LEGACY_NAME = ".dockercfg"  # the map of entries is the whole document
+_IN_MEMORY = "the pull secret"
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -38,11 +39,14 @@ def is_sendable(token: str) -> bool:
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
-def find_credential(repository: Repository, auth_file: Path | None) -> Credential | None:
-    """The credential for one repository, or None. Raises InputError when a named file cannot be read."""
-    for path, entries in _files(auth_file):
+def find_credential(repository: Repository, auth: Path | Secret | None) -> Credential | None:
+    """The credential for one repository, or None. `auth`: a file, the text of one, or None for the usual places.
+
+    Raises InputError when a named file or the text cannot be read.
+    """
+    for origin, entries in _documents(auth):
         for name in _candidates(repository):
-            if (credential := _read(entries.get(name), f"{path}, entry {name}")) is not None:
+            if (credential := _read(entries.get(name), f"{origin}, entry {name}")) is not None:
                 return credential
     return None
 
@@ -58,14 +62,15 @@ def _one_name(host: str) -> str:
     return DEFAULT_DOMAIN if host in _DOCKER_HUB else host
 
 
-def _files(auth_file: Path | None) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The files to look into, in the order of containers-auth.json(5)."""
-    explicit = auth_file or _from_environment("REGISTRY_AUTH_FILE")
-    if explicit is not None:
-        yield explicit, _entries(explicit, must_exist=True)
-        return
-    for path in _usual_places():
-        yield path, _entries(path, must_exist=False)
+def _documents(auth: Path | Secret | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where to look, in the order of containers-auth.json(5)."""
+    if isinstance(auth, Secret):
+        yield _IN_MEMORY, _entries(auth.reveal().encode(), _IN_MEMORY)
+    elif (explicit := auth or _from_environment("REGISTRY_AUTH_FILE")) is not None:
+        yield str(explicit), _from_file(explicit, must_exist=True)
+    else:
+        for path in _usual_places():
+            yield str(path), _from_file(path, must_exist=False)
 
 
 def _from_environment(name: str) -> Path | None:
@@ -92,29 +97,35 @@ def _home() -> Path | None:
         return None
 
 
-def _entries(path: Path, *, must_exist: bool) -> Mapping[str, Any]:
-    """Entries by normalised name. Keys may be URLs (`https://index.docker.io/v1/`): only their host counts then."""
+def _from_file(path: Path, *, must_exist: bool) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
-            document = json.loads(file.read(_FILE_BYTES_MAX + 1))
+            raw = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         if not must_exist:
             return {}
-        raise _unreadable(path, error.strerror or "unknown cause") from None
+        raise _unreadable(str(path), error.strerror or "unknown cause") from None
+    return _entries(raw, str(path), legacy=path.name == _LEGACY_NAME)
+
+
+def _entries(raw: bytes, origin: str, *, legacy: bool = False) -> Mapping[str, Any]:
+    """Entries by normalised name. Keys may be URLs (`https://index.docker.io/v1/`): only their host counts then."""
+    try:
+        document = json.loads(raw)
     except (ValueError, RecursionError):
-        raise _unreadable(path, "not JSON") from None
-    auths = document if path.name == _LEGACY_NAME else document.get("auths") if isinstance(document, dict) else None
+        raise _unreadable(origin, "not JSON") from None
+    auths = document if legacy else document.get("auths") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(auths or {}, dict):
-        raise _unreadable(path, "not of the form of containers-auth.json(5)")
+        raise _unreadable(origin, "not of the form of containers-auth.json(5)")
     auths = auths or {}
     found = {_normalised(key): entry for key, entry in auths.items() if "://" in key}
     found.update({_normalised(key): entry for key, entry in auths.items() if "://" not in key})
     return found
 
 
-def _unreadable(path: Path, detail: str) -> InputError:
+def _unreadable(origin: str, detail: str) -> InputError:
     return InputError(
-        f"credentials cannot be read: {detail}", where=str(path), next_step="name a readable auth.json with --authfile"
+        f"credentials cannot be read: {detail}", where=origin, next_step="name a readable auth.json with --authfile"
     )
 
 

@@ -22,6 +22,10 @@ class Deadline:
         """Seconds left; not more than 0 when it has passed."""
         return self.at - time.monotonic()
 
+    def share(self, among: int) -> "Deadline":
+        """The end of the first of `among` equal parts of what is left."""
+        return Deadline(self.at - self.left * (among - 1) / among)
+
     def remaining(self, where: str) -> float:
         """Seconds left. Raises UnavailableError when there are none."""
         if (left := self.left) > 0:

@@ -81,10 +81,10 @@ class _Authorization:
 class RegistryHost:
     """Requests to one host, with authorization. Thread-safe."""
 
-    def __init__(self, domain: str, transport: Transport, auth_file: Path | None, *, insecure: bool) -> None:
+    def __init__(self, domain: str, transport: Transport, auth: Path | Secret | None, *, insecure: bool) -> None:
         self.domain = domain
         self._transport = transport
-        self._auth_file = auth_file
+        self._auth = auth
         self._insecure = insecure
         self._endpoint: _Endpoint | None = None
         self._challenge: Challenge | None = None
@@ -96,7 +96,7 @@ class RegistryHost:
         endpoint = self._find(asking.deadline)
         url = absolute(asking.path, endpoint.url, self.domain)
         check_own(endpoint.url, url)
-        credential = find_credential(asking.repository, self._auth_file)
+        credential = find_credential(asking.repository, self._auth)
         for last in (False, True):
             challenge = self._challenge
             sent = _authorize(asking, endpoint.tokens, credential, challenge)
@@ -147,7 +147,7 @@ class RegistryHost:
         if status == 404:
             return NotFoundError(f"there is no such thing: {said}", where=where)
         if status in (401, 403):
-            used = described(find_credential(asking.repository, self._auth_file))
+            used = described(find_credential(asking.repository, self._auth))
             return RefusedError(
                 f"{said} to {used}",
                 where=where,

@@ -38,3 +38,8 @@ class RegistrySettings:
     proxy: Proxy | None = None
     insecure: frozenset[str] = frozenset()
     timeout_seconds: float = 120.0
+
+    @property
+    def auth(self) -> Path | Secret | None:
+        """Where credentials are looked up: in the document, else in the file, else in the usual places."""
+        return self.auth_document or self.auth_file

@@ -20,6 +20,7 @@ from layering.registry.addresses import REDIRECTS_MAX, absolute, check_redirect,
 from layering.registry.bodies import give_back
 from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
+from layering.registry.proxies import proxies_for
 from layering.registry.settings import RegistrySettings
 from layering.registry.trust import unverified_session, verified_session
 
@@ -89,8 +90,9 @@ class Transport:
         sleep: Callable[[float], None],
         on_request: Callable[[Request], None] | None,
     ) -> None:
-        self._verified = verified_session(settings.ca_file)
+        self._verified = verified_session(settings.ca_file, settings.ca_pem)
         self._unverified = unverified_session()
+        self._proxy = settings.proxy
         self._sleep = sleep
         self._on_request = on_request
 
@@ -164,7 +166,7 @@ class Transport:
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),
-                proxies=requests.utils.get_environ_proxies(url),
+                proxies=proxies_for(url, self._proxy),
                 verify=verify,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

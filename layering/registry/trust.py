@@ -6,6 +6,7 @@ netrc, cookies and what else a session takes from the environment are turned off
 import contextlib
 import logging
 import os
+import re
 import ssl
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -17,13 +18,17 @@ from requests.adapters import HTTPAdapter
 
 from layering.errors import InputError
 
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
 _POOLS = 16  # hosts with connections kept open
 _CONNECTIONS_PER_HOST = 32  # more are opened when more threads ask, and not kept
 
 
-def verified_session(ca_file: Path | None) -> requests.Session:
-    """Trusts the system's authorities, those the environment names, and `ca_file`. Raises InputError for the last."""
-    return _session(_authorities(ca_file))
+def verified_session(ca_file: Path | None, ca_pem: str = "") -> requests.Session:
+    """Trusts the system's authorities, those the environment names, and those in `ca_file` and `ca_pem`.
+
+    Raises InputError when one of the last two holds none.
+    """
+    return _session(_authorities(ca_file, ca_pem))
 
 
 def unverified_session() -> requests.Session:
@@ -35,7 +40,7 @@ def unverified_session() -> requests.Session:
     return _session(context)
 
 
-def _authorities(ca_file: Path | None) -> ssl.SSLContext:
+def _authorities(ca_file: Path | None, ca_pem: str) -> ssl.SSLContext:
     """$SSL_CERT_FILE, which OpenSSL reads instead of the system's file, and $REQUESTS_CA_BUNDLE add to that file."""
     context, paths = ssl.create_default_context(), ssl.get_default_verify_paths()
     loaded = os.path.realpath(paths.cafile) if paths.cafile else ""
@@ -49,7 +54,17 @@ def _authorities(ca_file: Path | None) -> ssl.SSLContext:
         except OSError as error:
             detail = "not PEM certificates" if isinstance(error, ssl.SSLError) else error.strerror
             raise InputError(f"no certificates can be read from it: {detail}", where=str(ca_file)) from None
+    if ca_pem.strip():
+        _add(context, ca_pem)
     return context
+
+
+def _add(context: ssl.SSLContext, pem: str) -> None:
+    """Bundles carry comments in any language between their certificates, which OpenSSL must not see."""
+    try:
+        context.load_verify_locations(cadata="\n".join(_CERTIFICATE.findall(pem)))
+    except (ssl.SSLError, ValueError):
+        raise InputError("no certificates can be read from it", where="the cluster's authorities") from None
 
 
 def _session(context: ssl.SSLContext) -> requests.Session:
