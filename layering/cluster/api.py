@@ -60,10 +60,10 @@ class ClusterApi:
         self._watches = OpenWatches()
         self._limit: Limit | None = None
 
-    def within(self, seconds: float) -> Self:
-        """The same cluster, all of whose calls together must end `seconds` from now."""
+    def within(self, seconds: float | None = None) -> Self:
+        """The same cluster, all of whose calls together must end `seconds` from now: the time limit of one, if None."""
         bounded = copy.copy(self)
-        bounded._limit = Limit(seconds)
+        bounded._limit = Limit(self._timeout_seconds if seconds is None else seconds)
         return bounded
 
     def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> dict[str, Any]:

@@ -5,15 +5,18 @@ may move to the multi-architecture payload of the same version. `Available` says
 read. This module parses; it asks no cluster.
 """
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from layering.cluster.objects import mapping, mappings, moment
 from layering.errors import InputError, UnavailableError
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -41,13 +44,39 @@ class AvailableUpdate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryEntry:
+    """One update. Times are None when they are not told; `completed` is also when another update took its place."""
+
+    state: UpdateState
+    version: str
+    payload: ImageReference
+    started: datetime | None
+    completed: datetime | None
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether another update began before this one was done."""
+        return self.state is UpdateState.PARTIAL and self.completed is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterRelease:
-    """The release a cluster runs, or is on its way to (`state`). `available_updates` is None when it is not known."""
+    """The release a cluster runs, or is on its way to (`state`).
+
+    `available_updates` is None when it is not known: nobody could be asked, or the answer was not taken. `history` has
+    the newest first; older entries that make no sense are left out.
+    """
 
     version: str
     payload: ImageReference
     state: UpdateState
     available_updates: tuple[AvailableUpdate, ...] | None = None
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def updates_known(self) -> bool:
+        """Whether the cluster knows which updates it is offered."""
+        return self.available_updates is not None
 
 
 def read_file(path: Path) -> ClusterRelease:
@@ -84,13 +113,39 @@ def parse_clusterversion(document: Any, where: str) -> ClusterRelease:
     if not isinstance(status, dict) or not isinstance(history, list) or not history:
         raise InputError("the ClusterVersion has no status.history", where=where, next_step=_HINT)
     _check_observed(version, status, where)
-    newest = history[0] if isinstance(history[0], dict) else {}
+    newest = _entry(mapping(history[0]), 0, where)
     return ClusterRelease(
-        version=_version(newest, "status.history[0].version", where)
-        or _version(status.get("desired"), "status.desired.version", where),
-        payload=_payload(newest.get("image"), "status.history[0].image", where),
-        state=_state(newest.get("state"), where),
-        available_updates=_updates(status.get("availableUpdates"), where),
+        version=newest.version or _version(status.get("desired"), "status.desired.version", where),
+        payload=newest.payload,
+        state=newest.state,
+        available_updates=_updates(status.get("availableUpdates"), where) if _are_retrieved(status) else None,
+        history=(newest, *_older(history, where)),
+    )
+
+
+def _entry(entry: Mapping[str, Any], number: int, where: str) -> HistoryEntry:
+    path = f"status.history[{number}]"
+    return HistoryEntry(
+        state=_state(entry.get("state"), f"{path}.state", where),
+        version=_version(entry, f"{path}.version", where),
+        payload=_payload(entry.get("image"), f"{path}.image", where),
+        started=moment(entry.get("startedTime")),
+        completed=moment(entry.get("completionTime")),
+    )
+
+
+def _older(history: Sequence[Any], where: str) -> Iterator[HistoryEntry]:
+    """The entries after the newest. One that makes no sense says nothing about what the cluster runs now."""
+    for number, entry in enumerate(history[1:], start=1):
+        with contextlib.suppress(InputError):
+            yield _entry(mapping(entry), number, where)
+
+
+def _are_retrieved(status: Mapping[str, Any]) -> bool:
+    """Whether the list of updates is an answer: RetrievedUpdates=False leaves an old or empty one standing."""
+    conditions = mappings(status.get("conditions"))
+    return not any(
+        condition.get("type") == "RetrievedUpdates" and condition.get("status") == "False" for condition in conditions
     )
 
 
@@ -142,11 +197,11 @@ def _updates(value: Any, where: str) -> tuple[AvailableUpdate, ...] | None:
     )
 
 
-def _state(value: Any, where: str) -> UpdateState:
+def _state(value: Any, path: str, where: str) -> UpdateState:
     for state in UpdateState:
         if isinstance(value, str) and value == state:
             return state
-    raise InputError("status.history[0].state is neither Completed nor Partial", where=where, next_step=_HINT)
+    raise InputError(f"{path} is neither Completed nor Partial", where=where, next_step=_HINT)
 
 
 def _version(release: Any, path: str, where: str) -> str:

@@ -100,7 +100,7 @@ def not_kubernetes(where: str, detail: str) -> ContentError:
 def timed_out(seconds: float, where: str) -> UnavailableError:
     """No answer, or not all of it, within the limit."""
     return UnavailableError(
-        f"the cluster did not answer within {seconds:g} s",
+        f"the cluster did not answer within {seconds:.3g} s",
         where=where,
         next_step="see whether its API server hangs; a longer limit is daemon.apiTimeout",
         reason=Reason.TIMED_OUT,
