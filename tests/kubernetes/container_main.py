@@ -6,15 +6,16 @@ SPEC is a container.Spec as JSON. The root directory is the machine's own, seen 
 where it likes and the machine keeps what it has. It is process 1 of a PID namespace, so that killing it kills all that
 it started. Root needs no user namespace; anybody else gets one, and is root in it.
 
-It separates neither network, users, nor resources, and a directory below which the machine has mounts of its own cannot
-be overlaid: that one is shared with the machine.
+It separates neither network, users, nor resources, and what the machine has mounted somewhere (/dev, /sys, a disk) is
+shared with it.
 """
 
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ def _enter_root(scratch: Path, mounts: Sequence[Mapping[str, Any]]) -> None:
     root = scratch / "root"
     root.mkdir()
     ns.mount(str(root), str(root), "", ns.BIND)
-    busy = set(_top_directories_with_mounts())
+    mounted = _mounted()
     for entry in sorted(Path("/").iterdir()):
-        _show(entry, root / entry.name, scratch, shared=entry.name in busy)
+        _show(entry, root / entry.name, scratch, [path for path in mounted if entry in (path, *path.parents)])
     for mount in sorted(mounts, key=lambda m: str(m["target"])):  # a directory before what lies in it
         _bind(Path(mount["source"]), root / str(mount["target"]).lstrip("/"), read_only=mount["read_only"])
     os.chdir(root)
@@ -76,29 +77,44 @@ def _enter_root(scratch: Path, mounts: Sequence[Mapping[str, Any]]) -> None:
     _see_only_own_processes()
 
 
-def _top_directories_with_mounts() -> Iterator[str]:
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        yield line.split(" ")[4].split("/")[1]
+def _mounted() -> Sequence[Path]:
+    """Where the machine has mounts, sorted, so that one stands before what is mounted in it; see proc(5)."""
+    return sorted(Path(line.split(" ")[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
-def _show(entry: Path, target: Path, scratch: Path, *, shared: bool) -> None:
-    """`entry` of the machine's root directory in the container's."""
+def _show(entry: Path, target: Path, scratch: Path, mounted: Sequence[Path]) -> None:
+    """`entry` of the machine's root directory in the container's; `mounted` lie at or below it."""
     if entry.is_symlink():
         target.symlink_to(entry.readlink())
     elif entry.is_dir():
         target.mkdir()
-        if shared:
+        if entry in mounted or not _overlay(entry, target, scratch):
             ns.mount(str(entry), str(target), "", ns.BIND | ns.RECURSIVE)
         else:
-            _overlay(entry, target, scratch)
+            _show_mounts(entry, target, mounted)
 
 
-def _overlay(entry: Path, target: Path, scratch: Path) -> None:
+def _show_mounts(entry: Path, target: Path, mounted: Sequence[Path]) -> None:
+    """An overlay does not show what is mounted below its lower directory."""
+    shown: list[Path] = []
+    for path in mounted:
+        if not any(outer in path.parents for outer in shown):
+            with suppress(FileNotFoundError):  # it was unmounted just now
+                ns.mount(str(path), str(target / path.relative_to(entry)), "", ns.BIND | ns.RECURSIVE)
+            shown.append(path)
+
+
+def _overlay(entry: Path, target: Path, scratch: Path) -> bool:
+    """False where the kernel refuses: in a user namespace nothing with mounts in it may be a lower directory."""
     upper, work = scratch / "upper" / entry.name, scratch / "work" / entry.name
     upper.mkdir(parents=True)
     upper.chmod(entry.stat().st_mode & 0o7777)  # what is merged has the mode of the upper: /tmp its sticky bit
     work.mkdir(parents=True)
-    ns.mount("overlay", str(target), "overlay", 0, f"lowerdir={entry},upperdir={upper},workdir={work},userxattr")
+    try:
+        ns.mount("overlay", str(target), "overlay", 0, f"lowerdir={entry},upperdir={upper},workdir={work},userxattr")
+    except OSError:
+        return False
+    return True
 
 
 def _bind(source: Path, target: Path, *, read_only: bool) -> None:

@@ -58,7 +58,6 @@ class Kubelet:
         self._logs = LogServer(self._log, certificate, key)
         self.node = f"test-{self._logs.port}"
         self._runs: dict[str, PodRun] = {}
-        self._gone: dict[str, PodRun] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._register()
@@ -72,10 +71,11 @@ class Kubelet:
             runs = list(self._runs.values())
         for run in runs:
             run.stop()
+        self._api.stop_watching()
+        self._thread.join()
         self._logs.close()
         with suppress(RefusedError, requests.RequestException):
             self._api.call("DELETE", f"/api/v1/nodes/{self.node}")
-        self._thread.join(_WATCH_SECONDS)
         self._api.close()
 
     def evict(self, namespace: str, pod: str) -> None:

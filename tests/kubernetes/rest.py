@@ -6,6 +6,7 @@ It retries nothing and waits for nothing. Reads a kubeconfig with a bearer token
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,21 @@ class Rest:
         self.url = str(cluster["server"])
         self._session = requests.Session()
         self._session.trust_env = False
+        self._watched: set[requests.Response] = set()
+        self._stopped = False
         self._session.verify = _file(cluster, "certificate-authority", kubeconfig.with_suffix(".rest-ca"))
         if "token" in user:
             self._session.headers["Authorization"] = f"Bearer {user['token']}"
         else:
             certificate = _file(user, "client-certificate", kubeconfig.with_suffix(".rest-crt"))
             self._session.cert = (certificate, _file(user, "client-key", kubeconfig.with_suffix(".rest-key")))
+
+    def stop_watching(self) -> None:
+        """End every watch, from any thread, and let none begin."""
+        self._stopped = True
+        for answer in list(self._watched):
+            with suppress(ValueError, RuntimeError):  # it ended by itself
+                answer.raw.shutdown()
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,9 +81,13 @@ class Rest:
         query = f"watch=true&resourceVersion={version}&timeoutSeconds={seconds}"
         with self._session.get(f"{self.url}{path}?{query}", stream=True, timeout=(5, seconds + 5)) as answer:
             _check(answer)
-            for line in answer.iter_lines(chunk_size=None):
-                event = json.loads(line)
-                yield event["type"], event["object"]
+            self._watched.add(answer)
+            try:
+                for line in () if self._stopped else answer.iter_lines(chunk_size=None):
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+            finally:
+                self._watched.discard(answer)
 
     def _ask(self, method: str, path: str, body: Body | None, kind: str) -> requests.Response:
         answer = self._session.request(

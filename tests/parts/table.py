@@ -135,8 +135,7 @@ PARTS = {
             files=("payload-manifests/crds", "config/v1/zz_generated.crd-manifests"),
         ),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
-        _tekton("controller"),
-        _tekton("webhook"),
+        *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
 }
 
