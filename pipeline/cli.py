@@ -60,7 +60,8 @@ def _overview() -> argparse.ArgumentParser:
     return parser
 
 
-def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
+def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
+    """The parser of one step, flags that all steps have included."""
     parser = argparse.ArgumentParser(
         prog=f"{_PROGRAM} {step}",
         description=module.SUMMARY,
@@ -91,7 +92,7 @@ def _parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
 
 def _run(step: str, words: Sequence[str]) -> int:
     module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
-    arguments = _parser(step, module).parse_args(words)
+    arguments = step_parser(step, module).parse_args(words)
     outputs = module.run(module.read_inputs(arguments), say)
     from pipeline.outputs import Destinations, as_object, deliver, dump
 

@@ -37,7 +37,7 @@ def _layerwatch() -> Iterator[str]:
 def _steps() -> Iterator[str]:
     for name in steps.STEPS:
         module = importlib.import_module(f"pipeline.steps.{name.replace('-', '_')}")
-        yield from _section(f"layerwatch-step {name}", steps._parser(name, module))
+        yield from _section(f"layerwatch-step {name}", steps.step_parser(name, module))
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
