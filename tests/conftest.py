@@ -9,6 +9,8 @@ from tests.parts import require
 from tests.parts.install import report
 from tests.parts.oracle_client import Oracle
 
+pytest_plugins = ("tests.kubernetes.fixtures",)
+
 # The same examples on every run, so that a failure in CI is a failure at home; no deadline, because machines are busy.
 settings.register_profile(
     "ci", max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
