@@ -23,13 +23,15 @@ _WORKER = "worker"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendered:
-    """`os_image` is what the nodes are told to run; `set_by` the MachineConfig that says so, None for the release.
+    """`os_image` is what the nodes are told to run; `set_by` the MachineConfig that says so, None for the release;
+    `set_by_role` is that one's pool label, which the order of merging goes by.
 
     `overridden`: the operator, or a source, says that the image is not the release's own.
     """
 
     os_image: str | None
     set_by: str | None
+    set_by_role: str | None
     overridden: bool
 
 
@@ -51,6 +53,7 @@ class MachineConfigs:
         return Rendered(
             os_image=_os_image(body),
             set_by=verdict.winner.name if verdict else None,
+            set_by_role=verdict.winner.role if verdict else None,
             overridden=annotations(body).get(OVERRIDDEN_ANNOTATION) == "true" or verdict is not None,
         )
 
