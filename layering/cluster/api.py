@@ -22,7 +22,9 @@ from layering.reasons import Reason
 
 __all__ = ["ClusterApi", "ExpiredError", "Listed", "WatchEvent"]
 
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+_METADATA = "application/json;as={kind};v=v1;g=meta.k8s.io,application/json"  # API concepts, "metadata-only fetches"
+_LIST_OF_METADATA = _METADATA.format(kind="PartialObjectMetadataList")
+_EVENT_OF_METADATA = _METADATA.format(kind="PartialObjectMetadata")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +89,7 @@ class ClusterApi:
             resource.path(namespace=namespace),
             where,
             query={"labelSelector": label_selector} if label_selector else {},
-            accept=_METADATA_ONLY if metadata_only else "application/json",
+            accept=_LIST_OF_METADATA if metadata_only else "application/json",
         )
         items = answer.get("items")
         found = tuple(item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
@@ -130,6 +132,7 @@ class ClusterApi:
         label_selector: str = "",
         resource_version: str,
         timeout_seconds: float,
+        metadata_only: bool = False,
     ) -> Iterator[WatchEvent]:
         """What changes after `resource_version`, as it happens, BOOKMARKs included; ends after `timeout_seconds`.
 
@@ -145,7 +148,13 @@ class ClusterApi:
         if label_selector:
             query["labelSelector"] = label_selector
         where = self._where(resource, "", namespace)
-        request = Request(method="GET", path=resource.path(namespace=namespace), query=query, where=where)
+        request = Request(
+            method="GET",
+            path=resource.path(namespace=namespace),
+            query=query,
+            where=where,
+            accept=_EVENT_OF_METADATA if metadata_only else "application/json",
+        )
         response = self._exchange.opened(request, Limit(self._timeout_seconds))
         yield from events(response, self._watches, Limit(timeout_seconds + self._timeout_seconds), where)
 
@@ -173,7 +182,7 @@ class ClusterApi:
         return any(isinstance(entry, dict) and entry.get("name") == plural for entry in _list(answer.get("resources")))
 
     def close(self) -> None:
-        """End all watches. Further calls work."""
+        """End all watches, for good; other calls go on working."""
         self._watches.end()
 
     def __enter__(self) -> Self:

@@ -32,6 +32,7 @@ class OpenWatches:
     """The connections that threads are waiting on, so that another one can end the waiting."""
 
     def __init__(self) -> None:
+        self._is_ended = False
         self._open: set[urllib3.BaseHTTPResponse] = set()
         self._guard = threading.Lock()
 
@@ -39,7 +40,8 @@ class OpenWatches:
     def holding(self, response: urllib3.BaseHTTPResponse) -> Iterator[None]:
         """While a thread reads it."""
         with self._guard:
-            self._open.add(response)
+            if not self._is_ended:
+                self._open.add(response)
         try:
             yield
         finally:
@@ -53,8 +55,9 @@ class OpenWatches:
             return response in self._open
 
     def end(self) -> None:
-        """Wake all that wait: their reads find the end of the stream."""
+        """Wake all that wait: their reads find the end of the stream. Watches that are opened later end at once."""
         with self._guard:
+            self._is_ended = True
             ended, self._open = self._open, set()
             for response in ended:
                 with contextlib.suppress(ValueError, RuntimeError, OSError):  # it ended by itself meanwhile
@@ -68,7 +71,7 @@ def events(response: urllib3.BaseHTTPResponse, watches: OpenWatches, limit: Limi
     """
     with watches.holding(response):
         try:
-            for line in _lines(response, limit, where):
+            for line in _lines(response, limit, where) if watches.holds(response) else ():
                 yield _event(line, where)
         except UnavailableError:
             if watches.holds(response):
