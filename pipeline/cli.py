@@ -79,12 +79,6 @@ def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
         metavar="KEY=FILE",
         help="also write one output to this file; KEY.KEY for a part of one (repeatable; a Tekton result)",
     )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="also write the JSON to this file, as open-pull-request --evidence reads",
-    )
     module.add_arguments(parser)
     add_registry_arguments(parser)  # every step takes them, so that a pipeline can pass the same flags to all
     return parser
@@ -94,10 +88,10 @@ def _run(step: str, words: Sequence[str]) -> int:
     module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
     arguments = step_parser(step, module).parse_args(words)
     outputs = module.run(module.read_inputs(arguments), say)
-    from pipeline.outputs import Destinations, as_object, deliver, dump
+    from pipeline.outputs import as_object, deliver, dump
 
     document = as_object(outputs)
-    deliver(document, Destinations(directory=arguments.results_dir, results=arguments.result, json_file=arguments.json))
+    deliver(document, arguments.results_dir, arguments.result)
     sys.stdout.write(getattr(outputs, "text", None) or dump(document))
     sys.stdout.flush()
     return int(getattr(outputs, "exit_code", ExitCode.DONE))

@@ -99,15 +99,6 @@ def write_result(document: Mapping[str, Json], flag: str) -> None:
         raise InputError(f"{file} cannot be written: {error.strerror}", where="--result") from None
 
 
-def write_json(document: Mapping[str, Json], file: Path) -> None:
-    """The whole object; directories on the way are made."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(dump(document), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}", where="--json") from None
-
-
 def append_github_output(document: Mapping[str, Json], file: Path) -> None:
     """`key=value` lines, or the delimiter form when a value has several lines (Actions docs, "Workflow commands")."""
     lines = []
@@ -125,22 +116,11 @@ def append_github_output(document: Mapping[str, Json], file: Path) -> None:
         raise InputError(f"{file} cannot be written: {error.strerror}", where="$GITHUB_OUTPUT") from None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Destinations:
-    """What the flags ask for: a directory of results, single ones as KEY=FILE, the whole JSON."""
-
-    directory: Path | None
-    results: Sequence[str]
-    json_file: Path | None
-
-
-def deliver(document: Mapping[str, Json], to: Destinations) -> None:
-    """Write the files that were asked for; the caller prints the JSON itself."""
-    if to.directory is not None:
-        write_results(document, to.directory)
-    for flag in to.results:
+def deliver(document: Mapping[str, Json], results_directory: Path | None, results: Sequence[str]) -> None:
+    """Write the files that were asked for, `results` as KEY=FILE; the caller prints the JSON itself."""
+    if results_directory is not None:
+        write_results(document, results_directory)
+    for flag in results:
         write_result(document, flag)
-    if to.json_file is not None:
-        write_json(document, to.json_file)
     if github_output := os.environ.get("GITHUB_OUTPUT"):
         append_github_output(document, Path(github_output))
