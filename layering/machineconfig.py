@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from layering.change import Change
 from layering.errors import InputError
 from layering.machineconfig_find import API_GROUP, ROLE_LABEL, Listing, Located, machine_configs, select
-from layering.machineconfig_merge import winner
+from layering.machineconfig_merge import Claim, winner
 from layering.machineconfig_nodes import NULL_TAG, STRING_TAG, Entry, Mapping, Scalar, Tree, lookup, place
 from layering.machineconfig_parse import resolved_tag
 from layering.machineconfig_splice import Splice, add_first, add_nested, apply, fill_null, outward, replace_scalar
-from layering.reference import ImageReference
+from layering.reference import ImageReference, same_digest
 
 _KEY = "osImageURL"
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -59,7 +59,7 @@ def set_os_image(
     spec, value = _value(config, where)
     old = value.value.text or None if value and isinstance(value.value, Scalar) and not _null(value.value) else None
     notes = _notes(listing, config, image)
-    if _same_digest(old, image):
+    if same_digest(old, image):
         return Edit(text=text, change=None, old=old, document=config.claim.name, notes=notes)
     if value is None and not create:
         raise InputError(
@@ -78,9 +78,14 @@ def set_os_image(
 
 def read_os_image(text: str, *, name: str | None = None, pool: str | None = None, where: str = "") -> str | None:
     """The osImageURL that one MachineConfig has, wherever it comes from; None when it has none. Raises InputError."""
+    return read_claim(text, name=name, pool=pool, where=where).image
+
+
+def read_claim(text: str, *, name: str | None = None, pool: str | None = None, where: str = "") -> Claim:
+    """One MachineConfig of a text: its name, its role, the osImageURL it has. Raises InputError."""
     config = select(machine_configs(text, where), name=name, pool=pool, where=where)
     _value(config, where)
-    return config.claim.image
+    return config.claim
 
 
 def new_machineconfig(image: ImageReference, name: str | None, pool: str) -> str:
@@ -166,15 +171,6 @@ def _notes(listing: Listing, config: Located, image: ImageReference) -> tuple[st
         return ()
     lost = "" if verdict.winner is edited else f"{edited.name} does not decide: "
     return (f"{lost}in this file {verdict.winner.name} decides the osImageURL of the pool {pool}: {verdict.why}",)
-
-
-def _same_digest(old: str | None, image: ImageReference) -> bool:
-    if old is None:
-        return False
-    try:
-        return ImageReference.parse(old.strip()).digest == image.digest
-    except InputError:  # what stands there is no image; it will be one
-        return False
 
 
 def _null(node: Tree) -> bool:

@@ -173,3 +173,11 @@ def _split_domain(text: str) -> tuple[str, str]:
 def _shown(text: str) -> str:
     """`text` quoted and cut, so that a hostile name cannot flood a terminal."""
     return repr(text if len(text) <= 160 else text[:157] + "...")
+
+
+def same_digest(pull_spec: str | None, image: ImageReference) -> bool:
+    """Whether a text, such as an osImageURL, names the very image that `image` is pinned to, by whatever repository."""
+    try:
+        return pull_spec is not None and ImageReference.parse(pull_spec.strip()).digest == image.pinned
+    except InputError:
+        return False

@@ -7,50 +7,59 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from layering.base import Base
-from layering.errors import CheckError, LayerwatchError
+from layering.errors import CheckError, LayerwatchError, UnavailableError
 from layering.evidence import Evidence, gather
 from layering.findings import Severity, passed
 from layering.forge.forge import Forge, Proposal
 from layering.markdown import code
 from layering.proposal import Facts, body, title
+from layering.reasons import Reason
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry, RebuildRequest, SourceEntry
 from layering.secrets import redact
 from watcher.decide import Decision, Kind
-from watcher.engines.local import LocalEngine
-from watcher.settings import ImageSettings
+from watcher.engines.engine import Engine
+from watcher.settings_image import ImageSettings
 from watcher.world import Failure, Observation
 
 
 class Actor:
-    """Acts on decisions through the engine and the forges it is given."""
+    """Acts on decisions through the engines and the forges it is given.
+
+    `may_act` is asked right before each write: a watcher that has lost its Lease must not make one.
+    """
 
     def __init__(
         self,
-        registry: RegistryClient,
+        registry: Callable[[ImageSettings], RegistryClient],
         forges: Mapping[str, Forge],
-        engine: LocalEngine,
+        engines: Mapping[str, Engine],
         now: Callable[[], datetime],
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         self._registry = registry
         self._forges = forges
-        self._engine = engine
+        self._engines = engines
         self._now = now
+        self._may_act = may_act
 
     def act(
         self, image: ImageSettings, entry: ProposalEntry | None, seen: Observation, decision: Decision
     ) -> Failure | None:
-        """Build or propose, as decided. None when it was done."""
+        """Build or propose, as decided. None when it was done, or is under way."""
         try:
             if decision.kind is Kind.REBUILD:
-                failed = self._engine.build(rebuild_request(image, seen))
-                return failed.failure if failed else None
+                self._build(image, seen)
             if decision.kind is Kind.PROPOSE and entry is not None:
                 self._propose(image, entry, seen)
         except LayerwatchError as error:
             return Failure.of(error)
         return None
+
+    def _build(self, image: ImageSettings, seen: Observation) -> None:
+        self._check_that_we_may()
+        self._engines[image.build.engine].start(image, rebuild_request(image, seen), seen.build)
 
     def _propose(self, image: ImageSettings, entry: ProposalEntry, seen: Observation) -> None:
         """Check the image once more and propose it; an image that does not pass is never proposed."""
@@ -59,11 +68,12 @@ class Actor:
             raise CheckError("there is no image to propose", where=str(seen.subject))
         previous = seen.running.image if seen.running else None
         wanted = seen.wanted
-        evidence = gather(self._registry, built, wanted.base.reference, image.platforms, previous)
+        evidence = gather(self._registry(image), built, wanted.base.reference, image.platforms, previous)
         findings = evidence.findings or ()
         if not passed(findings):
             errors = "; ".join(f"{f.rule}: {f.message}" for f in findings if f.severity is Severity.ERROR)
             raise CheckError(errors, where=str(built), next_step="mend the Containerfile; the image is not proposed")
+        self._check_that_we_may()
         facts = proposal_facts(image, entry, seen, built, evidence)
         self._forges[entry.forge].propose(
             Proposal(
@@ -75,6 +85,16 @@ class Actor:
                 when=self._now(),
             )
         )
+
+
+    def _check_that_we_may(self) -> None:
+        if not self._may_act():
+            raise UnavailableError(
+                "this watcher does not hold the Lease any more",
+                where="leader election",
+                next_step="nothing to do; the one that holds it acts",
+                reason=Reason.TIMED_OUT,
+            )
 
 
 def proposal_facts(

@@ -11,15 +11,22 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from layering.suggestion import did_you_mean
-from watcher.settings import ClusterTag, FollowedName, Settings
+from watcher.settings import Settings
 from watcher.settings_document import Document, read_document
 from watcher.settings_faults import ConfigurationError, Fault, Location
+from watcher.settings_cluster import IN_CLUSTER, FileAccess, KubeconfigAccess
 from watcher.settings_fields import DIRECTORY
+from watcher.settings_image import FollowedCluster, FollowedName
 from watcher.settings_keys import known_keys
 from watcher.settings_later import set_aside
 from watcher.settings_rules import contradictions
 
-_FORMS = (ClusterTag.__name__, FollowedName.__name__)
+# What pydantic calls the forms of a key that has several: no part of the file.
+_FORMS = {
+    "base": {FollowedCluster.__name__, FollowedName.__name__},
+    "access": {FileAccess.__name__, KubeconfigAccess.__name__, IN_CLUSTER},
+    "build": {"local", "tekton"},
+}
 _IN_WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not a key of this place",
@@ -54,13 +61,13 @@ def _translated(error: ValidationError) -> Iterator[Fault]:
 
 
 def _as_written(location: Location) -> Location:
-    """The place as it stands in the file: pydantic also names the form of a base, and marks the names of arguments."""
+    """The place as it stands in the file: pydantic also names which form of a key is meant, and marks the names of arguments."""
     if location[-3:-2] == ("args",) and location[-1] == "[key]":
         location = location[:-1]
     return tuple(
         part
         for number, part in enumerate(location)
-        if not (part in _FORMS and number and location[number - 1] == "base")
+        if not (number and part in _FORMS.get(str(location[number - 1]), ()))
     )
 
 

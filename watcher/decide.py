@@ -4,14 +4,18 @@ No I/O, no clock, no environment. The table in tests/watcher/test_decide.py is i
 should have is not decided here but in layering/base.py; this module compares what should be with what is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from layering.cluster.state import Pool
 from layering.forge.forge import State
+from layering.machineconfig_merge import Claim, winner
 from layering.reasons import Reason
+from layering.reference import same_digest
+from watcher.engines.engine import Build, BuildState
 from watcher.version import is_older
-from watcher.world import FailedBuild, Failure, Observation, Running, Wanted
+from watcher.world import Failure, Observation, Running, Wanted
 
 
 class Kind(StrEnum):
@@ -19,11 +23,19 @@ class Kind(StrEnum):
 
     UP_TO_DATE = "UpToDate"
     REBUILD = "Rebuild"
+    BUILDING = "Building"
     PROPOSE = "Propose"
     AWAITING_APPROVAL = "AwaitingApproval"
+    ROLLING_OUT = "RollingOut"
     HELD = "Held"
     BLOCKED = "Blocked"
     UNKNOWN = "Unknown"
+
+
+# Refused, and yet an answer about us and not about the image: whether something is due cannot be told.
+_COULD_NOT_TELL = {Reason.API_MISSING, Reason.FORBIDDEN, Reason.UNAUTHORIZED}
+_UNDER_WAY = {BuildState.RUNNING, BuildState.SUCCEEDED}
+_HELD_BUILDS = {Reason.BACK_OFF, Reason.BUILD_CANCELLED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,24 +59,85 @@ def decide(seen: Observation | Failure, policy: Policy, now: datetime) -> Decisi
     """The decision for one image and pool. Total: every observation has exactly one."""
     if isinstance(seen, Failure):
         return failed(seen)
+    if (not_ours := _not_to_be_touched(seen)) is not None:
+        return not_ours
     if seen.running and _fits(seen.running, seen):
-        return _up_to_date(seen)
+        return _merged(seen, seen.running)
     if seen.running and _would_go_back(seen.running, seen.wanted):
         return _older(seen.running, seen.wanted)
     if (persons := _left_to_a_person(seen)) is not None:
         return persons
     if seen.built is None:
-        return _rebuild(seen, now)
+        return _unbuilt(seen, now)
     return _after_the_build(seen, policy)
 
 
 def failed(failure: Failure) -> Decision:
-    """Unknown when another look may help, Blocked when somebody must act first."""
+    """Unknown when it could not be told, Blocked when somebody must act on what was told."""
     return Decision(
-        kind=Kind.UNKNOWN if failure.temporary else Kind.BLOCKED,
+        kind=Kind.UNKNOWN if failure.temporary or failure.reason in _COULD_NOT_TELL else Kind.BLOCKED,
         reason=failure.reason,
         message=failure.message,
         next_step=failure.next_step,
+    )
+
+
+def _not_to_be_touched(seen: Observation) -> Decision | None:
+    """What makes the whole proposal wrong, whatever git and the registry hold."""
+    pool, wanted = seen.pool, seen.wanted
+    if wanted.disagreement:
+        return Decision(
+            kind=Kind.BLOCKED,
+            reason=Reason.STREAM_DISAGREEMENT,
+            message=wanted.disagreement,
+            next_step="follow one of the cluster's streams (base: {cluster, stream}), or the tag that is one of them",
+        )
+    if pool is None:
+        return None
+    if pool.layered_by is not None:
+        return Decision(
+            kind=Kind.BLOCKED,
+            reason=Reason.POOL_LAYERED_BY_MACHINE_OS_CONFIG,
+            message=f"MachineOSConfig/{pool.layered_by} has the cluster itself layer this pool",
+            next_step="delete the MachineOSConfig, or take the pool out of layerwatch's configuration",
+        )
+    if pool.stream is not None:
+        return Decision(
+            kind=Kind.BLOCKED,
+            reason=Reason.POOL_STREAM_SET,
+            message=f"the pool names the OS image stream {pool.stream}; the operator refuses an osImageURL beside it",
+            next_step="remove spec.osImageStream from the pool; build FROM that stream instead",
+        )
+    return _architecture_missing(seen, pool) or _overridden_elsewhere(seen, pool)
+
+
+def _architecture_missing(seen: Observation, pool: Pool) -> Decision | None:
+    built_for = {platform.architecture for platform in seen.platforms}
+    missing = sorted(set(pool.architectures or ()) - built_for)
+    if not missing:
+        return None
+    return Decision(
+        kind=Kind.BLOCKED,
+        reason=Reason.ARCHITECTURE_MISSING,
+        message=f"the pool has {', '.join(missing)} nodes, and the image is built for {', '.join(sorted(built_for))}",
+        next_step=f"add {', '.join(f'linux/{name}' for name in missing)} to the image's platforms",
+    )
+
+
+def _overridden_elsewhere(seen: Observation, pool: Pool) -> Decision | None:
+    """Another MachineConfig sets osImageURL and would still win once ours says something else."""
+    ours = seen.proposal.config if seen.proposal else None
+    if ours is None or pool.set_by is None or pool.set_by == ours.name:
+        return None
+    theirs = Claim(name=pool.set_by, role=pool.set_by_role, image=pool.os_image, line=0)
+    stands = winner([replace(ours, image="ours"), theirs], pool.name)
+    if stands is None or stands.winner.name == ours.name:
+        return None
+    return Decision(
+        kind=Kind.BLOCKED,
+        reason=Reason.OVERRIDDEN_ELSEWHERE,
+        message=f"MachineConfig/{theirs.name} sets osImageURL and wins over {ours.name}: {stands.why}",
+        next_step=f"name {theirs.name}'s file in the proposal, or take osImageURL out of it",
     )
 
 
@@ -78,6 +151,43 @@ def _would_go_back(running: Running, wanted: Wanted) -> bool:
     if running.version is None or running.base_name != wanted.base.name:
         return False
     return is_older(wanted.version, than=running.version)
+
+
+def _merged(seen: Observation, running: Running) -> Decision:
+    """Git pins the wanted image; where a pool is known, its nodes have to run it as well."""
+    if seen.pool is None:
+        return _up_to_date(seen)
+    pool = seen.pool
+    requested = same_digest(pool.os_image, running.image)
+    if requested and pool.is_rolled_out:
+        return _up_to_date(seen)
+    if pool.degraded:
+        return Decision(
+            kind=Kind.BLOCKED,
+            reason=Reason.POOL_DEGRADED,
+            message=f"{pool.degraded_machines} of {pool.total} nodes are degraded: {pool.message or 'no message'}",
+            next_step=f"oc describe machineconfigpool {pool.name}; a proposal that is taken back (git revert) undoes it",
+        )
+    if not requested:
+        return Decision(
+            kind=Kind.ROLLING_OUT,
+            reason=Reason.MERGED_NOT_APPLIED,
+            message=f"git pins the image; {pool.rendered or 'the pool'} does not name it yet",
+            next_step="apply the MachineConfig, or see why whatever applies it did not",
+        )
+    if pool.paused:
+        return Decision(
+            kind=Kind.HELD,
+            reason=Reason.POOL_PAUSED,
+            message=f"the pool is paused; {pool.updated_machines} of {pool.total} nodes run the image",
+            next_step=f"unpause it when its nodes may reboot: oc patch machineconfigpool {pool.name} "
+            '--type merge -p \'{"spec":{"paused":false}}\'',
+        )
+    return Decision(
+        kind=Kind.ROLLING_OUT,
+        reason=Reason.POOL_UPDATING,
+        message=f"{pool.updated_machines} of {pool.total} nodes run the image",
+    )
 
 
 def _up_to_date(seen: Observation) -> Decision:
@@ -138,9 +248,28 @@ def _left_to_a_person(seen: Observation) -> Decision | None:
     return told.get(proposal.reason) if proposal.reason else None
 
 
-def _rebuild(seen: Observation, now: datetime) -> Decision:
-    if seen.failed_build and now < seen.failed_build.retry_at:
-        return _not_again_yet(seen.failed_build)
+def _unbuilt(seen: Observation, now: datetime) -> Decision:
+    build = seen.build
+    if build is None or (build.state is BuildState.FAILED and build.retry_at is not None and build.retry_at <= now):
+        return _rebuild(seen)
+    if build.state in _UNDER_WAY:
+        return Decision(kind=Kind.BUILDING, reason=Reason.BUILD_RUNNING, message=build.message)
+    return _ended(build)
+
+
+def _ended(build: Build) -> Decision:
+    """A build that gave no image, and is not tried again now. The engine's own reason says why."""
+    again = f"; again at {build.retry_at:%H:%M:%S} UTC" if build.retry_at else ""
+    failure = Failure(
+        reason=build.reason,
+        message=f"{build.message} (attempt {build.attempt}{again})",
+        next_step=build.next_step,
+        temporary=build.temporary,
+    )
+    return replace(failed(failure), kind=Kind.HELD) if build.reason in _HELD_BUILDS else failed(failure)
+
+
+def _rebuild(seen: Observation) -> Decision:
     running, wanted = seen.running, seen.wanted
     if running is None or running.key is None:
         return _due(Reason.NEVER_BUILT, f"no image was built yet FROM {_base(wanted)}")
@@ -153,16 +282,6 @@ def _rebuild(seen: Observation, now: datetime) -> Decision:
 
 def _due(reason: Reason, message: str) -> Decision:
     return Decision(kind=Kind.REBUILD, reason=reason, message=message)
-
-
-def _not_again_yet(build: FailedBuild) -> Decision:
-    decision = failed(build.failure)
-    return Decision(
-        kind=decision.kind,
-        reason=decision.reason,
-        message=f"{decision.message} (attempt {build.attempts}; again at {build.retry_at:%H:%M:%S} UTC)",
-        next_step=decision.next_step,
-    )
 
 
 def _after_the_build(seen: Observation, policy: Policy) -> Decision:

@@ -54,10 +54,10 @@ def _tell_the_world(story: Story, world: DemoWorld) -> None:
 def _settle_on_the_old_release(story: Story, world: DemoWorld, watch: Watch) -> None:
     story.chapter(f"The cluster runs {OLD}")
     story.working()
-    watch.tick(_untold)
+    watch.look_and_tick(_untold)
     demo_git.merge(world.cluster_config, _BRANCH)
     story.done("day one: the first image is built, proposed and merged")
-    _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
+    _expect(watch.look_and_tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
 
 
 def _upgrade(story: Story, world: DemoWorld, watch: Watch) -> None:
@@ -65,13 +65,13 @@ def _upgrade(story: Story, world: DemoWorld, watch: Watch) -> None:
     world.set_cluster_version(OLD, NEW)
     story.line("ClusterVersion says Completed. The layered workers still boot the old kernel; nobody else would tell.")
     story.working()
-    _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.AWAITING_APPROVAL)
+    _expect(watch.look_and_tick(lambda verdict: _tell(story, verdict)), Kind.AWAITING_APPROVAL)
 
 
 def _nothing_twice(story: Story, world: DemoWorld, watch: Watch) -> None:
     story.chapter("The next tick decides the same, and does nothing twice")
     before = _writes(world), _refs(world)
-    _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.AWAITING_APPROVAL)
+    _expect(watch.look_and_tick(lambda verdict: _tell(story, verdict)), Kind.AWAITING_APPROVAL)
     story.checked("no write reached the registry, no ref moved in git", holds=(_writes(world), _refs(world)) == before)
 
 
@@ -86,7 +86,7 @@ def _merge(story: Story, world: DemoWorld, watch: Watch) -> None:
     story.chapter("The person merges; the Machine Config Operator would roll out now")
     demo_git.merge(world.cluster_config, _BRANCH)
     before = _writes(world), _refs(world)
-    _expect(watch.tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
+    _expect(watch.look_and_tick(lambda verdict: _tell(story, verdict)), Kind.UP_TO_DATE)
     story.checked("nothing was written by that tick", holds=(_writes(world), _refs(world)) == before)
 
 

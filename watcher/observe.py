@@ -8,13 +8,12 @@ It decides nothing and writes nothing.
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
-from layering.cluster.clusterversion import ClusterRelease, UpdateState, read_file
+from layering.cluster.clusterversion import ClusterRelease, UpdateState
+from layering.cluster.state import ClusterState, Pool
 from layering.containerfile import Match
 from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
 from layering.forge.forge import Forge
@@ -25,9 +24,12 @@ from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
 from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
+from watcher.clusters import Known
+from watcher.engines.engine import Build, Engine
 from watcher.once import Once
-from watcher.settings import ClusterTag, ImageSettings, Settings
-from watcher.world import FailedBuild, Failure, Observation, Running, Subject, Wanted
+from watcher.settings import Settings
+from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
+from watcher.world import CouldNotTell, Failure, Observation, Running, Subject, Wanted
 
 _THREADS = 8
 
@@ -47,22 +49,39 @@ def subject_of(target: Target) -> Subject:
     return Subject(image=image.name, cluster=entry.cluster, pool=entry.pool)
 
 
+def clusters_of(target: Target, settings: Settings) -> frozenset[str]:
+    """The clusters that have a say: the one its base follows, the pool's, the one its builds run in."""
+    image, entry = target
+    build = image.build
+    named = (
+        image.base.cluster if isinstance(image.base, FollowedCluster) else None,
+        entry.cluster if entry else None,
+        (build.cluster or settings.home) if isinstance(build, TektonBuild) else None,
+    )
+    return frozenset(name for name in named if name is not None)
+
+
 class Observer:
-    """Looks at clusters, registries, sources and forges through the adapters it is given. Safe to use from threads."""
+    """Looks at registries, sources, forges and engines through the adapters it is given. Safe to use from threads.
+
+    Clusters are not asked here: `known` says what was learnt of one.
+    """
 
     def __init__(
         self,
-        registry: RegistryClient,
+        known: Callable[[str], Known],
+        registry: Callable[[ImageSettings], RegistryClient],
         forges: Mapping[str, Forge],
-        failed_build: Callable[[str], FailedBuild | None] = lambda key: None,
+        engines: Mapping[str, Engine],
     ) -> None:
+        self._known = known
         self._registry = registry
         self._forges = forges
-        self._failed_build = failed_build
+        self._engines = engines
         self._seen_tags: dict[ImageReference, ImageReference] = {}
-        self._base = Once(partial(resolve_base, registry))
+        self._base = Once(resolve_base)
         self._facts = Once(source_facts)
-        self._provenance = Once(partial(read_provenance, registry))
+        self._provenance = Once(read_provenance)
 
     def look(self, settings: Settings, wanted: Iterable[Target]) -> list[Observation | Failure]:
         """One observation per target, in order.
@@ -71,9 +90,9 @@ class Observer:
         """
         wanted = list(wanted)
         look = _Look(
-            releases={cluster.name: _release(cluster.file) for cluster in settings.clusters},
+            clusters={cluster.name: self._known(cluster.name) for cluster in settings.clusters},
             commit=Once(git.resolve_commit),
-            digest=Once(self._digest_of),
+            digest=Once(_digest_of),
             built=Once(self._built),
         )
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
@@ -84,34 +103,42 @@ class Observer:
             return self._observed(target, look)
         except LayerwatchError as error:
             return Failure.of(error)
-        except _CouldNotTell as known:
-            return known.failure
 
     def _observed(self, target: Target, look: "_Look") -> Observation:
         image, entry = target
-        wanted = self._wanted(image, look)
-        built = look.built(wanted.target, wanted.key)
-        running = proposal = None
-        if entry is not None:
-            state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built)
-            running = self._running(state.pinned, image)
-            proposal = state
+        registry = self._registry(image)
+        wanted = self._wanted(registry, image, look)
+        built = look.built(registry, wanted.target, wanted.key)
+        state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built) if entry else None
         return Observation(
             subject=subject_of(target),
             wanted=wanted,
+            platforms=image.platforms,
             built=built,
-            running=running,
-            proposal=proposal,
-            failed_build=self._failed_build(str(wanted.key)),
+            running=self._running(registry, state.pinned, image) if state else None,
+            proposal=state,
+            pool=look.pool(entry) if entry else None,
+            build=None if built else self._build(image, wanted.key),
         )
 
-    def _wanted(self, image: ImageSettings, look: "_Look") -> Wanted:
-        source, completed = self._followed(image, look)
-        base = self._base(source, image.platforms)
+    def _build(self, image: ImageSettings, key: BuildKey) -> Build | None:
+        return self._engines[image.build.engine].find(image, str(key))
+
+    def _wanted(self, registry: RegistryClient, image: ImageSettings, look: "_Look") -> Wanted:
+        follow = image.base
+        if isinstance(follow, FollowedCluster):
+            state, release = look.release(follow.cluster)
+            base = self._base(registry, _followed(follow, state, release, look, registry), image.platforms)
+            completed = release.state is UpdateState.COMPLETED
+            version = release.version or base.version or "base"
+            disagreement = _disagreement(follow, base, state) if completed else ""
+        else:
+            base = self._base(registry, FollowedImage(look.pin(registry, follow.image)), image.platforms)
+            completed, disagreement = True, ""
+            version = base.version or "base"
         at = look.commit(image.source.git, image.source.ref)
         facts = self._facts(image.source.git, at, image.source.context, image.source.containerfile)
         key = key_of(image, base, facts)
-        version = base.release or base.version or "base"
         return Wanted(
             base=base,
             version=version,
@@ -119,30 +146,17 @@ class Observer:
             commit=at,
             key=key,
             target=target_tag(image.target, version, key),
+            disagreement=disagreement,
         )
 
-    def _followed(self, image: ImageSettings, look: "_Look") -> tuple[BaseSource, bool]:
-        """What the base is taken from, pinned by digest; and whether the cluster's update is completed."""
-        follow = image.base
-        if isinstance(follow, ClusterTag):
-            release = look.releases[follow.cluster]
-            if isinstance(release, Failure):
-                raise _CouldNotTell(release)
-            pinned = look.pin(release.payload)
-            return ReleaseTag(pinned, follow.tag), release.state is UpdateState.COMPLETED
-        return FollowedImage(look.pin(follow.image)), True
-
-    def _digest_of(self, reference: ImageReference) -> Digest:
-        return self._registry.resolve(reference).digest
-
-    def _built(self, target: ImageReference, key: BuildKey) -> ImageReference | None:
+    def _built(self, registry: RegistryClient, target: ImageReference, key: BuildKey) -> ImageReference | None:
         """The image that the target tag names. Target tags are never moved, so one that was seen is not asked again.
 
         Raises ConflictError (TagTaken) when it is not the build of this key: a tag alone proves nothing.
         """
         if target not in self._seen_tags:
             try:
-                found = self._registry.manifest(target)
+                found = registry.manifest(target)
             except NotFoundError:
                 return None
             if provenance_of(found.annotations).key != str(key):
@@ -155,7 +169,7 @@ class Observer:
             self._seen_tags[target] = target.repository.at(found.digest)
         return self._seen_tags[target]
 
-    def _running(self, pinned: str | None, image: ImageSettings) -> Running | None:
+    def _running(self, registry: RegistryClient, pinned: str | None, image: ImageSettings) -> Running | None:
         """What git pins, with its annotations when it is an image of ours that the registry still has."""
         if pinned is None:
             return None
@@ -165,7 +179,7 @@ class Observer:
             return None  # a tag or a placeholder: whatever it is, no build of ours
         if reference.repository != image.target:
             return Running(image=reference)
-        provenance = self._provenance(reference.without_tag())
+        provenance = self._provenance(registry, reference.without_tag())
         return Running(
             image=reference,
             key=provenance.key,
@@ -177,24 +191,84 @@ class Observer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Look:
-    """What is asked once for all images of one look: clusters, branches, tags."""
+    """What is the same for all images of one look: clusters, and what is asked once of branches and tags."""
 
-    releases: Mapping[str, ClusterRelease | Failure]
+    clusters: Mapping[str, Known]
     commit: Once[str]
     digest: Once[Digest]
     built: Once[ImageReference | None]
 
-    def pin(self, reference: ImageReference) -> ImageReference:
+    def pin(self, registry: RegistryClient, reference: ImageReference) -> ImageReference:
         """The reference with its digest; a tag costs one HEAD."""
         if reference.digest is not None:
             return reference
-        return ImageReference(reference.repository, reference.tag, self.digest(reference))
+        return ImageReference(reference.repository, reference.tag, self.digest(registry, reference))
+
+    def release(self, cluster: str) -> tuple[ClusterState, ClusterRelease]:
+        """What a cluster runs. Raises CouldNotTell, or the error that stands in its place."""
+        state = self.clusters[cluster].state
+        if isinstance(state, Failure):
+            raise CouldNotTell(state)
+        if isinstance(state.release, LayerwatchError):
+            raise CouldNotTell(Failure.of(state.release))
+        return state, state.release
+
+    def pool(self, entry: ProposalEntry) -> Pool | None:
+        """The pool that is proposed for; None when its cluster is a file, or none of ours."""
+        known = self.clusters.get(entry.cluster)
+        if known is None:
+            return None
+        if isinstance(known.state, Failure):
+            raise CouldNotTell(known.state)
+        pools = known.state.pools
+        if isinstance(pools, LayerwatchError):
+            raise CouldNotTell(Failure.of(pools))
+        if pools is not None and entry.pool not in pools:
+            raise InputError(
+                f"the cluster has no MachineConfigPool {entry.pool}",
+                where=f"{entry.cluster}: MachineConfigPool/{entry.pool}",
+                next_step=f"it has {', '.join(sorted(pools)) or 'none'}; name one of them in proposals[].pool",
+                reason=Reason.POOL_MISSING,
+            )
+        return pools[entry.pool] if pools is not None else None
 
 
-class _CouldNotTell(Exception):  # noqa: N818 carries a finished answer out of a computation, it is no error of its own
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+def _digest_of(registry: RegistryClient, reference: ImageReference) -> Digest:
+    return registry.resolve(reference).digest
+
+
+def _followed(
+    follow: FollowedCluster, state: ClusterState, release: ClusterRelease, look: _Look, registry: RegistryClient
+) -> BaseSource:
+    """What the base is taken from: the payload's tag, or the image of the cluster's OS image stream."""
+    if follow.tag is not None:
+        return ReleaseTag(look.pin(registry, release.payload), follow.tag)
+    streams = state.streams
+    if isinstance(streams, LayerwatchError):
+        raise CouldNotTell(Failure.of(streams))
+    images = streams.images if streams is not None else {}
+    image = images.get(follow.stream or "")
+    if image is None:
+        raise InputError(
+            f"the cluster has no OS image stream {follow.stream}",
+            where=f"{follow.cluster}: OSImageStream/cluster status.availableStreams",
+            next_step=f"it has {', '.join(sorted(images)) or 'none'}; follow one of them, or a tag of the payload",
+            reason=Reason.BASE_NOT_FOUND,
+        )
+    return FollowedImage(image)
+
+
+def _disagreement(follow: FollowedCluster, base: Base, state: ClusterState) -> str:
+    """How the cluster's streams contradict the payload's tag, or nothing. Not to be asked during an update."""
+    if follow.tag is None or state.streams is None:
+        return ""
+    if isinstance(state.streams, LayerwatchError):
+        raise CouldNotTell(Failure.of(state.streams))
+    digests = {image.digest for image in state.streams.images.values()}
+    if not digests or digests & {base.digest, *base.platforms.values()}:
+        return ""
+    listed = ", ".join(f"{name} {image.pinned.short}" for name, image in sorted(state.streams.images.items()))
+    return f"the payload's {follow.tag} is {base.digest.short}, and the cluster's streams are {listed}"
 
 
 def key_of(image: ImageSettings, base: Base, facts: SourceFacts) -> BuildKey:
@@ -210,10 +284,3 @@ def key_of(image: ImageSettings, base: Base, facts: SourceFacts) -> BuildKey:
             matches=tuple(str(Match.parse(text)) for text in image.source.match),
         )
     )
-
-
-def _release(file: Path) -> ClusterRelease | Failure:
-    try:
-        return read_file(file)
-    except LayerwatchError as error:
-        return Failure.of(error)

@@ -12,11 +12,13 @@ from layering.request import API_VERSION
 from watcher.decide import Decision, Kind
 from watcher.world import Failure, Observation, Subject
 
-_NOTHING_TO_DO = {Kind.UP_TO_DATE, Kind.AWAITING_APPROVAL, Kind.HELD}
+_NOTHING_TO_DO = {Kind.UP_TO_DATE, Kind.BUILDING, Kind.AWAITING_APPROVAL, Kind.ROLLING_OUT, Kind.HELD}
 _COLOURS = {
     Kind.UP_TO_DATE: "32",
     Kind.REBUILD: "36",
+    Kind.BUILDING: "36",
     Kind.PROPOSE: "36",
+    Kind.ROLLING_OUT: "36",
     Kind.AWAITING_APPROVAL: "33",
     Kind.HELD: "33",
     Kind.BLOCKED: "31",

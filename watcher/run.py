@@ -5,8 +5,8 @@ Nothing is decided here. Decisions go to stdout (`check`, `run --once`) or to th
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,17 @@ from pathlib import Path
 from layering.errors import InputError
 from layering.forge.local import LocalForge
 from layering.outcome import say
-from layering.registry.client import RegistryClient
+from layering.registry.registriesconf import render_registries_conf
+from layering.registry.settings import RegistrySettings
+from layering.registry.transport import Request
 from watcher.act import Actor
+from watcher.clusters import Clusters
 from watcher.configuration import load
+from watcher.engines.engine import Engine
 from watcher.engines.local import LocalEngine
+from watcher.engines.tekton import TektonEngine
 from watcher.observe import Observer
+from watcher.registries import ImageRegistries
 from watcher.report import Verdict, as_json, as_table, check_exit_code, log_line, tick_exit_code
 from watcher.settings import Settings
 from watcher.tick import tick
@@ -28,28 +34,69 @@ _log = logging.getLogger("layerwatch")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """Everything a tick needs, for as long as the process lives."""
+    """Everything a tick needs, for one configuration."""
 
     settings: Settings
+    clusters: Clusters
     observer: Observer
     actor: Actor
 
-    def tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
-        """One tick; with `dry_run` nothing is acted on."""
-        return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell)
+    def tick(
+        self, tell: Callable[[Verdict], None], *, dry_run: bool = False, only: Set[str] | None = None
+    ) -> Sequence[Verdict]:
+        """One tick on what is known of the clusters; with `dry_run` nothing is acted on, `only` names clusters."""
+        return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell, only)
+
+    def look_and_tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
+        """Ask all clusters, and tick on what they say."""
+        self.clusters.refresh_all()
+        return self.tick(tell, dry_run=dry_run)
 
 
 @contextmanager
-def watching(settings: Settings, progress: Callable[[str], None] = say) -> Iterator[Watch]:
-    """The parts for one configuration; `progress` hears what a build says."""
-    with RegistryClient(settings.registries) as registry:
+def watching(
+    settings: Settings,
+    progress: Callable[[str], None] = say,
+    *,
+    on_request: Callable[[str, int | str], None] | None = None,
+    on_registry_request: Callable[[Request], None] | None = None,
+    may_act: Callable[[], bool] = lambda: True,
+) -> Iterator[Watch]:
+    """The parts for one configuration.
+
+    `progress` hears what a build on this machine says, the other two hear of each request; `may_act` is asked before
+    each write.
+    """
+    with ExitStack() as opened:
+        clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
+        registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
         forges = {"local": LocalForge()}
-        engine = LocalEngine(settings.registries, progress, utc_now)
+        engines = _engines(settings, clusters, registries, progress)
         yield Watch(
             settings=settings,
-            observer=Observer(registry, forges, engine.failed_build),
-            actor=Actor(registry, forges, engine, utc_now),
+            clusters=clusters,
+            observer=Observer(clusters.known, registries.client, forges, engines),
+            actor=Actor(registries.client, forges, engines, utc_now, may_act),
         )
+
+
+def _engines(
+    settings: Settings, clusters: Clusters, registries: ImageRegistries, progress: Callable[[str], None]
+) -> Mapping[str, Engine]:
+    """The engines of this configuration; Tekton's only where a cluster has an API."""
+    local = LocalEngine(registries.settings, progress, utc_now)
+    if settings.home is None:
+        return {"local": local}
+    mirrored = lambda image: _mirrors_param(registries.settings(image))  # noqa: E731
+    tekton = TektonEngine(
+        clusters.api, home=settings.home, namespace=settings.home_namespace(), now=utc_now, params=mirrored
+    )
+    return {"local": local, "tekton": tekton}
+
+
+def _mirrors_param(registries: RegistrySettings) -> Mapping[str, str]:
+    """A build in a pod does not see the cluster's mirrors by itself."""
+    return {"REGISTRIES_CONF": render_registries_conf(registries.mirrors)} if registries.mirrors else {}
 
 
 def utc_now() -> datetime:
@@ -60,7 +107,7 @@ def utc_now() -> datetime:
 def check(config: Path, *, json_output: bool) -> int:
     """Observe and decide. Exit code 0, 10 or 11."""
     with watching(load(config)) as watch:
-        verdicts = watch.tick(_silence, dry_run=True)
+        verdicts = watch.look_and_tick(_silence, dry_run=True)
     _print("Check", verdicts, json_output=json_output)
     return check_exit_code(verdicts)
 
@@ -68,7 +115,7 @@ def check(config: Path, *, json_output: bool) -> int:
 def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
     """One tick. Exit code 0, or 11 when something is in the way."""
     with watching(load(config)) as watch:
-        verdicts = watch.tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
+        verdicts = watch.look_and_tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
     _print("Tick", verdicts, json_output=json_output)
     return tick_exit_code(verdicts)
 

@@ -6,7 +6,7 @@ Relative paths are relative to the directory in the validation's context, which 
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -123,6 +123,12 @@ def _local_file(value: Any, info: ValidationInfo) -> Path:
 
 
 LocalFile = Annotated[Path, BeforeValidator(_local_file), WithJsonSchema({"type": "string", "minLength": 1})]
+FROM_CLUSTER = "cluster"
+LocalFileOrCluster = Annotated[
+    Path | Literal["cluster"],
+    BeforeValidator(lambda value, info: value if value == FROM_CLUSTER else _local_file(value, info)),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 LocalDirectory = Annotated[_Text, AfterValidator(lambda text, info: str(_local(text, info)))]
 GitUrl = Annotated[_Text, AfterValidator(_git_url)]
 GitRef = Annotated[_Text, AfterValidator(_git_ref)]

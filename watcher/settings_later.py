@@ -11,7 +11,6 @@ from typing import Any
 from watcher.settings_faults import Fault, Location
 
 _ANY = object()
-_REMOVED = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,24 +27,10 @@ class _Later:
 
 _LATER = (
     _Later(
-        where=("registries", "mirrors"),
-        is_meant=lambda value: True,
-        message="mirrors come with a later version",
-        suggestion="remove the key",
-        instead=_REMOVED,
-    ),
-    _Later(
-        where=("clusters", _ANY, "access"),
-        is_meant=lambda value: value == "in-cluster" or (isinstance(value, dict) and "kubeconfig" in value),
-        message="this version reads a cluster from a file only",
-        suggestion="write access: {file: clusterversion.yaml}",
-        instead={"file": "clusterversion.yaml"},
-    ),
-    _Later(
         where=("images", _ANY, "build"),
-        is_meant=lambda value: isinstance(value, dict) and value.get("engine") in ("tekton", "githubActions"),
-        message="this version builds on this machine only",
-        suggestion="write engine: local, without the engine's other keys",
+        is_meant=lambda value: isinstance(value, dict) and value.get("engine") == "githubActions",
+        message="this version builds on this machine, or with Tekton",
+        suggestion="write engine: local or tekton, without the engine's other keys",
         instead={},
         fault_at=("engine",),
     ),
@@ -67,10 +52,7 @@ def set_aside(document: Any) -> list[Fault]:
             key = at[-1]
             if later.is_meant(holder[key]):
                 faults.append(Fault(at=(*at, *later.fault_at), message=later.message, suggestion=later.suggestion))
-                if later.instead is _REMOVED:
-                    del holder[key]
-                else:
-                    holder[key] = later.instead
+                holder[key] = later.instead
     return faults
 
 

@@ -20,6 +20,7 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _doubled([((*at, "name"), item.get("name")) for at, item in images])
     if isinstance(document.get("clusters", []), list):
         yield from _unknown_clusters([item.get("name") for _, item in clusters], images)
+    yield from _nowhere_to_build(document, clusters, images)
     yield from _shared_pools(images)
     for at, image in images:
         platforms = image.get("platforms")
@@ -61,6 +62,32 @@ def _unknown_clusters(names: Sequence[Any], images: Sequence[_Place]) -> Iterato
             if isinstance(name, str) and name not in known:
                 hint = did_you_mean(name, known) or f"clusters has {', '.join(known) or 'none'}"
                 yield Fault(at=place, message=f"there is no cluster {name}", suggestion=hint)
+
+
+def _nowhere_to_build(
+    document: Mapping[str, Any], clusters: Sequence[_Place], images: Sequence[_Place]
+) -> Iterator[Fault]:
+    """Clusters that builds or the daemon name have an API: a file runs nothing."""
+    answering = [item.get("name") for _, item in clusters if not _is_file(item.get("access"))]
+    daemon = document.get("daemon")
+    home = daemon.get("cluster") if isinstance(daemon, dict) else None
+    named: list[tuple[Location, Any]] = [(("daemon", "cluster"), home)] if home is not None else []
+    for at, image in images:
+        build = image.get("build")
+        if isinstance(build, dict) and build.get("engine") == "tekton":
+            if "cluster" in build:
+                named.append(((*at, "build", "cluster"), build["cluster"]))
+            elif home is None and not answering:
+                message = "there is no cluster with an API to run it in"
+                yield Fault(at=(*at, "build", "engine"), message=message, suggestion="add one to clusters")
+    for place, name in named:
+        if isinstance(name, str) and name not in answering:
+            listed = ", ".join(str(known) for known in answering) or "none"
+            yield Fault(at=place, message=f"{name} is no cluster with an API", suggestion=f"there is {listed}")
+
+
+def _is_file(access: Any) -> bool:
+    return isinstance(access, dict) and "file" in access
 
 
 def _shared_pools(images: Sequence[_Place]) -> Iterator[Fault]:

@@ -4,13 +4,13 @@ Level-triggered: a tick relies on nothing an earlier one saw. Without an actor i
 `check` and `--dry-run` do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
 from watcher.act import Actor
 from watcher.decide import Kind, Policy, decide, failed
-from watcher.observe import Observer, Target, subject_of, targets
+from watcher.observe import Observer, Target, clusters_of, subject_of, targets
 from watcher.report import Verdict
 from watcher.settings import Settings
 from watcher.world import Failure, Observation
@@ -25,10 +25,12 @@ def tick(
     actor: Actor | None,
     now: Callable[[], datetime],
     tell: Callable[[Verdict], None],
+    only: Set[str] | None = None,
 ) -> Sequence[Verdict]:
     """Look at everything, act where something is due, and return the last verdict of each target in order.
 
-    `tell` hears every verdict as it is reached, the ones that were acted on included.
+    `tell` hears every verdict as it is reached, the ones that were acted on included. `only` names clusters: what has
+    to do with none of them is left out.
     """
 
     def judge(target: Target, seen: Observation | Failure) -> Verdict:
@@ -39,7 +41,7 @@ def tick(
     def look_again(target: Target) -> Verdict:
         return judge(target, observer.look(settings, [target])[0])
 
-    looked = targets(settings)
+    looked = [target for target in targets(settings) if only is None or clusters_of(target, settings) & only]
     first = [judge(target, seen) for target, seen in zip(looked, observer.look(settings, looked), strict=True)]
     if actor is None:
         return first

@@ -9,10 +9,13 @@ from datetime import datetime
 
 from layering.base import Base
 from layering.buildkey import BuildKey
+from layering.cluster.state import Pool
 from layering.errors import LayerwatchError, UnavailableError
 from layering.forge.forge import ProposalState
+from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
+from watcher.engines.engine import Build
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,8 @@ class Failure:
     @classmethod
     def of(cls, error: LayerwatchError) -> "Failure":
         """The same facts as the error's."""
+        if isinstance(error, CouldNotTell):
+            return error.failure
         located = f"{error.where}: {error.what}" if error.where else error.what
         return cls(
             reason=error.reason,
@@ -48,11 +53,20 @@ class Failure:
         )
 
 
+class CouldNotTell(LayerwatchError):
+    """A failure that was met earlier, such as a cluster's, stands in the way of what is asked now."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, next_step=failure.next_step, reason=failure.reason)
+        self.failure = failure
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """The image that should exist: its base, its source, and the tag under which it is built.
 
     `update_completed` is False while the cluster is still on its way to the release the base comes from.
+    `disagreement` says how the cluster's OS image streams contradict the payload, or nothing.
     """
 
     base: Base
@@ -61,6 +75,7 @@ class Wanted:
     commit: str
     key: BuildKey
     target: ImageReference
+    disagreement: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,21 +90,17 @@ class Running:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FailedBuild:
-    """A build of the wanted key that this process tried in vain; it is not tried again before `retry_at`."""
-
-    failure: Failure
-    attempts: int
-    retry_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """Everything `decide` may look at."""
+    """Everything `decide` may look at. `pool` is None when nothing is known of it: its cluster is a file, or nobody's.
+
+    `build` is the newest attempt at the wanted key; None when there is none, or the image is there.
+    """
 
     subject: Subject
     wanted: Wanted
+    platforms: tuple[Platform, ...]
     built: ImageReference | None
     running: Running | None = None
     proposal: ProposalState | None = None
-    failed_build: FailedBuild | None = None
+    pool: Pool | None = None
+    build: Build | None = None

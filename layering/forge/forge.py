@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
@@ -50,7 +51,8 @@ class ProposalTarget:
 class ProposalState:
     """What a forge holds now. `pinned` is the osImageURL on the base branch, or None; `branch` the proposal's own.
 
-    `reason` is None when there is nothing to tell: nothing was proposed yet, or a newer key is due.
+    `reason` is None when there is nothing to tell: nothing was proposed yet, or a newer key is due. `config` is the
+    MachineConfig that pins it, None while there is no file.
     """
 
     state: State
@@ -60,6 +62,7 @@ class ProposalState:
     commit: str | None = None
     key: str | None = None
     pull_request: str | None = None
+    config: Claim | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from layering.errors import InputError, NotFoundError
 from layering.forge.forge import Author, ProposalState, ProposalTarget, State
 from layering.gitrepository import Commit, GitRepository
-from layering.machineconfig import new_machineconfig, read_os_image, set_os_image
+from layering.machineconfig import new_machineconfig, read_claim, set_os_image
+from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 
@@ -55,7 +56,12 @@ class Seen:
     @cached_property
     def pinned(self) -> str | None:
         """The osImageURL on the base branch."""
-        return _pinned(self.raw, self.target)
+        return self.config.image if self.config else None
+
+    @cached_property
+    def config(self) -> Claim | None:
+        """The MachineConfig that is to be changed, as the base branch has it."""
+        return _claim(self.raw, self.target)
 
     @cached_property
     def last(self) -> Commit | None:
@@ -147,7 +153,8 @@ def _state_of_open(seen: Seen, commit: Commit) -> ProposalState:
     if _was_merged(seen, commit):
         return _told(seen, State.IGNORED, Reason.REVERTED)
     before = seen.repository.file(commit.parents[0], seen.target.file) if commit.parents else None
-    if _pinned(before, seen.target) != seen.pinned:
+    claim = _claim(before, seen.target)
+    if (claim.image if claim else None) != seen.pinned:
         return _told(seen, State.IGNORED, Reason.CONFLICT_ON_BASE)
     return _told(seen, State.UNCHANGED, Reason.PROPOSAL_OPEN)
 
@@ -220,13 +227,14 @@ def _told(seen: Seen, state: State, reason: Reason | None) -> ProposalState:
         commit=seen.head,
         key=_key(seen.top) if seen.top else None,
         pull_request=seen.target.proposal_branch if is_open else None,
+        config=seen.config,
     )
 
 
-def _pinned(raw: bytes | None, target: ProposalTarget) -> str | None:
+def _claim(raw: bytes | None, target: ProposalTarget) -> Claim | None:
     if raw is None:
         return None
-    return read_os_image(_decoded(raw, target), name=target.name, pool=target.pool, where=_where(target))
+    return read_claim(_decoded(raw, target), name=target.name, pool=target.pool, where=_where(target))
 
 
 def _decoded(raw: bytes, target: ProposalTarget) -> str:

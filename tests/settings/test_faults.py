@@ -242,7 +242,7 @@ ODD_YAML: dict[str, tuple[str, str, str]] = {
     "truth that is neither": ("schedule: {every: !!bool x}\n", "schedule.every", "what its tag says"),
     "day that never was": ("schedule: {every: 2001-13-99}\n", "schedule.every", "what its tag says"),
     "tag of a program": ("schedule: {every: !!python/name:os.system x}\n", "schedule.every", "what its tag says"),
-    "keys that pydantic uses": ("'[key]': 1\nClusterTag: 2\n", "[key]", "is not a key"),
+    "keys that pydantic uses": ("'[key]': 1\nFollowedCluster: 2\n", "[key]", "is not a key"),
     "key with an escape code": ('"\\e[2J": 1\n', "'\\x1b[2J'", "is not a key"),
 }
 

@@ -11,7 +11,8 @@ from layering.reference import ImageReference, Repository
 from tests.settings.documents import cluster, document, image, proposal, written
 from tests.settings.test_faults import MISTAKES
 from watcher.configuration import load
-from watcher.settings import ClusterTag, FollowedName, schema
+from watcher.settings import schema
+from watcher.settings_image import FollowedCluster, FollowedName
 from watcher.settings_faults import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "layerwatch.yaml"
@@ -23,7 +24,7 @@ def test_the_example_of_the_documentation() -> None:
     assert (settings.schedule.every_seconds, settings.schedule.jitter_seconds) == (60, 10)
     assert settings.registries.auth_file == EXAMPLE.parent / "pull-secret.json"
     assert settings.clusters[0].file == EXAMPLE.parent / "clusterversion.yaml"
-    assert worker.base == ClusterTag(cluster="prod", tag="rhel-coreos")
+    assert worker.base == FollowedCluster(cluster="prod", tag="rhel-coreos")
     assert worker.target == Repository("registry.example.com", "acme/worker-os")
     assert worker.build.args == {"TIMEZONE": "UTC"}
     assert isinstance(edge.base, FollowedName)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from layering.reasons import Reason
 from layering.request import RebuildRequest
-from watcher.settings import ImageSettings
+from watcher.settings_image import ImageSettings
 
 
 class BuildState(StrEnum):
@@ -26,7 +26,10 @@ class BuildState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Build:
-    """The newest attempt at one key. `log` is a command that shows its log; `reason` says why it ended."""
+    """The newest attempt at one key. `log` is a command that shows its log; `reason` says why it ended.
+
+    `temporary`: it ended for a reason that may pass by itself, such as a registry that failed for now.
+    """
 
     engine: str
     name: str | None
@@ -37,6 +40,7 @@ class Build:
     next_step: str = ""
     log: str | None = None
     retry_at: datetime | None = None
+    temporary: bool = False
 
 
 class Engine(Protocol):

@@ -6,16 +6,21 @@ A process of its own keeps the builder's memory, files and crashes out of the wa
 
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from layering.commands import run
 from layering.errors import ExitCode
 from layering.reasons import Reason
-from layering.registry.settings import RegistrySettings
+from layering.registry.settings import RegistrySettings, as_arguments
 from layering.request import RebuildRequest
-from watcher.world import FailedBuild, Failure
+from watcher.engines.engine import Build, BuildState
+from watcher.settings_image import ImageSettings
+from watcher.world import Failure
 
+_ENGINE = "local"
 BUILD_TIMEOUT_SECONDS = 2 * 60 * 60
 _BACKOFF_FIRST = timedelta(minutes=1)
 _BACKOFF_LONGEST = timedelta(hours=1)
@@ -28,45 +33,65 @@ _ENDED_BY_SIGTERM = 128 + 15
 class LocalEngine:
     """Runs builds, one at a time, and remembers in this process which keys failed and when to try again."""
 
-    def __init__(self, registries: RegistrySettings, say: Callable[[str], None], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        registries: Callable[[ImageSettings], RegistrySettings],
+        say: Callable[[str], None],
+        now: Callable[[], datetime],
+    ) -> None:
         self._registries = registries
         self._say = say
         self._now = now
-        self._failed: dict[str, FailedBuild] = {}
+        self._failed: dict[str, Build] = {}
 
-    def failed_build(self, key: str) -> FailedBuild | None:
+    def find(self, image: ImageSettings, key: str) -> Build | None:
         """What became of the last attempt at this key, when it failed."""
         return self._failed.get(key)
 
-    def build(self, request: RebuildRequest) -> FailedBuild | None:
-        """Build, and wait for it. None when the process says that the image is there."""
-        completed = run(
-            command(self._registries),
-            stdin=request.to_json().encode(),
-            timeout_seconds=BUILD_TIMEOUT_SECONDS,
-            say=self._say,
-        )
+    def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
+        """Build, and wait for the end."""
+        with tempfile.TemporaryDirectory(prefix="layerwatch-build-") as directory:
+            completed = run(
+                command(self._registries(image), Path(directory)),
+                stdin=request.to_json().encode(),
+                timeout_seconds=BUILD_TIMEOUT_SECONDS,
+                say=self._say,
+            )
         key = request.key or ""
         if completed.returncode == ExitCode.DONE:
             self._failed.pop(key, None)
-            return None
+            return _succeeded(request)
         failure = _failure(completed.returncode, completed.stderr.decode(errors="replace"))
-        attempts = self._failed[key].attempts + 1 if key in self._failed else 1
-        failed = FailedBuild(failure=failure, attempts=attempts, retry_at=self._now() + backoff(attempts))
-        self._failed[key] = failed
-        return failed
+        attempt = self._failed[key].attempt + 1 if key in self._failed else 1
+        self._failed[key] = Build(
+            engine=_ENGINE,
+            name=None,
+            state=BuildState.FAILED,
+            attempt=attempt,
+            reason=failure.reason,
+            message=failure.message,
+            next_step=failure.next_step,
+            retry_at=self._now() + backoff(attempt),
+            temporary=failure.temporary,
+        )
+        return self._failed[key]
 
 
-def command(registries: RegistrySettings) -> Sequence[str]:
-    """The argv of one build; nothing in it is secret."""
+def _succeeded(request: RebuildRequest) -> Build:
+    return Build(
+        engine=_ENGINE,
+        name=None,
+        state=BuildState.SUCCEEDED,
+        attempt=1,
+        reason=Reason.BUILD_RUNNING,
+        message=f"the build of {request.target} is done; the registry does not show it yet",
+    )
+
+
+def command(registries: RegistrySettings, directory: Path) -> Sequence[str]:
+    """The argv of one build; nothing in it is secret: what is, lies in files of `directory`."""
     argv = [sys.executable, "-m", "pipeline.cli", "run", "--request", "-"]
-    if registries.auth_file:
-        argv += ["--authfile", str(registries.auth_file)]
-    if registries.ca_file:
-        argv += ["--ca-file", str(registries.ca_file)]
-    for host in sorted(registries.insecure):
-        argv += ["--insecure-registry", host]
-    return argv
+    return argv + as_arguments(registries, directory)
 
 
 def backoff(attempts: int) -> timedelta:
