@@ -25,11 +25,11 @@ class Pool:
     """One MachineConfigPool.
 
     `os_image` is the osImageURL of its rendered MachineConfig, `set_by` the MachineConfig that sets it, None for the
-    release's own, and `set_by_role` that one's pool label; `overridden` says that it is not the release's own. `layered_by` is the MachineOSConfig with which
-    the cluster layers the pool itself. `stream` is the OS image stream that the pool names. `rendered` is the
-    configuration it wants, `current` the one its nodes have, `sources` what the wanted one was made from. `observed`:
-    the status is about the spec as it stands. The four numbers count machines. `architectures` as in Go (`amd64`);
-    None: not known. `message` says why it is degraded, or what holds it up.
+    release's own, and `set_by_role` that one's pool label; `overridden` says that it is not the release's own.
+    `layered_by` is the MachineOSConfig with which the cluster layers the pool itself. `stream` is the OS image stream
+    that the pool names. `rendered` is the configuration it wants, `current` the one its nodes have, `sources` what the
+    wanted one was made from. `observed`: the status is about the spec as it stands. The four numbers count machines.
+    `architectures` as in Go (`amd64`); None: not known. `message` says why it is degraded, or what holds it up.
     """
 
     name: str
