@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(run)
     run.add_argument("--once", action="store_true", help="one tick, then exit")
     run.add_argument("--dry-run", action="store_true", help="decide and report, act on nothing")
+    run.add_argument("--listen", metavar="HOST:PORT", help="serve /healthz, /readyz, /metrics and /status there")
+    run.add_argument("--leader-elect", action="store_true", help="act only while holding the Lease; others stand by")
+    run.add_argument("--log-format", choices=["text", "json"], default="text", help="of the log on stderr")
+    run.add_argument(
+        "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="the least that is logged"
+    )
 
     registry = _add(commands, "registry", "the embedded registry by itself, for trying and testing", _registry)
     from watcher.serve_registry import add_arguments
@@ -121,11 +127,13 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from watcher.flags import run_flags
     from watcher.run import run_daemon, run_once
 
+    flags = run_flags(arguments)
     if arguments.once:
         return run_once(arguments.config, dry_run=arguments.dry_run, json_output=arguments.output == "json")
-    return run_daemon(arguments.config, dry_run=arguments.dry_run)
+    return run_daemon(arguments.config, flags)
 
 
 def _registry(arguments: argparse.Namespace) -> int:

@@ -1,25 +1,17 @@
-"""The schedule and the signals: says when to look, carries no facts.
+"""The schedule: says when to look, carries no facts. The only module that knows APScheduler."""
 
-The only module that knows APScheduler. SIGTERM and SIGINT end the loop; a build under way is abandoned (it can be
-repeated safely), and the process ends with 0.
-"""
-
-import logging
-import signal
-import threading
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from types import FrameType
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from layering.commands import end_all
 from watcher.settings import Schedule
-
-_log = logging.getLogger("layerwatch.daemon")
 
 
 def trigger(schedule: Schedule) -> BaseTrigger:
@@ -41,26 +33,32 @@ def _listed(values: Iterable[int | str]) -> str:
     return ",".join(map(str, values))
 
 
-def run_forever(schedule: Schedule, look: Callable[[], None]) -> None:
-    """Look now and then on schedule until SIGTERM or SIGINT. Looks never overlap; missed ones are made up by one."""
-    stop = threading.Event()
+class Clockwork:
+    """A running scheduler. Looks on one schedule never overlap; missed ones are made up by one."""
 
-    def end(number: int, frame: FrameType | None) -> None:
-        _log.info("stopping on %s", signal.Signals(number).name)
-        stop.set()
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
+        self._scheduler.start()
+        self._numbers = itertools.count()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
-    scheduler.add_job(
-        look,
-        trigger(schedule),
-        next_run_time=datetime.now(UTC),  # the first look is now, not one interval from now
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    scheduler.start()
-    stop.wait()
-    end_all()  # a build under way: whatever it left can be built again, and its caller comes back at once
-    scheduler.shutdown(wait=True)
+    @contextmanager
+    def looking(self, schedule: Schedule, look: Callable[[], object]) -> Iterator[None]:
+        """Call `look` now, and then on schedule, for as long as the context is open."""
+        job = self._scheduler.add_job(
+            look,
+            trigger(schedule),
+            id=str(next(self._numbers)),
+            next_run_time=datetime.now(UTC),  # the first look is now, not one interval from now
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        try:
+            yield
+        finally:
+            with suppress(JobLookupError):  # a job without a next time was removed by the scheduler
+                job.remove()
+
+    def close(self) -> None:
+        """No more looks; does not wait for one that is under way."""
+        self._scheduler.shutdown(wait=False)

@@ -44,7 +44,7 @@ def complain() -> None:
 
 
 def end_a_thread() -> None:
-    thread = threading.Thread(target=lambda: 1 / 0, name="worker")  # type: ignore[arg-type, return-value]
+    thread = threading.Thread(target=lambda: 1 / 0, name="worker")
     thread.start()
     thread.join()
 

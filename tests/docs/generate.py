@@ -1,10 +1,11 @@
-"""The generated pages of docs/reference. `make docs` writes them; tests/docs/check.py compares."""
+"""The generated pages of docs. `make docs` writes them; tests/docs/check.py compares."""
 
 import sys
 from pathlib import Path
 
 from tests.docs.commands import command_line
 from tests.docs.constants import exit_codes, reasons
+from tests.docs.metrics import metrics
 from tests.docs.schema import configuration, rebuild_request
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,8 @@ def pages() -> dict[Path, str]:
         "reasons.md": reasons(),
         "rebuild-request.md": rebuild_request(),
     }
-    return {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
+    reference = {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
+    return {**reference, ROOT / "docs" / "metrics.md": metrics()}
 
 
 def main() -> int:

@@ -1,0 +1,35 @@
+"""What is said to one process of `layerwatch run` and stands in no configuration, because replicas differ in it."""
+
+import argparse
+from dataclasses import dataclass
+
+from layering.errors import InputError
+from watcher.listener import ListenAddress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFlags:
+    """The flags of the daemon. `dry_run` sends no write at all, not even a Lease."""
+
+    listen: ListenAddress | None = None
+    leader_elect: bool = False
+    log_format: str = "text"
+    log_level: str = "info"
+    dry_run: bool = False
+
+
+def run_flags(arguments: argparse.Namespace) -> RunFlags:
+    """The flags as they were given. Raises InputError for what is no address, and for what a single tick has not."""
+    if arguments.once and (arguments.leader_elect or arguments.listen):
+        raise InputError(
+            "--leader-elect and --listen are the daemon's; a single tick has neither",
+            where="run --once",
+            next_step="leave out --once, or the other flag",
+        )
+    return RunFlags(
+        listen=ListenAddress.parse(arguments.listen) if arguments.listen else None,
+        leader_elect=arguments.leader_elect,
+        log_format=arguments.log_format,
+        log_level=arguments.log_level,
+        dry_run=arguments.dry_run,
+    )
