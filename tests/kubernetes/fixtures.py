@@ -11,6 +11,7 @@ import pytest
 
 from tests.kubernetes.admin import NAMESPACES
 from tests.kubernetes.crds import load_openshift, load_tekton
+from tests.kubernetes.openshift import OpenShiftPlay
 from tests.kubernetes.server import TestApiServer
 
 
@@ -29,3 +30,11 @@ def namespace(api_server: TestApiServer) -> str:
     name = f"test-{uuid.uuid4().hex[:8]}"
     api_server.admin.create(NAMESPACES, {"metadata": {"name": name}})
     return name
+
+
+@pytest.fixture
+def openshift(api_server: TestApiServer) -> Iterator[OpenShiftPlay]:
+    """The operators of a bare cluster: no version, no pools, until the test says so."""
+    play = OpenShiftPlay(api_server.admin)
+    yield play
+    play.clear()
