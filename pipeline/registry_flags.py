@@ -1,8 +1,10 @@
 """The registry flags that every step has in common."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layering.errors import InputError
 from pipeline.mounted import auth_file, ca_file, given_path
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_registry_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --authfile, --ca-file and --insecure-registry."""
+    """Add --authfile, --ca-file, --registries-conf and --insecure-registry."""
     group = parser.add_argument_group("registries")
     group.add_argument(
         "--authfile",
@@ -26,6 +28,13 @@ def add_registry_arguments(parser: argparse.ArgumentParser) -> None:
         help="PEM certificates to trust besides the system's, or a directory with *.crt and *.pem",
     )
     group.add_argument(
+        "--registries-conf",
+        type=given_path,
+        metavar="FILE",
+        help="mirrors, in containers-registries.conf(5) form, or ending in .yaml as `oc get idms,itms,icsp -o yaml` "
+        "prints them (default: $CONTAINERS_REGISTRIES_CONF, then the usual places)",
+    )
+    group.add_argument(
         "--insecure-registry",
         action="append",
         default=[],
@@ -36,10 +45,22 @@ def add_registry_arguments(parser: argparse.ArgumentParser) -> None:
 
 def registry_settings(arguments: argparse.Namespace) -> "RegistrySettings":
     """The settings the flags ask for. Raises InputError for a file that is not there."""
+    from layering.registry.mirrors import is_registries_conf, load_mirrors, usual_mirrors
     from layering.registry.settings import RegistrySettings
 
+    conf = _registries_conf(arguments.registries_conf) if arguments.registries_conf else None
     return RegistrySettings(
         auth_file=auth_file(arguments.authfile, "--authfile") if arguments.authfile else None,
         ca_file=ca_file(arguments.ca_file, "--ca-file") if arguments.ca_file else None,
+        mirrors=load_mirrors(conf) if conf else usual_mirrors(),
+        registries_conf=conf if conf and is_registries_conf(conf) else None,
         insecure=frozenset(host for text in arguments.insecure_registry for host in text.split(",") if host),
     )
+
+
+def _registries_conf(path: Path) -> Path:
+    """The file itself, or registries.conf in a directory that a pod mounts."""
+    file = path / "registries.conf" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file} is not a file", where="--registries-conf")
+    return file

@@ -1,6 +1,8 @@
 """What every test shares: hypothesis profiles, and the list of real parts at the end of a run."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,7 +11,9 @@ from tests.parts import require
 from tests.parts.install import report
 from tests.parts.oracle_client import Oracle
 
-pytest_plugins = ("tests.kubernetes.fixtures",)
+pytest_plugins = ("tests.kubernetes.fixtures", "tests.kubernetes.tekton_fixtures")
+
+os.environ["CONTAINERS_REGISTRIES_CONF"] = str(Path(__file__).with_name("no-registries.conf"))
 
 # The same examples on every run, so that a failure in CI is a failure at home; no deadline, because machines are busy.
 settings.register_profile(

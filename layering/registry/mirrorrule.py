@@ -147,8 +147,8 @@ def _moved(location: str, rest: str, source: str) -> ImageReference:
         raise InputError(error.what, where=f"the mirror rule for {source}", next_step=error.next_step) from None
     if moved.repository.domain != (location + rest).partition("/")[0]:
         raise InputError(
-            f"{location!r} begins with no registry host",
+            f"{location + rest!r} begins with no registry host",
             where=f"the mirror rule for {source}",
-            next_step="a registry host has a '.' or a port, or is localhost",
+            next_step="a registry host has a '.' or a port, or is localhost; a mirror of a repository is a repository",
         )
     return moved

@@ -12,14 +12,16 @@ import yaml
 from layering.errors import InputError
 from layering.registry.mirrorrule import Mirror, MirrorRule, Place, addresses
 from layering.registry.mirrorsets import parse_openshift
-from layering.registry.registriesconf import parse_registries_conf, render_registries_conf
+from layering.registry.registriesconf import parse_registries_conf, render_others, render_registries_conf
 
 __all__ = [
     "Mirror",
     "MirrorRule",
     "Place",
     "addresses",
+    "is_registries_conf",
     "load_mirrors",
+    "others_of",
     "parse_openshift",
     "parse_registries_conf",
     "render_registries_conf",
@@ -40,9 +42,12 @@ def load_mirrors(path: Path) -> tuple[MirrorRule, ...]:
     To a registries.conf belong the files of the directory registries.conf.d beside it, by name; a later file's table
     replaces an earlier one's of the same prefix. Raises InputError for a file that cannot be read or used.
     """
-    if path.suffix in _YAML:
-        return parse_openshift(_documents(path), str(path))
-    return _with_drop_ins(path)
+    return _with_drop_ins(path) if is_registries_conf(path) else parse_openshift(_documents(path), str(path))
+
+
+def is_registries_conf(path: Path) -> bool:
+    """Whether `load_mirrors` reads it as a registries.conf."""
+    return path.suffix not in _YAML
 
 
 def usual_mirrors() -> tuple[MirrorRule, ...]:
@@ -61,6 +66,15 @@ def _usual() -> Path:
     configuration = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     own = Path(configuration) / "containers/registries.conf"
     return own if own.is_file() else _SYSTEM
+
+
+def others_of(path: Path | None) -> str:
+    """What a registries.conf says beside mirrors (short names, for instance), as the beginning of another such file.
+
+    None is the one of `usual_mirrors`. Raises InputError.
+    """
+    file = path or _named() or _usual()
+    return render_others(_text(file), str(file)) if path or file.is_file() else ""
 
 
 def _with_drop_ins(path: Path, *, must_exist: bool = True) -> tuple[MirrorRule, ...]:

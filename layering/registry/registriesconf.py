@@ -1,29 +1,28 @@
 """containers-registries.conf(5), version 2: its `[[registry]]` tables as rules, and rules as such tables.
 
-Short names, aliases and credential helpers in the file are not read here: every reference this project asks for names
-its registry. What is wrong is said as container tools would refuse it.
+Short names, aliases and credential helpers are read for nobody here, because every reference this project asks for
+names its registry; `render_others` keeps them for builders. What container tools refuse is refused.
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
 from layering.errors import InputError
-from layering.registry.mirrorrule import Kind, Mirror, MirrorRule
+from layering.registry.mirrorrule import Kind, Mirror, MirrorRule, check_location
 
 _KINDS: Mapping[str, Kind] = {"all": "any", "digest-only": "digest", "tag-only": "tag"}
 _WORDS = {kind: word for word, kind in _KINDS.items()}
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _T = TypeVar("_T")
 
 
 def parse_registries_conf(text: str, where: str = "") -> tuple[MirrorRule, ...]:
     """The rules in a file's text. Raises InputError for what is no TOML, of version 1, or contradicts itself."""
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise InputError(f"not TOML: {str(error)[:200]}", where=where) from None
+    document = _document(text, where)
     if isinstance(document.get("registries"), dict):
         raise InputError(
             "written in the old form of registries.conf, version 1, which is not read",
@@ -38,12 +37,46 @@ def parse_registries_conf(text: str, where: str = "") -> tuple[MirrorRule, ...]:
     return tuple(rule for rules in found.values() for rule in rules)
 
 
+def render_others(text: str, where: str = "") -> str:
+    """What a file says beside its `[[registry]]` tables, as the beginning of another file. Raises InputError."""
+    document = _document(text, where)
+    document.pop("registry", None)
+    lines = list(_assignments(document))
+    for name, table in document.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{_key(name)}]", *_assignments(table)]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def render_registries_conf(rules: Sequence[MirrorRule]) -> str:
     """The rules as a file for container tools; parsed again they mean the same."""
     by_source: dict[str, list[MirrorRule]] = {}
     for rule in rules:
         by_source.setdefault(rule.source, []).append(rule)
     return "\n".join("\n".join(_rendered(source, own)) + "\n" for source, own in by_source.items())
+
+
+def _assignments(table: Mapping[str, Any]) -> Iterator[str]:
+    """Texts, numbers, booleans and lists of texts: nothing else stands in such a file."""
+    for name, value in table.items():
+        if isinstance(value, str | int) or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            yield f"{_key(name)} = {_quoted(value)}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _quoted(name)
+
+
+def _quoted(value: Any) -> str:
+    """JSON is TOML here, but for the one control character that JSON lets stand (TOML v1.0.0, "String")."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _document(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise InputError(f"not TOML: {str(error)[:200]}", where=where) from None
 
 
 def _rendered(source: str, rules: Sequence[MirrorRule]) -> Iterator[str]:
@@ -77,6 +110,8 @@ def _registry(table: Mapping[str, Any], where: str) -> tuple[MirrorRule, ...]:
     source = prefix or location
     runs = [(kind, tuple(mirror for _, mirror in run)) for kind, run in groupby(mirrors, key=lambda pair: pair[0])]
     try:
+        if location:
+            check_location(location)
         return tuple(
             MirrorRule(
                 source=source,

@@ -1,9 +1,15 @@
-"""How registries are reached: credentials, trust, mirrors, proxy, plain http, time."""
+"""How registries are reached: credentials, trust, mirrors, proxy, plain http, time; and how a child process is told.
 
-from dataclasses import dataclass
+What is only in memory goes to a child in files that nobody else can read, never in its arguments.
+"""
+
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from layering.errors import InputError
 from layering.registry.mirrorrule import MirrorRule
+from layering.registry.registriesconf import render_registries_conf
 from layering.secrets import Secret
 
 
@@ -25,7 +31,8 @@ class RegistrySettings:
 
     `auth_file`: containers-auth.json(5) or docker config; None means the usual places. `auth_document`: the text of
     one, which is asked instead of any file. `ca_file`: PEM certificates that are trusted besides the system's;
-    `ca_pem`: more of them, as text. `mirrors`: where to read instead, in their order. `proxy`: None means the
+    `ca_pem`: more of them, as text. `mirrors`: where to read instead, in their order. `registries_conf`: the file they
+    were read from, when it was such a one; builders take from it what is no mirror. `proxy`: None means the
     environment's. `insecure`: `HOST[:PORT]` that may be asked without verification and over plain http.
     `timeout_seconds` bounds one operation, retries and mirrors included.
     """
@@ -35,6 +42,7 @@ class RegistrySettings:
     ca_file: Path | None = None
     ca_pem: str = ""
     mirrors: tuple[MirrorRule, ...] = ()
+    registries_conf: Path | None = None
     proxy: Proxy | None = None
     insecure: frozenset[str] = frozenset()
     timeout_seconds: float = 120.0
@@ -43,3 +51,60 @@ class RegistrySettings:
     def auth(self) -> Path | Secret | None:
         """Where credentials are looked up: in the document, else in the file, else in the usual places."""
         return self.auth_document or self.auth_file
+
+
+def in_files(settings: RegistrySettings, directory: Path) -> RegistrySettings:
+    """The same settings with credentials and authorities in files: what is only in memory is written to `directory`.
+
+    Raises InputError when `ca_file` cannot be read beside it.
+    """
+    if settings.auth_document is not None:
+        file = _write(directory / "auth.json", settings.auth_document.reveal())
+        settings = replace(settings, auth_document=None, auth_file=file)
+    if settings.ca_pem.strip():
+        file = _write(directory / "ca.pem", f"{_text(settings.ca_file)}\n{settings.ca_pem}\n")
+        settings = replace(settings, ca_pem="", ca_file=file)
+    return settings
+
+
+def as_arguments(settings: RegistrySettings, directory: Path) -> list[str]:
+    """Flags of `layerwatch-step` for a child process; nothing in them is secret. Writes to `directory` as `in_files`.
+
+    The proxy is not among them: see `proxy_environment`.
+    """
+    written, arguments = in_files(settings, directory), []
+    conf = written.registries_conf
+    if conf is None and written.mirrors:
+        conf = _write(directory / "registries.conf", render_registries_conf(written.mirrors))
+    for flag, path in (("--authfile", written.auth_file), ("--ca-file", written.ca_file), ("--registries-conf", conf)):
+        arguments += [flag, str(path)] if path is not None else []
+    for host in sorted(written.insecure):
+        arguments += ["--insecure-registry", host]
+    return arguments
+
+
+def proxy_environment(settings: RegistrySettings) -> dict[str, str]:
+    """The environment that has a child process ask through the same proxy; it may hold the proxy's password."""
+    if settings.proxy is None:
+        return {}
+    named = {"HTTP_PROXY": settings.proxy.http, "HTTPS_PROXY": settings.proxy.https}
+    found = {name: url.reveal() if url is not None else "" for name, url in named.items()}
+    found["NO_PROXY"] = settings.proxy.no_proxy
+    return {**found, **{name.lower(): value for name, value in found.items()}}
+
+
+def _write(path: Path, text: str) -> Path:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+    return path
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise InputError(f"no certificates can be read from it: {error.strerror}", where=str(path)) from None

@@ -6,9 +6,7 @@ keep their digests wherever the image is pushed. The build leaves nothing in the
 """
 
 import json
-import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from layering.layer import WrittenLayer
 from layering.reasons import Reason
 from layering.reference import Digest
 from layering.registry.manifest import ImageManifest, parse_config, parse_manifest
-from layering.registry.settings import RegistrySettings
+from layering.registry.settings import RegistrySettings, in_files, proxy_environment
 from pipeline.builders.buildah_failure import buildah_failure
+from pipeline.builders.buildah_registries import registries_environment, registry_flags
 from pipeline.builders.entitlement import entitlement_flags
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase
 
@@ -48,9 +47,9 @@ class Buildah:
         Raises CheckError for a RUN that fails, InputError for a Containerfile that cannot be built, RefusedError and
         UnavailableError for images it names that cannot be pulled.
         """
-        environment = registries_environment(self.settings, directory)
-        certificates = certificate_directory(self.settings, directory)
-        common = (*self._common(certificates), *entitlement_flags(self.entitlement, directory))
+        settings = in_files(self.settings, directory)
+        environment = {**proxy_environment(settings), **registries_environment(settings, directory)}
+        common = (*registry_flags(settings, directory), *entitlement_flags(self.entitlement, directory))
         images = []
         for number, base in enumerate(request.bases):
             own = directory / str(number)
@@ -65,10 +64,6 @@ class Buildah:
 
     def _program(self) -> tuple[str, ...]:
         return ("buildah", *storage_flags(self.storage_root))
-
-    def _common(self, certificates: Path | None) -> tuple[str, ...]:
-        auth = ("--authfile", str(self.settings.auth_file)) if self.settings.auth_file else ()
-        return (*auth, *(("--cert-dir", str(certificates)) if certificates else ()))
 
     def _checked(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> Completed:
         completed = run(
@@ -138,33 +133,6 @@ def _args_for(request: BuildRequest, base: PlatformBase) -> dict[str, str]:
 def storage_flags(root: Path | None) -> tuple[str, ...]:
     """buildah's global flags for a storage of its own (it wants all three)."""
     return ("--root", str(root), "--runroot", str(root / "run"), "--storage-driver", "overlay") if root else ()
-
-
-def certificate_directory(settings: RegistrySettings, directory: Path) -> Path | None:
-    """A directory as `--cert-dir` wants it (containers-certs.d(5)), or None without a CA of our own."""
-    if settings.ca_file is None:
-        return None
-    certificates = directory / "certs"
-    certificates.mkdir()
-    shutil.copyfile(settings.ca_file, certificates / "ca.crt")
-    return certificates
-
-
-def registries_environment(settings: RegistrySettings, directory: Path) -> dict[str, str]:
-    """Environment that adds insecure registries to the user's own registries.conf (containers-registries.conf(5))."""
-    if not settings.insecure:
-        return {}
-    entries = "".join(f'\n[[registry]]\nlocation = "{host}"\ninsecure = true\n' for host in sorted(settings.insecure))
-    file = directory / "registries.conf"
-    file.write_text(_users_registries_conf() + entries, encoding="utf-8")
-    return {"CONTAINERS_REGISTRIES_CONF": str(file)}
-
-
-def _users_registries_conf() -> str:
-    named = os.environ.get("CONTAINERS_REGISTRIES_CONF")
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))
-    places = [Path(named)] if named else [home / "containers/registries.conf", Path("/etc/containers/registries.conf")]
-    return next((place.read_text(encoding="utf-8") for place in places if place.is_file()), "")
 
 
 def pretend_to_have(layout: Path, diff_ids: set[Digest]) -> None:

@@ -33,6 +33,7 @@ from pipeline.builders.publish import Assembled, assemble, publish
 from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
 from pipeline.builders.traces import Traces, base_time
 from pipeline.containerfile_path import find_containerfile
+from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path, given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
@@ -194,7 +195,7 @@ class Outputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Build, and push when asked. Raises what registries, builders and target tags can (see the exit-code table)."""
-    with RegistryClient(inputs.registries) as client, target_lock(inputs.target, say):
+    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as client, target_lock(inputs.target, say):
         bases = _bases(client, inputs)
         key = inputs.key or _key(inputs, bases)
         if inputs.push and (earlier := earlier_build(client, inputs.target, key)):

@@ -11,6 +11,7 @@ from layering.platform import Platform
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
+from pipeline.mirrornotes import MirrorNotes
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
 
@@ -67,7 +68,7 @@ def _pinned_base(text: str) -> ImageReference:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry; finding nothing is passing."""
-    with RegistryClient(inputs.registries) as registry:
+    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
         findings = check_image(registry, inputs.image, inputs.base, inputs.platforms)
     for finding in findings:
         say(f"{finding.severity}: {finding.rule}: {finding.message}")

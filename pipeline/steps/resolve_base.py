@@ -10,6 +10,7 @@ from layering.platform import Platform
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
+from pipeline.mirrornotes import MirrorNotes, Tried
 from pipeline.mounted import given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
@@ -31,7 +32,10 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """`base` is pinned; `digest` is the index's when it is an index, `platforms` has the manifests'."""
+    """`base` is pinned; `digest` is the index's when it is an index, `platforms` has the manifests'.
+
+    All names are the sources'; `pulled_from` is where the base was really read, `tried` which places failed before.
+    """
 
     base: ImageReference
     name: str
@@ -40,6 +44,8 @@ class Outputs:
     version: str | None
     labels: Mapping[str, str]
     release: str | None
+    pulled_from: ImageReference
+    tried: tuple[Tried, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +78,8 @@ def _source(arguments: argparse.Namespace) -> BaseSource:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry."""
-    with RegistryClient(inputs.registries) as registry:
+    notes = MirrorNotes(say)
+    with RegistryClient(inputs.registries, on_asked=notes) as registry:
         base = resolve_base(registry, inputs.source, inputs.platforms)
     of = f"release {base.release}" if base.release else base.name
     say(f"base of {of}: {base.reference} ({base.version or 'no version label'})")
@@ -84,4 +91,6 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
         version=base.version,
         labels=base.labels,
         release=base.release,
+        pulled_from=notes.pulled_from(base.reference),
+        tried=notes.tried(base.reference.repository),
     )

@@ -32,6 +32,7 @@ from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
 from pipeline.builders.entitlement import add_entitlement_argument
 from pipeline.git_access import git_access
+from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path
 from pipeline.registry_flags import registry_settings
 from pipeline.request_flag import add_request_argument, read_request
@@ -108,13 +109,13 @@ def run(inputs: Inputs, say: Say) -> Outputs:
     """Do all of it. What is done already is found and not done again."""
     request = inputs.request
     say(f"{request.image}: rebuild FROM {request.base}")
-    with RegistryClient(inputs.registries) as registry:
+    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
         base = resolve_base(registry, FollowedImage(request.base), request.platforms)
     with _source(inputs) as checkout:
         key = _key(request, base, checkout)
         prepared = _prepare(request, checkout, say)
         built = build_image.run(_build_inputs(inputs, checkout, key), say)
-    with RegistryClient(inputs.registries) as registry:
+    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
         previous = _previous(request.proposals)
         evidence = gather(registry, built.image, request.base, request.platforms, previous)
     findings = evidence.findings or ()

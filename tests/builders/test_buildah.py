@@ -10,12 +10,11 @@ from layering.reasons import Reason
 from layering.registry.settings import RegistrySettings
 from pipeline.builders.buildah import (
     bud_argv,
-    certificate_directory,
-    registries_environment,
     storage_flags,
     text_for,
 )
 from pipeline.builders.buildah_failure import buildah_failure
+from pipeline.builders.buildah_registries import certificate_directory, registries_environment
 from tests.builders.building import BASE, build_request, platform_base
 
 ALWAYS = ("--isolation=chroot", "--format=oci", "--layers=false", "--force-rm", "--timestamp=1762000200")
@@ -74,8 +73,8 @@ def test_registries_conf_adds_to_the_users_own(tmp_path: Path, monkeypatch: pyte
     written = Path(registries_environment(settings, tmp_path)["CONTAINERS_REGISTRIES_CONF"]).read_text()
     assert written == (
         'unqualified-search-registries = ["docker.io"]\n'
-        '\n[[registry]]\nlocation = "a:1"\ninsecure = true\n'
-        '\n[[registry]]\nlocation = "b:1"\ninsecure = true\n'
+        '\n[[registry]]\nprefix = "a:1"\nlocation = "a:1"\ninsecure = true\n'
+        '\n[[registry]]\nprefix = "b:1"\nlocation = "b:1"\ninsecure = true\n'
     )
     assert registries_environment(RegistrySettings(), tmp_path) == {}
 

@@ -10,7 +10,7 @@ from layering.registry.server_http import Answer, error
 from layering.sample.images import push_os_image
 from tests.pipeline.conftest import Release, Step
 
-KEYS = {"base", "name", "digest", "platforms", "version", "labels", "release"}
+KEYS = {"base", "name", "digest", "platforms", "version", "labels", "release", "pulled_from", "tried"}
 
 
 def test_out_of_a_release(release: Release, step: Step) -> None:
@@ -27,6 +27,7 @@ def test_out_of_a_release(release: Release, step: Step) -> None:
     for digest in found["platforms"].values():
         assert release.client.find(release.coreos.repository.at(sha256(b"").parse(digest))) is not None
     assert found["labels"]["containers.bootc"] == "1"
+    assert (found["pulled_from"], found["tried"]) == (found["base"], [])
     assert "4.19.2" in ended.notes
 
 
