@@ -126,6 +126,8 @@ class Kubelet:
             self._remove(pod)
         elif not spec.get("nodeName"):
             self._bind(pod)
+        elif metadata["uid"] in self._runs:
+            self._runs[metadata["uid"]].see(pod)
         elif spec["nodeName"] == self.node and (pod.get("status") or {}).get("phase", "Pending") == "Pending":
             self._start(pod)
 
@@ -136,22 +138,21 @@ class Kubelet:
 
     def _start(self, pod: Body) -> None:
         uid = pod["metadata"]["uid"]
+        directory = self.root / "pods" / uid
+        directory.mkdir(parents=True)
+        lookup = lambda plural, name: self._api.get(f"{_namespace(pod)}/{plural}/{name}")  # noqa: E731
+        mint = lambda audience, seconds: self._token(pod, audience, seconds)  # noqa: E731
+        volumes = PodVolumes(pod, directory / "volumes", self.root / "claims", lookup, mint)
+        around = Surroundings(
+            images=self.images,
+            mounts=self._tools,
+            variables={"PATH": self.path, "HOSTNAME": pod["metadata"]["name"], **self.variables},
+            lookup=lookup,
+            tell=lambda status: self._tell(pod, status),
+        )
+        run = PodRun(pod, directory, volumes, around)
         with self._lock:
-            if uid in self._runs:
-                return
-            directory = self.root / "pods" / uid
-            directory.mkdir(parents=True)
-            lookup = lambda plural, name: self._api.get(f"{_namespace(pod)}/{plural}/{name}")  # noqa: E731
-            mint = lambda audience, seconds: self._token(pod, audience, seconds)  # noqa: E731
-            volumes = PodVolumes(pod, directory / "volumes", self.root / "claims", lookup, mint)
-            around = Surroundings(
-                images=self.images,
-                mounts=self._tools,
-                variables={"PATH": self.path, "HOSTNAME": pod["metadata"]["name"], **self.variables},
-                lookup=lookup,
-                tell=lambda status: self._tell(pod, status),
-            )
-            run = self._runs[uid] = PodRun(pod, directory, volumes, around)
+            self._runs[uid] = run
         threading.Thread(target=run.run, name=pod["metadata"]["name"], daemon=True).start()
 
     def _tell(self, pod: Body, status: Mapping[str, object]) -> None:

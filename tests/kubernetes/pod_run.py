@@ -7,12 +7,13 @@ Sidecars (containers that are no step) are therefore refused, and activeDeadline
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kubernetes.container import Container, Mount, Spec
-from tests.kubernetes.pod_environment import Body, Lookup, MissingReferenceError, command_line, environment
+from tests.kubernetes.pod_environment import Body, Lookup, MissingReferenceError, command_line, environment, field
 from tests.kubernetes.pod_volumes import PodVolumes
 from tests.kubernetes.rest import Body as Status
 
@@ -21,6 +22,7 @@ _TERMINATION_BYTES = (
 )
 _LOOK_AGAIN_SECONDS = 0.2
 _STEP = "step-"
+_MAY_BEGIN = "tekton.dev/ready"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +42,7 @@ class _Known:
 
     name: str
     image: str
-    state: Status = field(default_factory=lambda: {"waiting": {"reason": "PodInitializing"}})
+    state: Status = default(default_factory=lambda: {"waiting": {"reason": "PodInitializing"}})
 
     def status(self) -> Status:
         running, done = "running" in self.state, "terminated" in self.state
@@ -63,6 +65,7 @@ class PodRun:
         self._root, self._volumes, self._around = root, volumes, around
         self._started = _now()
         self._stopped = threading.Event()
+        self._may_begin = threading.Event()
         self._lock = threading.RLock()
         self._container: Container | None = None
         spec = pod["spec"]
@@ -75,6 +78,7 @@ class PodRun:
 
     def run(self) -> None:
         """From beginning to end, or until it is stopped."""
+        self.see(self.pod)
         if not self._can_start():
             return
         specs = self._prepare()
@@ -87,14 +91,23 @@ class PodRun:
         for known in self._main:
             known.state = {"running": {"startedAt": _now()}}
         self._tell("Running")
+        self._may_begin.wait()
         failed = False
         for known in self._main:
             failed |= self._execute(known, specs[known.name]) != 0
         self._tell("Failed" if failed else "Succeeded")
 
+    def see(self, pod: Body) -> None:
+        """The pod as it is by now. Tekton's annotation that its steps may begin comes once it is Running."""
+        self.pod = pod
+        self._volumes.refresh(pod)
+        if not _awaits_annotation(pod) or field(pod, f"metadata.annotations['{_MAY_BEGIN}']"):
+            self._may_begin.set()
+
     def stop(self) -> None:
         """Kill what runs, and say nothing more of this pod."""
         self._stopped.set()
+        self._may_begin.set()
         with self._lock:
             if self._container is not None:
                 self._container.kill()
@@ -196,6 +209,14 @@ class PodRun:
             "initContainerStatuses": [known.status() for known in self._init],
             "containerStatuses": [known.status() for known in self._main],
         }
+
+
+def _awaits_annotation(pod: Body) -> bool:
+    """Whether its first step looks into a file for the annotation, once a second; we wait for it without polling."""
+    items = [
+        item for volume in pod["spec"].get("volumes") or () for item in volume.get("downwardAPI", {}).get("items") or ()
+    ]
+    return any(_MAY_BEGIN in item.get("fieldRef", {}).get("fieldPath", "") for item in items)
 
 
 def _terminated(code: int, reason: str, message: str, began: str) -> Status:

@@ -1,7 +1,8 @@
 """The volumes of a pod as directories, and the mounts of its containers.
 
 emptyDir, secret, configMap, projected, downwardAPI, persistentVolumeClaim. A claim is a directory that all pods of one
-kubelet share, bound or not. Written once, when the pod starts: a changed Secret reaches no running pod. Anything else
+kubelet share, bound or not. What is written when the
+pod starts stays, but for the downward API: a changed Secret reaches no running pod. Anything else
 (hostPath, CSI, ...) is refused. Ownership (fsGroup, runAsUser) is not played.
 """
 
@@ -32,11 +33,14 @@ class PodVolumes:
             if "emptyDir" in volume or "persistentVolumeClaim" in volume:
                 directory.chmod(0o777)
                 continue
-            for path, content, mode in self._files(volume):
-                target = self._root / name / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-                target.chmod(mode)
+            self._write(name, volume)
+
+    def refresh(self, pod: Body) -> None:
+        """Write those of the downward API anew: Tekton tells its steps to begin by an annotation of the pod."""
+        self._pod = pod
+        for name, volume in self._volumes.items():
+            if "downwardAPI" in volume and (self._root / name).is_dir():
+                self._write(name, volume)
 
     def mounts(self, container: Body) -> Iterator[Mount]:
         """Those of one container."""
@@ -49,6 +53,15 @@ class PodVolumes:
                     source.mkdir(parents=True)
             read_only = mount.get("readOnly", False) or not any(kind in volume for kind in _WRITABLE)
             yield Mount(source=str(source), target=mount["mountPath"], read_only=read_only)
+
+    def _write(self, name: str, volume: Body) -> None:
+        for path, content, mode in self._files(volume):
+            target = self._root / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            whole = target.with_name(f".{target.name}")
+            whole.write_bytes(content)
+            whole.chmod(mode)
+            whole.replace(target)
 
     def _directory(self, volume: Body) -> Path:
         claim: Body = volume.get("persistentVolumeClaim", {})

@@ -30,6 +30,7 @@ class Rest:
     """One account of one API server. Thread-safe as far as requests is."""
 
     def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
         document = yaml.safe_load(kubeconfig.read_text())
         cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
         self.url = str(cluster["server"])

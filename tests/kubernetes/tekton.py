@@ -13,13 +13,13 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import requests
 import yaml
 
 from tests.kubernetes.private_network import PrivateNetwork, Program
-from tests.kubernetes.rest import Body, RefusedError, Rest
+from tests.kubernetes.rest import Body, RefusedError
+from tests.kubernetes.server import TestApiServer
 
 NAMESPACE = "tekton-pipelines"
 _SERVICE = "tekton-pipelines-webhook"
@@ -43,18 +43,14 @@ _IMAGES = (
 )
 
 
-class ApiServer(Protocol):
-    """What is needed of a test API server. Its CRDs of Tekton are loaded already."""
-
-    kubeconfig: Path
-    port: int
-
-
 class Tekton:
-    """A running webhook and controller. `manifests` is the directory config/ of Tekton's Go module."""
+    """A running webhook and controller. `manifests` is the directory config/ of Tekton's Go module.
 
-    def __init__(self, server: ApiServer, directory: Path, manifests: Path, webhook: str, controller: str) -> None:
-        self._api = Rest(server.kubeconfig)
+    `api` is the admin's way to the API server it stands beside.
+    """
+
+    def __init__(self, server: TestApiServer, directory: Path, manifests: Path, webhook: str, controller: str) -> None:
+        self.server, self.api = server, server.admin
         self._directory = directory
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = int(listener.getsockname()[1])
@@ -66,7 +62,16 @@ class Tekton:
     def kill(self) -> None:
         """End both; the webhook configurations stay, so that the API server then refuses every Tekton object."""
         self._network.kill()
-        self._api.close()
+
+    def wait_for(self, path: str) -> Body:
+        """The object of that path, as soon as some controller made it. Raises TimeoutError."""
+        end = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < end:
+            found = self.api.get(path)
+            if found is not None:
+                return found
+            time.sleep(_POLL_SECONDS)
+        raise TimeoutError(f"nobody makes {path}")
 
     def log(self, program: str) -> str:
         """What `webhook` or `controller` said so far."""
@@ -74,21 +79,10 @@ class Tekton:
 
     def _install(self, manifests: Path, port: int) -> None:
         for document in _documents(manifests):
-            self._create(document, port)
-        self._create(_service(), port)
-        for crd in self._api.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]:
-            conversion = crd["spec"].get("conversion") or {}
-            if crd["spec"]["group"] == "tekton.dev" and conversion.get("strategy") == "Webhook":
-                patch = {"spec": {"conversion": {"webhook": {"clientConfig": {"service": {"port": port}}}}}}
-                name = crd["metadata"]["name"]
-                self._api.merge(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", patch)
-
-    def _create(self, document: Body, port: int) -> None:
-        for webhook in document.get("webhooks") or ():
-            webhook["clientConfig"]["service"]["port"] = port
-        if document["kind"] == "Service":
-            document["spec"]["ports"] = [{"name": "https-webhook", "port": port}]
-        self._api.call("POST", _collection(document), document)
+            for client in _webhook_clients(document):
+                client["service"]["port"] = port
+            self.api.call("POST", _collection(document), document)
+        self.api.call("POST", f"/api/v1/namespaces/{NAMESPACE}/services", _service(port))
 
     def _programs(self, webhook: str, controller: str, kubeconfig: str) -> list[Program]:
         flags = ["--disable-ha", "-kube-api-qps=200", "-kube-api-burst=400"]
@@ -112,8 +106,8 @@ class Tekton:
         said = ""
         while time.monotonic() < end and not self._network.ended():
             try:
-                self._api.call("POST", "/apis/tekton.dev/v1/namespaces/tekton-pipelines/tasks", _NO_STEPS)
-                self._api.call("DELETE", "/apis/tekton.dev/v1/namespaces/tekton-pipelines/tasks/without-steps")
+                self.api.call("POST", "/apis/tekton.dev/v1/namespaces/tekton-pipelines/tasks", _NO_STEPS)
+                self.api.call("DELETE", "/apis/tekton.dev/v1/namespaces/tekton-pipelines/tasks/without-steps")
                 said = "it accepts a Task without steps"
             except RefusedError as error:
                 said = str(error)
@@ -128,18 +122,29 @@ class Tekton:
 
 
 def _documents(manifests: Path) -> Iterator[Body]:
-    """Namespace, ConfigMaps, and the webhook configurations with their empty Secret, in this order."""
+    """Namespace, CRDs, ConfigMaps, and the webhook configurations with their empty Secret, in this order."""
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    for file in (*sorted(manifests.glob("config-*.yaml")), manifests / "500-webhooks.yaml"):
+    files = (*manifests.glob("300-crds/*.yaml"), *manifests.glob("config-*.yaml"), manifests / "500-webhooks.yaml")
+    for file in files:
         yield from (document for document in yaml.safe_load_all(file.read_text()) if document)
 
 
-def _service() -> Body:
+def _webhook_clients(document: Body) -> Iterator[Body]:
+    """Each `clientConfig` in it: where the API server finds the webhook."""
+    for webhook in document.get("webhooks") or ():
+        yield webhook["clientConfig"]
+    if document["kind"] == "CustomResourceDefinition" and "webhook" in (document["spec"].get("conversion") or {}):
+        yield document["spec"]["conversion"]["webhook"]["clientConfig"]
+
+
+def _service(port: int) -> Body:
     return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": _SERVICE, "namespace": NAMESPACE},
-        "spec": {"type": "ExternalName", "externalName": "localhost"},
+        "metadata": {"name": _SERVICE},
+        "spec": {
+            "type": "ExternalName",
+            "externalName": "localhost",
+            "ports": [{"name": "https-webhook", "port": port}],
+        },
     }
 
 
