@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from layering.cluster.access import ClusterAccess, InCluster
 from layering.cluster.api import ClusterApi
 from layering.cluster.lease import LeaseLock
 from layering.errors import InputError
@@ -25,8 +26,13 @@ class RunPlace:
 
 
 def home_namespace(settings: Settings) -> str:
-    """The daemon's namespace in its home cluster."""
-    return settings.home_namespace()
+    """The daemon's namespace in its home cluster; in a pod of that cluster, without a word about it, the pod's own."""
+    access = _access(settings)
+    return settings.home_namespace(access.namespace if isinstance(access, InCluster) else None)
+
+
+def _access(settings: Settings) -> ClusterAccess | None:
+    return next((cluster.api for cluster in settings.clusters if cluster.name == settings.home), None)
 
 
 def run_place(settings: Settings, image: ImageSettings) -> RunPlace | None:
@@ -43,7 +49,7 @@ def election_at_home(
     settings: Settings, identity: str, *, won: Callable[[], None], lost: Callable[[str], None]
 ) -> Iterator[Election]:
     """The election on the Lease of the home cluster. Raises InputError when no cluster has an API."""
-    access = next((cluster.api for cluster in settings.clusters if cluster.name == settings.home), None)
+    access = _access(settings)
     if settings.home is None or access is None:
         raise InputError(
             "--leader-elect needs a cluster with an API to keep the Lease in",

@@ -3,7 +3,6 @@
 Nothing is decided here. Decisions go to stdout (`check`, `run --once`) or to the log on stderr (the daemon).
 """
 
-import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
@@ -23,13 +22,13 @@ from watcher.configuration import load
 from watcher.engines.engine import Engine
 from watcher.engines.local import LocalEngine
 from watcher.engines.tekton import TektonEngine
+from watcher.flags import RunFlags
+from watcher.home import home_namespace
 from watcher.observe import Observer
 from watcher.registries import ImageRegistries
 from watcher.report import Verdict, as_json, as_table, check_exit_code, log_line, tick_exit_code
 from watcher.settings import Settings
 from watcher.tick import tick
-
-_log = logging.getLogger("layerwatch")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +88,7 @@ def _engines(
         return {"local": local}
     mirrored = lambda image: _mirrors_param(registries.settings(image))  # noqa: E731
     tekton = TektonEngine(
-        clusters.api, home=settings.home, namespace=settings.home_namespace(), now=utc_now, params=mirrored
+        clusters.api, home=settings.home, namespace=home_namespace(settings), now=utc_now, params=mirrored
     )
     return {"local": local, "tekton": tekton}
 
@@ -120,30 +119,17 @@ def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
     return tick_exit_code(verdicts)
 
 
-def run_daemon(config: Path, *, dry_run: bool) -> int:
-    """Tick on schedule until SIGTERM."""
+def run_daemon(config: Path, flags: RunFlags) -> int:
+    """Tick on schedule, and whenever a cluster changes, until SIGTERM."""
     try:
-        from watcher.daemon import run_forever
+        from watcher.service import serve
     except ModuleNotFoundError as error:
         raise InputError(
             f"the daemon needs the {error.name} package",
             where="run",
             next_step="install the extra `watcher` (pip install '.[watcher]' in the checkout), or look with --once",
         ) from None
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    settings = load(config)
-    with watching(settings, progress=_log.info) as watch:
-        run_forever(settings.schedule, lambda: _look(watch, dry_run=dry_run))
-    return 0
-
-
-def _look(watch: Watch, *, dry_run: bool) -> None:
-    """One tick of the daemon; what goes wrong in it must not end the schedule, and must not go unseen."""
-    try:
-        watch.tick(lambda verdict: _log.info("%s", log_line(verdict)), dry_run=dry_run)
-    except Exception:  # noqa: BLE001 logged with its traceback; the schedule goes on
-        _log.exception("a defect of layerwatch; the next tick starts over")
+    return serve(config, flags)
 
 
 def _silence(verdict: Verdict) -> None:
