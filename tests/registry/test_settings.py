@@ -1,0 +1,132 @@
+"""What reaches a child process: flags without secrets, files that nobody else reads, a proxy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from layering.errors import InputError
+from layering.reference import Repository
+from layering.registry.client import RegistryClient
+from layering.registry.credentials import find_credential
+from layering.registry.mirrors import load_mirrors
+from layering.registry.proxies import bypassed, proxies_for
+from layering.registry.server import RegistryServer
+from layering.registry.server_http import Answer, Asked
+from layering.registry.settings import Proxy, RegistrySettings, as_arguments, in_files, proxy_environment
+from layering.registry.trust import verified_session
+from layering.secrets import Secret
+from tests.docker_registry import make_certificate
+from tests.registry.test_client_trust import unused_address
+from tests.registry.test_mirror_files import RULES
+
+DOCUMENT = json.dumps({"auths": {"q.io": {"username": "joe", "password": "hunter2"}}})
+
+
+def test_a_child_gets_files_for_what_is_only_in_memory(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("FILE")
+    directory = tmp_path / "for-the-child"
+    directory.mkdir()
+    (directory / "auth.json").write_text("left over, and readable by all")
+    settings = RegistrySettings(
+        auth_document=Secret(DOCUMENT), ca_file=ca, ca_pem="MEMORY", mirrors=RULES, insecure=frozenset({"b:1", "a:1"})
+    )
+    arguments = as_arguments(settings, directory)
+    files = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert arguments[6:] == ["--insecure-registry", "a:1", "--insecure-registry", "b:1"]
+    assert "hunter2" not in " ".join(arguments)
+    assert Path(files["--authfile"]).read_text() == DOCUMENT
+    assert Path(files["--ca-file"]).read_text() == "FILE\nMEMORY\n"
+    assert load_mirrors(Path(files["--registries-conf"])) == RULES
+    assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
+
+
+def test_what_is_in_files_stays_there(tmp_path: Path) -> None:
+    settings = RegistrySettings(auth_file=tmp_path / "a", ca_file=tmp_path / "c", registries_conf=tmp_path / "r")
+    assert as_arguments(settings, tmp_path / "unused") == [
+        "--authfile", str(tmp_path / "a"), "--ca-file", str(tmp_path / "c"), "--registries-conf", str(tmp_path / "r"),
+    ]  # fmt: skip
+    assert in_files(settings, tmp_path / "unused") == settings
+    assert as_arguments(RegistrySettings(), tmp_path / "unused") == []
+
+
+def test_nothing_of_a_secret_is_printed() -> None:
+    settings = RegistrySettings(auth_document=Secret(DOCUMENT), proxy=Proxy(http=Secret("http://u:hunter2@p:1")))
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_document_is_asked_instead_of_any_file(tmp_path: Path) -> None:
+    settings = RegistrySettings(auth_document=Secret(DOCUMENT), auth_file=tmp_path / "not there")
+    found = find_credential(Repository("q.io", "a/b"), settings.auth)
+    assert found is not None
+    assert (found.username, found.source) == ("joe", "the pull secret, entry q.io")
+    assert find_credential(Repository("other.io", "a/b"), settings.auth) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"auths": 1}'])
+def test_a_document_that_is_none_is_not_quoted(text: str) -> None:
+    with pytest.raises(InputError, match="credentials cannot be read") as raised:
+        find_credential(Repository("q.io", "a/b"), Secret(text + "hunter2"))
+    assert "hunter2" not in str(raised.value)
+
+
+def test_authorities_may_have_comments_between_them(tmp_path: Path) -> None:
+    certificate, _ = make_certificate(tmp_path)
+    verified_session(None, f"# Autorité de certification\n{certificate.read_text()}\n").close()
+    for broken in ("no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"):
+        with pytest.raises(InputError, match="no certificates"):
+            verified_session(None, broken)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "no_proxy", "expected"),
+    [
+        ("q.io", None, "", False),
+        ("q.io", None, "*", True),
+        ("q.io", 443, "a.io, q.io", True),
+        ("cdn.q.io", None, "q.io", True),
+        ("cdn.q.io", None, ".q.io", True),
+        ("q.io", None, ".q.io", False),
+        ("xq.io", None, "q.io", False),
+        ("Q.IO", None, "q.io", True),
+        ("q.io", 5000, "q.io:5000", True),
+        ("q.io", 443, "q.io:5000", False),
+        ("10.0.3.4", None, "10.0.0.0/16", True),
+        ("10.1.3.4", None, "10.0.0.0/16", False),
+        ("10.0.3.4", 5000, "10.0.3.4:5000", True),
+        ("fd00::1", None, "fd00::/8", True),
+        ("fd00::1", 5000, "[fd00::1]:5000", True),
+        ("registry.openshift-image-registry.svc", 5000, ".cluster.local,.svc,10.0.0.0/16", True),
+    ],
+)
+def test_no_proxy(host: str, port: int | None, no_proxy: str, expected: bool) -> None:
+    assert bypassed(host, port, no_proxy) is expected
+
+
+def test_a_named_proxy_takes_the_environments_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://of-the-environment:1")
+    proxy = Proxy(http=Secret("http://p:1"), no_proxy=".svc")
+    assert proxies_for("https://q.io/v2/", None)["https"] == "http://of-the-environment:1"
+    assert proxies_for("https://q.io/v2/", proxy) == {"http": "http://p:1"}
+    assert proxies_for("http://a.svc/v2/", proxy) == {}
+    assert proxy_environment(RegistrySettings()) == {}
+    named = proxy_environment(RegistrySettings(proxy=proxy))
+    assert (named["http_proxy"], named["HTTPS_PROXY"], named["NO_PROXY"]) == ("http://p:1", "", ".svc")
+
+
+def test_a_registry_is_asked_through_the_proxy() -> None:
+    seen: list[Asked] = []
+
+    def forward(asked: Asked) -> Answer | None:
+        seen.append(asked)
+        return Answer(status=404)
+
+    address = unused_address()
+    with RegistryServer(intercept=forward) as server:
+        proxy = Proxy(http=Secret(f"http://joe:hunter2@{server.address}"))
+        settings = RegistrySettings(insecure=frozenset({address}), proxy=proxy)
+        with RegistryClient(settings, sleep=lambda seconds: None) as client:
+            assert client.find(Repository(address, "a/b").tagged("t")) is None
+    assert seen[-1].target == f"http://{address}/v2/a/b/manifests/t"
+    assert seen[-1].headers["proxy-authorization"].startswith("Basic ")
