@@ -95,7 +95,10 @@ class TestApiServer:
         self._wait_until_ready()
 
     def compact_history(self) -> None:
-        """Make etcd forget every revision but the present one."""
+        """Make etcd forget every revision but the present one.
+
+        A running API server still answers from its cache: only started again does it say 410 to a list of old.
+        """
         revision = self._ask_etcd("kv/range", {"key": "AA=="})["header"]["revision"]
         self._ask_etcd("kv/compaction", {"revision": revision, "physical": True})
 
