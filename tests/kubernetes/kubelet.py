@@ -9,11 +9,14 @@ resource limits and OOM, networks (a step has the machine's), sidecars, probes, 
 graceful termination (a deleted pod is killed at once), and volumes beyond those of pod_volumes.
 """
 
+import shutil
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -58,6 +61,7 @@ class Kubelet:
         self._logs = LogServer(self._log, certificate, key)
         self.node = f"test-{self._logs.port}"
         self._runs: dict[str, PodRun] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._register()
@@ -65,18 +69,22 @@ class Kubelet:
         self._thread.start()
 
     def close(self) -> None:
-        """Kill every container and leave the cluster."""
+        """Kill every container, remove the pods and the node, and all directories but the logs."""
         self._closed.set()
-        with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.stop()
         self._api.stop_watching()
         self._thread.join()
+        for run in self._runs.values():
+            run.stop()
+        for thread in self._threads:
+            thread.join()
         self._logs.close()
-        with suppress(RefusedError, requests.RequestException):
+        with suppress(requests.RequestException):
+            for run in self._runs.values():
+                self._remove(run.pod)
             self._api.call("DELETE", f"/api/v1/nodes/{self.node}")
         self._api.close()
+        for volumes in (self.root / "claims", *self.root.glob("pods/*/volumes")):
+            shutil.rmtree(volumes, ignore_errors=True)
 
     def evict(self, namespace: str, pod: str) -> None:
         """As a node under pressure: the pod's processes are killed, its phase is Failed, its reason Evicted."""
@@ -106,7 +114,11 @@ class Kubelet:
                 for pod in listed["items"]:
                     self._see("MODIFIED", pod)
                 self._watch(listed["metadata"]["resourceVersion"])
-            except (RefusedError, requests.RequestException):  # the API server is away, as in some tests
+            except (
+                RefusedError,
+                requests.RequestException,
+                ValueError,
+            ):  # away, or killed in a line
                 self._closed.wait(_AGAIN_SECONDS)
 
     def _watch(self, version: str) -> None:
@@ -140,35 +152,43 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         directory = self.root / "pods" / uid
         directory.mkdir(parents=True)
-        lookup = lambda plural, name: self._api.get(f"{_namespace(pod)}/{plural}/{name}")  # noqa: E731
-        mint = lambda audience, seconds: self._token(pod, audience, seconds)  # noqa: E731
-        volumes = PodVolumes(pod, directory / "volumes", self.root / "claims", lookup, mint)
+        lookup = partial(self._lookup, pod)
+        volumes = PodVolumes(pod, directory / "volumes", self.root / "claims", lookup, partial(self._token, pod))
         around = Surroundings(
             images=self.images,
             mounts=self._tools,
             variables={"PATH": self.path, "HOSTNAME": pod["metadata"]["name"], **self.variables},
             lookup=lookup,
-            tell=lambda status: self._tell(pod, status),
+            tell=partial(self._tell, pod),
         )
         run = PodRun(pod, directory, volumes, around)
         with self._lock:
             self._runs[uid] = run
-        threading.Thread(target=run.run, name=pod["metadata"]["name"], daemon=True).start()
+        thread = threading.Thread(target=run.run, name=pod["metadata"]["name"], daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _lookup(self, pod: Body, plural: str, name: str) -> Body | None:
+        return self._patiently(lambda: self._api.get(f"{_namespace(pod)}/{plural}/{name}"))
 
     def _tell(self, pod: Body, status: Mapping[str, object]) -> None:
+        body = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        self._patiently(lambda: self._api.merge(f"{_path(pod)}/status", body))
+
+    def _patiently(self, call: Callable[[], Body | None]) -> Body | None:
+        """Try until the API server is there again, as in some tests it is not; None when it refuses."""
         while not self._closed.is_set():
             try:
-                self._api.merge(f"{_path(pod)}/status", {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
+                return call()
             except RefusedError as error:
                 if error.code < 429:
-                    return  # it is gone, or another one has its name
+                    return None  # the pod is gone, or another one has its name
             except requests.RequestException:
                 pass
-            else:
-                return
             self._closed.wait(_AGAIN_SECONDS)
+        return None
 
-    def _remove(self, pod: Body) -> None:
+    def _remove(self, pod: Mapping[str, Any]) -> None:
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
         with suppress(RefusedError):
             self._api.call("DELETE", _path(pod), body)
@@ -208,13 +228,13 @@ def _step_commands(root: Path) -> Path:
     return directory
 
 
-def _namespace(pod: Body) -> str:
+def _namespace(pod: Mapping[str, Any]) -> str:
     return f"/api/v1/namespaces/{pod['metadata']['namespace']}"
 
 
-def _path(pod: Body) -> str:
+def _path(pod: Mapping[str, Any]) -> str:
     return f"{_namespace(pod)}/pods/{pod['metadata']['name']}"
 
 
-def _name(pod: Mapping[str, Body]) -> tuple[str, str]:
+def _name(pod: Mapping[str, Any]) -> tuple[str, str]:
     return str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"])
