@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from layering.cluster.objects import mapping, mappings, moment
+from layering.cluster.objects import mapping, mappings, moment, text
 from layering.errors import InputError, UnavailableError
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -118,7 +118,7 @@ def parse_clusterversion(document: Any, where: str) -> ClusterRelease:
         version=newest.version or _version(status.get("desired"), "status.desired.version", where),
         payload=newest.payload,
         state=newest.state,
-        available_updates=_updates(status.get("availableUpdates"), where) if _are_retrieved(status) else None,
+        available_updates=_updates(status, where),
         history=(newest, *_older(history, where)),
     )
 
@@ -139,14 +139,6 @@ def _older(history: Sequence[Any], where: str) -> Iterator[HistoryEntry]:
     for number, entry in enumerate(history[1:], start=1):
         with contextlib.suppress(InputError):
             yield _entry(mapping(entry), number, where)
-
-
-def _are_retrieved(status: Mapping[str, Any]) -> bool:
-    """Whether the list of updates is an answer: RetrievedUpdates=False leaves an old or empty one standing."""
-    conditions = mappings(status.get("conditions"))
-    return not any(
-        condition.get("type") == "RetrievedUpdates" and condition.get("status") == "False" for condition in conditions
-    )
 
 
 def _one(document: Any, where: str) -> Mapping[str, Any]:
@@ -184,9 +176,15 @@ def _check_observed(version: Mapping[str, Any], status: Mapping[str, Any], where
         )
 
 
-def _updates(value: Any, where: str) -> tuple[AvailableUpdate, ...] | None:
-    if not isinstance(value, list):
-        return None
+def _updates(status: Mapping[str, Any], where: str) -> tuple[AvailableUpdate, ...] | None:
+    """The list, as far as it is an answer: RetrievedUpdates=False leaves an old one standing.
+
+    The operator writes null both when there are none and when nobody could be asked; the condition tells which.
+    """
+    conditions = {text(entry.get("type")): entry.get("status") for entry in mappings(status.get("conditions"))}
+    retrieved, value = conditions.get("RetrievedUpdates"), status.get("availableUpdates")
+    if retrieved == "False" or not isinstance(value, list):
+        return () if retrieved == "True" and value is None else None
     return tuple(
         AvailableUpdate(
             version=_version(entry, f"status.availableUpdates[{number}].version", where),

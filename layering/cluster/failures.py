@@ -110,7 +110,7 @@ def timed_out(seconds: float, where: str) -> UnavailableError:
 def disconnected(error: Exception, seconds: float, where: str) -> UnavailableError:
     """Our error for one of the connection's. Only the reason at the bottom of it is kept."""
     causes = _causes(error)
-    if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
+    if any(_is_timeout(cause) for cause in causes):
         return timed_out(seconds, where)
     next_step = "see whether the API server is up, and its address right"
     for cause in causes:
@@ -119,10 +119,25 @@ def disconnected(error: Exception, seconds: float, where: str) -> UnavailableErr
             next_step = "put the authority of its certificate into the kubeconfig, or reach it by its right name"
             break
     else:
-        detail = getattr(causes[-1], "strerror", None) or type(causes[-1]).__name__
+        detail = _detail(causes)
     return UnavailableError(
         f"the cluster cannot be reached: {detail}", where=where, next_step=next_step, reason=Reason.UNREACHABLE
     )
+
+
+def _detail(causes: list[BaseException]) -> str:
+    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    if said:
+        return said[-1]
+    is_broken = any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in causes)
+    return "the connection broke off" if is_broken else type(causes[-1]).__name__
+
+
+def _is_timeout(cause: BaseException) -> bool:
+    """urllib3 calls a refused connection a timeout too."""
+    if isinstance(cause, urllib3.exceptions.NewConnectionError):
+        return False
+    return isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError)
 
 
 def _status(body: bytes) -> dict[str, Any]:

@@ -63,6 +63,8 @@ def chosen(document: Mapping[str, Any], name: str | None, where: str) -> Context
     user = (
         _entry(document, "users", "user", context.get("user"), f"context {name}", where) if context.get("user") else {}
     )
+    if not isinstance(cluster.get("server"), str):
+        raise InputError(f"the kubeconfig's cluster {context.get('cluster')} has no server", where=where)
     _check_login(user, str(context.get("user")), where)
     return Context(name=name, cluster=cluster, user=user)
 

@@ -175,9 +175,8 @@ def _holds(said: Mapping[str, tuple[bool, str]], kind: str) -> bool:
 
 
 def _message(said: Mapping[str, tuple[bool, str]]) -> str:
-    """Why it is degraded; else what its Updating or, while that is False, its Updated condition says."""
-    for kind in (*_DEGRADED, "Updating"):
+    """Why it is degraded; else, while it is not updated, what Updating says: of a paused pool that it waits."""
+    for kind in _DEGRADED:
         if _holds(said, kind) and said[kind][1]:
             return said[kind][1]
-    updated, message = said.get("Updated", (True, ""))
-    return "" if updated else message
+    return "" if _holds(said, "Updated") else said.get("Updating", (False, ""))[1]

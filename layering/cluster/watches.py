@@ -42,11 +42,12 @@ def follow(
     trouble = _Trouble(f"{api.name}: watching {resource.plural}", api.name)
     while not stop.is_set():
         try:
-            for _ in follower.changes():
+            for is_change in follower.events():
                 trouble.is_over()
                 if stop.is_set():
                     return
-                changed()
+                if is_change:
+                    changed()
         except LayerwatchError as error:
             trouble.has(error)
         if not stop.is_set():
@@ -63,14 +64,14 @@ class _Follower:
         self._label_selector = label_selector
         self._version = ""
 
-    def changes(self) -> Iterator[None]:
-        """One for each change. Ends with the watch; raises UnavailableError when that ended at once."""
+    def events(self) -> Iterator[bool]:
+        """Whether it is a change, for each sign of life. Ends with the watch; raises when that ended at once."""
         if not self._version:
             listed = self._api.list(
                 self._resource, namespace=self._namespace, label_selector=self._label_selector, metadata_only=True
             )
             self._version = listed.resource_version
-            yield
+            yield True
         began, heard = time.monotonic(), False
         try:
             for event in self._api.watch(
@@ -83,8 +84,7 @@ class _Follower:
             ):
                 heard = True
                 self._version = text(mapping(event.object.get("metadata")).get("resourceVersion")) or self._version
-                if event.type != "BOOKMARK":
-                    yield
+                yield event.type != "BOOKMARK"
         except ExpiredError:
             self._version = ""
             return
