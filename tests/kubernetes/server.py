@@ -68,6 +68,7 @@ class TestApiServer:
             self.kill_all()
             if "address already in use" not in str(error):
                 raise
+            self.admin.close()
             self._choose_ports()
             self._start_all()
         return self
@@ -176,13 +177,21 @@ class TestApiServer:
         answer.raise_for_status()
         return dict(answer.json())
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Kill everything, and delete its directory."""
         self.kill_all()
         self.admin.close()
         self._temporary.cleanup()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
 
 def _free_ports(count: int) -> list[int]:
