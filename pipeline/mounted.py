@@ -38,6 +38,24 @@ def environment_text(name: str, flag: str) -> str:
         raise InputError(f"the environment has no variable {name.removeprefix(ENV_PREFIX)!r}", where=flag) from None
 
 
+def variable_file(path: Path, flag: str) -> Path | None:
+    """The text of `env:NAME` in a file; it is gone when the process ends. None for an empty text.
+
+    Raises InputError when there is no such variable.
+    """
+    text = environment_text(str(path), flag)
+    if not text.strip():
+        return None
+    file = _own_directory() / "text"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def is_variable(path: Path) -> bool:
+    """Whether a flag names a variable of the environment, `env:NAME`, and no file."""
+    return str(path).startswith(ENV_PREFIX)
+
+
 def auth_file(path: Path, flag: str) -> Path:
     """The file itself, or the credentials in a directory. Raises InputError when there are none."""
     if path.is_file():
@@ -62,11 +80,15 @@ def ca_file(path: Path, flag: str) -> Path:
     files = [file for file in mounted_files(path) if file.suffix in _AUTHORITY_SUFFIXES]
     if not files:
         raise InputError(f"there is no *.crt and no *.pem in {path}", where=flag)
-    directory = Path(tempfile.mkdtemp(prefix="layerwatch-ca-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    bundle = directory / "ca.pem"
+    bundle = _own_directory() / "ca.pem"
     bundle.write_bytes(b"\n".join(read_mounted(file, flag) for file in files))
     return bundle
+
+
+def _own_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="layerwatch-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def mounted_files(directory: Path) -> Iterator[Path]:

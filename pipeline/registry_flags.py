@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layering.errors import InputError
-from pipeline.mounted import auth_file, ca_file, given_path
+from pipeline.mounted import auth_file, ca_file, given_path, is_variable, variable_file
 
 if TYPE_CHECKING:
     from layering.registry.settings import RegistrySettings
@@ -32,7 +32,7 @@ def add_registry_arguments(parser: argparse.ArgumentParser) -> None:
         type=given_path,
         metavar="FILE",
         help="mirrors, in containers-registries.conf(5) form, or ending in .yaml as `oc get idms,itms,icsp -o yaml` "
-        "prints them (default: $CONTAINERS_REGISTRIES_CONF, then the usual places)",
+        "prints them; env:NAME is a variable with the former (default: $CONTAINERS_REGISTRIES_CONF, then usual places)",
     )
     group.add_argument(
         "--insecure-registry",
@@ -58,8 +58,10 @@ def registry_settings(arguments: argparse.Namespace) -> "RegistrySettings":
     )
 
 
-def _registries_conf(path: Path) -> Path:
-    """The file itself, or registries.conf in a directory that a pod mounts."""
+def _registries_conf(path: Path) -> Path | None:
+    """The file itself, or registries.conf in a directory that a pod mounts; None for a variable that is empty."""
+    if is_variable(path):
+        return variable_file(path, "--registries-conf")
     file = path / "registries.conf" if path.is_dir() else path
     if not file.is_file():
         raise InputError(f"{file} is not a file", where="--registries-conf")
