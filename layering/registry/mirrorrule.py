@@ -120,7 +120,7 @@ def _rules_for(text: str, rules: Sequence[MirrorRule]) -> tuple[MirrorRule, ...]
     matching = {rule.source for rule in rules if _match(text, rule.source) is not None}
     if not matching:
         return ()
-    longest = max(matching, key=lambda source: (len(source), source))
+    longest = min(matching, key=lambda source: (-len(source), source))
     return tuple(rule for rule in rules if rule.source == longest)
 
 

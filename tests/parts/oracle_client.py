@@ -79,6 +79,11 @@ class Oracle:
             for line in answer["lines"]
         )
 
+    def places(self, reference: str, registries_conf: str) -> tuple[tuple[str, bool], ...]:
+        """Where container tools would read it, in order, and whether without verification. Raises Refused."""
+        answer = self._ask({"op": "places", "text": reference, "values": {"conf": registries_conf}})
+        return tuple((one["reference"], one["insecure"]) for one in answer["places"] if not one["blocked"])
+
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("the oracle was started without pipes")

@@ -65,6 +65,10 @@ def asked(reference: str, *rules: MirrorRule, content: bool = False) -> list[str
         pytest.param(
             "cdn.q.io/a:1", [rule("*.q.io", "m.x/w")], ["m.x/w/a:1", "cdn.q.io/a:1"], id="a wildcard is a whole host"
         ),
+        pytest.param(
+            "q.io/a:1", [rule("q.io", "far.x"), rule("*.io", "near.x")], ["near.x/a:1", "q.io/a:1"],
+            id="of two sources equally long the first by name",
+        ),
         pytest.param("q.io/a:1", [rule("*.q.io", "m.x/w")], ["q.io/a:1"], id="which is not the domain itself"),
         pytest.param("x.y/b.q.io/a:1", [rule("*.q.io", "m.x")], ["x.y/b.q.io/a:1"], id="and not a path"),
         pytest.param(

@@ -34,6 +34,7 @@ type answer struct {
 	Stages   []stage `json:"stages,omitempty"`
 	MetaArgs []arg   `json:"meta_args,omitempty"`
 	Lines    []line  `json:"lines,omitempty"`
+	Places   []place `json:"places,omitempty"`
 }
 
 // line is one instruction before anything is made of it. Text is what stands behind its flags, where the parser keeps
@@ -98,6 +99,8 @@ func answered(line []byte) (result answer) {
 		result, err = dockerfileOf(asked.Text, asked.Values)
 	case "lines":
 		result, err = linesOf(asked.Text)
+	case "places":
+		result, err = placesOf(asked.Text, asked.Values["conf"])
 	case "word":
 		result, err = wordOf(asked)
 	default:
