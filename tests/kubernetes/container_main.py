@@ -6,7 +6,7 @@ SPEC is a container.Spec as JSON. The root directory is the machine's own, seen 
 where it likes and the machine keeps what it has. It is process 1 of a PID namespace, so that killing it kills all that
 it started. Root needs no user namespace; anybody else gets one, and is root in it.
 
-It separates neither network, users, nor resources, and what the machine has mounted somewhere (/dev, /sys, a disk) is
+It separates neither network, users, nor resources, and what the machine has mounted somewhere (/sys, a disk) is
 shared with it.
 """
 
@@ -21,6 +21,8 @@ from typing import Any
 
 from tests.kubernetes import namespaces as ns
 
+_DEVICES = Path("/dev")
+_DEVICE_NAMES = ("null", "zero", "full", "random", "urandom", "tty", "fuse", "pts", "shm")
 _CANNOT_RUN, _NOT_FOUND = 126, 127  # as a shell says it
 
 
@@ -66,8 +68,10 @@ def _enter_root(scratch: Path, mounts: Sequence[Mapping[str, Any]]) -> None:
     root.mkdir()
     ns.mount(str(root), str(root), "", ns.BIND)
     mounted = _mounted()
+    _make_devices(root / "dev")
     for entry in sorted(Path("/").iterdir()):
-        _show(entry, root / entry.name, scratch, [path for path in mounted if entry in (path, *path.parents)])
+        if entry != _DEVICES:
+            _show(entry, root / entry.name, scratch, [path for path in mounted if entry in (path, *path.parents)])
     for mount in sorted(mounts, key=lambda m: str(m["target"])):  # a directory before what lies in it
         _bind(Path(mount["source"]), root / str(mount["target"]).lstrip("/"), read_only=mount["read_only"])
     os.chdir(root)
@@ -80,6 +84,19 @@ def _enter_root(scratch: Path, mounts: Sequence[Mapping[str, Any]]) -> None:
 def _mounted() -> Sequence[Path]:
     """Where the machine has mounts, sorted, so that one stands before what is mounted in it; see proc(5)."""
     return sorted(Path(line.split(" ")[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def _make_devices(target: Path) -> None:
+    """Those that every container has, in a directory of its own, where it may make files as well."""
+    target.mkdir()
+    for name in _DEVICE_NAMES:
+        device = _DEVICES / name
+        if device.exists():
+            _bind(device, target / name, read_only=False)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        (target / name).symlink_to(f"/proc/self/fd/{number}")
+    (target / "fd").symlink_to("/proc/self/fd")
+    (target / "ptmx").symlink_to("pts/ptmx")
 
 
 def _show(entry: Path, target: Path, scratch: Path, mounted: Sequence[Path]) -> None:
