@@ -22,6 +22,7 @@ SUPERSEDED_ANNOTATION = "layerwatch/superseded-by"  # the key for whose sake we 
 RUN_LABEL = "tekton.dev/pipelineRun"
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_ENDS = {"Cancelled", "CancelledRunFinally", "StoppedRunFinally"}  # spec.status
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _NOT_THE_CAUSE = {"Skipped", "Continued"}  # pkg/pod: after another step failed; its failure is ignored
 
@@ -57,6 +58,16 @@ class RunState:
     finished: datetime | None
     children: tuple[str, ...]
     results: Mapping[str, str]
+
+    @property
+    def is_told_to_end(self) -> bool:
+        """Whether somebody asked for its end before it ended by itself."""
+        return self.asked_to_end in _ENDS
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether it was us who asked for its end. The annotation alone says nothing: a rerun by hand has it too."""
+        return bool(self.superseded_by) and self.is_told_to_end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

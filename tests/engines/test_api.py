@@ -68,7 +68,7 @@ def test_a_name_that_is_taken_by_something_else_is_a_conflict(
     api.create(PIPELINE_RUNS, foreign, namespace=namespace)
     with pytest.raises(ConflictError) as caught:
         engine.start(HERE, request(), engine.find(HERE, KEY))
-    assert caught.value.where == "home: PipelineRun/worker-os-0a1b2c3d4e5f-1"
+    assert caught.value.where == f"home: PipelineRun/worker-os-0a1b2c3d4e5f-1 in {namespace}"
     assert "oc delete pipelinerun" in caught.value.next_step
 
 

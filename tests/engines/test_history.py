@@ -142,6 +142,12 @@ HISTORIES: dict[str, tuple[list[Document], BuildState, int, timedelta | None]] =
         1,
         MINUTE,
     ),
+    "superseded, and run again by hand": (
+        [superseded(1), run(1, name="rerun-x7k2p", superseded_by="f" * 64)],
+        BuildState.RUNNING,
+        1,
+        None,
+    ),
     "run again by hand, and running": ([failed(1), run(1, name="rerun-x7k2p")], BuildState.RUNNING, 1, None),
 }
 

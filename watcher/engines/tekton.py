@@ -56,7 +56,7 @@ class TektonEngine:
         if found is None or found.state not in (BuildState.FAILED, BuildState.EXHAUSTED):
             return found
         run = by_name[found.name or ""]
-        if run.progress is not Progress.FAILED or run.superseded_by:
+        if run.progress is not Progress.FAILED or run.is_superseded:
             return found
         return with_ending(found, self._ending(runs, run))
 
@@ -82,7 +82,7 @@ class TektonEngine:
         if judged is None:
             raise UnavailableError(
                 "the run was deleted the moment it was looked at",
-                where=f"{runs.api.name}: PipelineRun/{name}",
+                where=f"{runs.api.name}: PipelineRun/{name} in {runs.namespace}",
                 next_step="nothing to do; it is started again",
                 reason=Reason.BUILD_RUNNING,
             )

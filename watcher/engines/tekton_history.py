@@ -22,7 +22,6 @@ TAG_LATE = timedelta(minutes=5)  # a registry that replicates may show a tag lat
 PICKED_UP_LATE = timedelta(minutes=2)
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-_ENDED_FROM_OUTSIDE = {"Cancelled", "CancelledRunFinally", "StoppedRunFinally"}  # spec.status
 _MISCONFIGURED = re.compile(  # pkg/apis/pipeline/v1/pipelinerun_types.go: what another attempt would not change
     r"CouldntGet\w+|Invalid\w+|PipelineInvalidGraph|PipelineValidationFailed|Parameter(Missing|TypeMismatch)"
     r"|ObjectParameterMissKeys|ParamArrayIndexingInvalid|RequiredWorkspaceMarkedOptional|ResourceVerificationFailed"
@@ -62,16 +61,16 @@ def backoff(attempt: int, first: timedelta) -> timedelta:
 
 
 def _superseded(run: RunState) -> bool:
-    return bool(run.superseded_by) and run.asked_to_end in _ENDED_FROM_OUTSIDE and run.progress is Progress.FAILED
+    return run.is_superseded and run.progress is Progress.FAILED
 
 
 def _running(run: RunState, attempts: Attempts, now: datetime) -> Build:
     said, next_step = f"is building: {run.message}" if run.message else "is building", ""
-    if run.superseded_by:
+    if run.is_superseded:
         said = "is being cancelled, since another build was wanted; it is built again when it has ended"
     elif run.asked_to_end == "PipelineRunPending":
         said, next_step = "waits, since its spec.status is PipelineRunPending", "who set it there has to take it away"
-    elif run.asked_to_end:
+    elif run.is_told_to_end:
         said = f"is being ended by somebody ({run.asked_to_end})"
     elif not run.reason:
         said = "is not begun yet"
@@ -100,7 +99,7 @@ def _final(run: RunState, attempts: Attempts, now: datetime) -> Build | None:
         message=f"{run.name} succeeded; the registry does not show its image yet",
     )
     delete = f"oc delete pipelinerun -n {attempts.namespace} {run.name}"
-    if run.asked_to_end in _ENDED_FROM_OUTSIDE or run.reason == "Cancelled":
+    if run.is_told_to_end or run.reason == "Cancelled":
         return replace(
             build,
             state=BuildState.CANCELLED,

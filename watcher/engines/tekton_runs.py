@@ -56,7 +56,7 @@ class Runs:
         if not (run.managed and run.image == image and run.key == key):
             raise ConflictError(
                 "there is a PipelineRun of this name, and it is no build of this key",
-                where=f"{self.api.name}: PipelineRun/{name}",
+                where=f"{self.api.name}: PipelineRun/{name} in {self.namespace}",
                 next_step=f"find out whose it is; if it may go: oc delete pipelinerun -n {self.namespace} {name}",
                 reason=Reason.BUILD_MISCONFIGURED,
             )
