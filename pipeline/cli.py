@@ -25,6 +25,7 @@ STEPS = {
     "compare-images": "what differs between two images",
     "update-machineconfig": "write the image's digest into a MachineConfig",
     "open-pull-request": "propose the digest in a git repository",
+    "verify-rollout": "wait until every machine of a pool runs the image",
     "run": "all of them, from one RebuildRequest",
 }
 _PROGRAM = "layerwatch-step"
