@@ -33,12 +33,14 @@ _LAYOUT_NAME = "image"
 class Buildah:
     """The builder. `storage_root`: a container storage of its own; None is the user's usual one.
 
+    `storage_driver`: None is what buildah is configured for (it obeys $STORAGE_DRIVER only beside a storage.conf).
     `entitlement`: a directory of RHEL entitlement certificates, which RUN lines see and images never hold.
     """
 
     settings: RegistrySettings
     storage_root: Path | None
     say: Callable[[str], None]
+    storage_driver: str | None = None
     entitlement: Path | None = None
 
     def build(self, request: BuildRequest, directory: Path) -> tuple[BuiltImage, ...]:
@@ -63,7 +65,7 @@ class Buildah:
         return tuple(images)
 
     def _program(self) -> tuple[str, ...]:
-        return ("buildah", *storage_flags(self.storage_root))
+        return ("buildah", *storage_flags(self.storage_root, self.storage_driver))
 
     def _checked(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> Completed:
         completed = run(
@@ -130,9 +132,11 @@ def _args_for(request: BuildRequest, base: PlatformBase) -> dict[str, str]:
     return {key: value.replace(old, new) for key, value in request.build_args.items()}
 
 
-def storage_flags(root: Path | None) -> tuple[str, ...]:
-    """buildah's global flags for a storage of its own (it wants all three)."""
-    return ("--root", str(root), "--runroot", str(root / "run"), "--storage-driver", "overlay") if root else ()
+def storage_flags(root: Path | None, driver: str | None = None) -> tuple[str, ...]:
+    """buildah's global flags; for a storage of its own it wants all three."""
+    if root is None:
+        return ("--storage-driver", driver) if driver else ()
+    return ("--root", str(root), "--runroot", str(root / "run"), "--storage-driver", driver or "overlay")
 
 
 def pretend_to_have(layout: Path, diff_ids: set[Digest]) -> None:

@@ -5,25 +5,13 @@ and their modes and labels are not the build's. So they are copied into the buil
 Config Operator's own build does, and mounted where dnf and rpm-ostree look for them.
 """
 
-import argparse
 from pathlib import Path
 
 from layering.errors import InputError
-from pipeline.mounted import given_path, mounted_files, read_mounted
+from pipeline.mounted import mounted_files, read_mounted
 
-_FLAG = "--entitlement"
+FLAG = "--entitlement"
 _IN_CONTAINER = "/etc/pki/entitlement"
-
-
-def add_entitlement_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --entitlement."""
-    parser.add_argument(
-        _FLAG,
-        type=given_path,
-        metavar="DIR",
-        help="RHEL entitlement certificates (*.pem, as in the Secret etc-pki-entitlement); RUN lines see them in "
-        f"{_IN_CONTAINER}, and no layer has them",
-    )
 
 
 def entitlement_flags(entitlement: Path | None, directory: Path) -> tuple[str, ...]:
@@ -31,13 +19,13 @@ def entitlement_flags(entitlement: Path | None, directory: Path) -> tuple[str, .
     if entitlement is None:
         return ()
     if not entitlement.is_dir():
-        raise InputError(f"{entitlement} is not a directory", where=_FLAG)
+        raise InputError(f"{entitlement} is not a directory", where=FLAG)
     files = [file for file in mounted_files(entitlement) if file.suffix == ".pem"]
     if not files:
-        raise InputError(f"there is no *.pem in {entitlement}", where=_FLAG)
+        raise InputError(f"there is no *.pem in {entitlement}", where=FLAG)
     copy = directory / "entitlement"
     copy.mkdir(mode=0o755)
     for file in files:
-        (copy / file.name).write_bytes(read_mounted(file, _FLAG))
+        (copy / file.name).write_bytes(read_mounted(file, FLAG))
         (copy / file.name).chmod(0o644)
     return (f"--volume={copy}:{_IN_CONTAINER}:z,rw",)

@@ -22,11 +22,11 @@ from layering.registry.settings import RegistrySettings
 from layering.secrets import redact
 from layering.sourcetree import blob_id, tree_id
 from pipeline.build_arguments import add_build_arguments, read_build_arguments
+from pipeline.buildah_flags import add_buildah_arguments
 from pipeline.builders.basetree import FactsCache, default_cache_directory
 from pipeline.builders.buildah import Buildah
 from pipeline.builders.choose import Builders, Built, Choice
 from pipeline.builders.compose import Composer
-from pipeline.builders.entitlement import add_entitlement_argument
 from pipeline.builders.image import BuildRequest, PlatformBase
 from pipeline.builders.lock import target_lock
 from pipeline.builders.publish import Assembled, assemble, publish
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--push", action="store_true", help="push it; without, it is only tried")
     _add_traces(parser)
-    add_entitlement_argument(parser)
+    add_buildah_arguments(parser)
     parser.add_argument(
         "--storage-root",
         type=Path,
@@ -123,6 +123,7 @@ class Inputs:
     source_url: str | None
     source_revision: str | None
     created: datetime | None
+    storage_driver: str | None
     entitlement: Path | None
     storage_root: Path | None
     cache_directory: Path
@@ -148,6 +149,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         source_url=redact(arguments.source_url) if arguments.source_url else None,
         source_revision=arguments.source_revision,
         created=_time(arguments.created) if arguments.created else None,
+        storage_driver=arguments.storage_driver,
         entitlement=arguments.entitlement,
         storage_root=arguments.storage_root.resolve() if arguments.storage_root else None,
         cache_directory=arguments.cache_dir or default_cache_directory(),
@@ -295,7 +297,11 @@ def _builders(client: RegistryClient, inputs: Inputs, say: Callable[[str], None]
     return Builders(
         composer=Composer(client, FactsCache(inputs.cache_directory), say),
         buildah=Buildah(
-            settings=inputs.registries, storage_root=inputs.storage_root, entitlement=inputs.entitlement, say=say
+            settings=inputs.registries,
+            storage_root=inputs.storage_root,
+            storage_driver=inputs.storage_driver,
+            entitlement=inputs.entitlement,
+            say=say,
         ),
         say=say,
     )

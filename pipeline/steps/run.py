@@ -28,9 +28,9 @@ from layering.registry.settings import RegistrySettings
 from layering.request import ProposalEntry, RebuildRequest
 from layering.secrets import redact
 from layering.source import Checkout, checked_out
+from pipeline.buildah_flags import add_buildah_arguments
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
-from pipeline.builders.entitlement import add_entitlement_argument
 from pipeline.git_access import git_access
 from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path
@@ -56,6 +56,7 @@ class Inputs:
     request: RebuildRequest
     fetched: Path | None
     git_credentials: Path | None
+    storage_driver: str | None
     entitlement: Path | None
     registries: RegistrySettings
     now: datetime
@@ -90,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a repository that has the source's commit, as fetch-source leaves it; the source is not asked then",
     )
     add_git_credentials(parser)
-    add_entitlement_argument(parser)
+    add_buildah_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
@@ -99,6 +100,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         request=read_request(arguments),
         fetched=arguments.fetched,
         git_credentials=arguments.git_credentials,
+        storage_driver=arguments.storage_driver,
         entitlement=arguments.entitlement,
         registries=registry_settings(arguments),
         now=datetime.now(UTC),
@@ -221,6 +223,7 @@ def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_im
         source_url=redact(request.source.git),
         source_revision=request.source.commit,
         created=checkout.committed,
+        storage_driver=inputs.storage_driver,
         entitlement=inputs.entitlement,
         storage_root=None,
         cache_directory=default_cache_directory(),

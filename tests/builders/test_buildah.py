@@ -54,6 +54,7 @@ def test_argv_names_platform_and_credentials() -> None:
 
 def test_storage_of_its_own_wants_three_flags() -> None:
     assert storage_flags(None) == ()
+    assert storage_flags(None, "vfs") == ("--storage-driver", "vfs")
     assert storage_flags(Path("/s")) == ("--root", "/s", "--runroot", "/s/run", "--storage-driver", "overlay")
 
 
