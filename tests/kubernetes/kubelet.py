@@ -88,12 +88,12 @@ class Kubelet:
 
     def evict(self, namespace: str, pod: str) -> None:
         """As a node under pressure: the pod's processes are killed, its phase is Failed, its reason Evicted."""
-        with self._lock:
-            run = next(r for r in self._runs.values() if _name(r.pod) == (namespace, pod))
+        run = self._find(namespace, pod)
+        assert run is not None, f"{self.node} has no pod {namespace}/{pod}"
         run.evict()
 
-    def running(self) -> Sequence[tuple[str, str]]:
-        """(namespace, name) of the pods it has."""
+    def pods(self) -> Sequence[tuple[str, str]]:
+        """(namespace, name) of the pods it has, those that ended and were not deleted among them."""
         with self._lock:
             return [_name(run.pod) for run in self._runs.values()]
 
@@ -213,9 +213,12 @@ class Kubelet:
         return str(self._api.call("POST", path, body)["status"]["token"])
 
     def _log(self, namespace: str, pod: str, container: str) -> Path | None:
+        run = self._find(namespace, pod)
+        return run.log(container) if run is not None else None
+
+    def _find(self, namespace: str, pod: str) -> PodRun | None:
         with self._lock:
-            found = [run for run in self._runs.values() if _name(run.pod) == (namespace, pod)]
-        return found[-1].log(container) if found else None
+            return next((run for run in self._runs.values() if _name(run.pod) == (namespace, pod)), None)
 
 
 def _step_commands(root: Path) -> Path:

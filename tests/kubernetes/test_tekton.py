@@ -126,7 +126,7 @@ def test_a_timeout_ends_the_pod(tekton: Tekton, kubelet: Kubelet, start: Callabl
     run = start("slow", [_LONG], timeouts={"pipeline": "3s"})
 
     assert _finished(tekton, run) == ("False", "PipelineRunTimeout")
-    _wait(lambda: not kubelet.running())
+    _wait(lambda: not kubelet.pods())
 
 
 def test_cancelling_ends_the_pod(tekton: Tekton, kubelet: Kubelet, start: Callable[..., str]) -> None:
@@ -136,14 +136,14 @@ def test_cancelling_ends_the_pod(tekton: Tekton, kubelet: Kubelet, start: Callab
     tekton.api.merge(run, {"spec": {"status": "CancelledRunFinally"}})
 
     assert _finished(tekton, run) == ("False", "Cancelled")
-    _wait(lambda: not kubelet.running())
+    _wait(lambda: not kubelet.pods())
 
 
 def test_an_evicted_pod_fails_the_run(tekton: Tekton, kubelet: Kubelet, start: Callable[..., str]) -> None:
     run = start("evicted", [_LONG])
     _wait(lambda: _phase(tekton, run, "long") == "Running")
 
-    kubelet.evict(*kubelet.running()[0])
+    kubelet.evict(*kubelet.pods()[0])
 
     assert _finished(tekton, run) == ("False", "Failed")
     assert _condition(_task_run(tekton, run, "long"))[1] == "PodEvicted"
