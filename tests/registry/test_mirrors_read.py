@@ -4,6 +4,7 @@ The source here is a name below `source.example.com`, which does not exist, or a
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -161,6 +162,25 @@ def test_a_dead_mirror_costs_its_time_once(places: Places) -> None:
         client.resolve(places.name.at(digest))
     assert len(places.first.requests) == tries
     assert places.source.requests == []
+
+
+def test_a_mirror_that_nobody_answers_for(places: Places) -> None:
+    digest = places.put(places.second)
+    places.first.stop()
+    with places.client() as client:
+        assert client.resolve(places.name.at(digest)).digest == digest
+    assert "cannot be reached" in str(places.heard[0].error)
+
+
+def test_a_silent_mirror_leaves_time_for_the_source(places: Places) -> None:
+    digest = places.put(places.source)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        location = f"127.0.0.1:{silent.getsockname()[1]}"
+        rule = MirrorRule(source=places.source.address, mirrors=(Mirror(location=location, insecure=True),))
+        settings = replace(places.settings(), mirrors=(rule,), timeout_seconds=2)
+        with RegistryClient(settings, on_asked=places.heard.append) as client:
+            assert client.resolve(places.name.at(digest)).digest == digest
+    assert [type(one.error) for one in places.heard] == [UnavailableError, type(None)]
 
 
 @pytest.mark.parametrize("kind", ["digest", "tag"])
