@@ -199,7 +199,7 @@ with watching(load(Path(sys.argv[1]))) as watch:
     cpu = 0.0
     for line in sys.stdin:
         started = time.monotonic()
-        verdicts = watch.tick(lambda verdict: None, dry_run=True)
+        verdicts = watch.look_and_tick(lambda verdict: None, dry_run=True)
         assert {verdict.decision.kind for verdict in verdicts} == {"UpToDate"}, verdicts[0]
         cpu = report(cpu, started)
 """

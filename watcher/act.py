@@ -86,7 +86,6 @@ class Actor:
             )
         )
 
-
     def _check_that_we_may(self) -> None:
         if not self._may_act():
             raise UnavailableError(

@@ -72,9 +72,7 @@ class Clusters:
             if cluster.api is not None:
                 self._apis[cluster.name] = self._open.enter_context(self._api(cluster.name, cluster.api, on_request))
 
-    def _api(
-        self, name: str, access: ClusterAccess, on_request: Callable[[str, int | str], None] | None
-    ) -> ClusterApi:
+    def _api(self, name: str, access: ClusterAccess, on_request: Callable[[str, int | str], None] | None) -> ClusterApi:
         counted = (lambda code: on_request(name, code)) if on_request else None
         timeout = self._settings.daemon.api_timeout
         return ClusterApi(access, name=name, timeout_seconds=timeout, on_request=counted)

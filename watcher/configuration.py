@@ -12,9 +12,9 @@ from pydantic_core import ErrorDetails
 
 from layering.suggestion import did_you_mean
 from watcher.settings import Settings
+from watcher.settings_cluster import IN_CLUSTER, FileAccess, KubeconfigAccess
 from watcher.settings_document import Document, read_document
 from watcher.settings_faults import ConfigurationError, Fault, Location
-from watcher.settings_cluster import IN_CLUSTER, FileAccess, KubeconfigAccess
 from watcher.settings_fields import DIRECTORY
 from watcher.settings_image import FollowedCluster, FollowedName
 from watcher.settings_keys import known_keys
@@ -61,7 +61,7 @@ def _translated(error: ValidationError) -> Iterator[Fault]:
 
 
 def _as_written(location: Location) -> Location:
-    """The place as it stands in the file: pydantic also names which form of a key is meant, and marks the names of arguments."""
+    """The place as it stands in the file: pydantic names forms of a key, and marks names of arguments, too."""
     if location[-3:-2] == ("args",) and location[-1] == "[key]":
         location = location[:-1]
     return tuple(

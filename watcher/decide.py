@@ -166,7 +166,7 @@ def _merged(seen: Observation, running: Running) -> Decision:
             kind=Kind.BLOCKED,
             reason=Reason.POOL_DEGRADED,
             message=f"{pool.degraded_machines} of {pool.total} nodes are degraded: {pool.message or 'no message'}",
-            next_step=f"oc describe machineconfigpool {pool.name}; a proposal that is taken back (git revert) undoes it",
+            next_step=f"oc describe machineconfigpool {pool.name}; git revert of the proposal's merge takes it back",
         )
     if not requested:
         return Decision(

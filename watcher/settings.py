@@ -68,8 +68,8 @@ class Registries(BaseModel):
     auth_file: LocalFileOrCluster | None = Field(
         default=None,
         alias="authFile",
-        description="Credentials: containers-auth.json or docker's config.json, or `cluster`: the cluster's pull secret; "
-        "without it, the usual places.",
+        description="Credentials: containers-auth.json or docker's config.json, or `cluster`: the cluster's pull "
+        "secret; without it, the usual places.",
     )
     ca_file: LocalFileOrCluster | None = Field(
         default=None,
@@ -78,7 +78,7 @@ class Registries(BaseModel):
     )
     mirrors: LocalFileOrCluster | None = Field(
         default=None,
-        description="A registries.conf, or what `oc get idms,itms,icsp -o yaml` prints, or `cluster`: the cluster's own.",
+        description="A registries.conf, or what `oc get idms,itms,icsp -o yaml` prints, or `cluster`: its own.",
     )
     proxy: Literal["cluster"] | None = Field(
         default=None, description="`cluster`: the cluster's proxy; without it, that of the process's environment."

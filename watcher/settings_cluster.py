@@ -52,7 +52,7 @@ class Cluster(BaseModel):
         Discriminator(
             _access,
             custom_error_type="access_form",
-            custom_error_message="is in-cluster, or has either kubeconfig (and context) or file; write one of the three",
+            custom_error_message="is in-cluster, or has kubeconfig (and context), or file; write one of the three",
         ),
     ] = Field(description="How to learn what it runs: `in-cluster`, a kubeconfig, or a file.")
 
@@ -103,7 +103,10 @@ class Daemon(BaseModel):
         description="Its namespace there; without it, that of the first build, the ServiceAccount's, or layerwatch.",
     )
     api_timeout: Duration = Field(
-        default="10s", validate_default=True, alias="apiTimeout", description="How long one request to a cluster may take."
+        default="10s",
+        validate_default=True,
+        alias="apiTimeout",
+        description="How long one request to a cluster may take.",
     )
     leader_election: LeaderElection = Field(
         default_factory=LeaderElection, alias="leaderElection", description="How replicas agree who acts."

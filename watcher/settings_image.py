@@ -29,6 +29,7 @@ from watcher.settings_fields import (
     PlatformName,
 )
 
+
 class FollowedCluster(BaseModel):
     """Follow a cluster: the base is what its release payload has under a tag, or what its OS image stream has."""
 
@@ -104,13 +105,13 @@ class LocalBuild(BaseModel):
 def _unchanged(value: Any) -> Any:
     """A part of a PipelineRun, handed on as it stands; Tekton's own webhook is the judge of it."""
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError("must be a mapping")  # noqa: TRY004 pydantic collects ValueError
+        raise ValueError("must be a mapping")
     return value
 
 
 def _binding(value: Any) -> Any:
     if not isinstance(_unchanged(value).get("name"), str):
-        raise ValueError("has no name; a WorkspaceBinding names the workspace it binds")
+        raise ValueError("has no name; a WorkspaceBinding names the workspace it binds")  # noqa: TRY004 as above
     return value
 
 
@@ -136,9 +137,12 @@ class TektonBuild(LocalBuild):
         description="How long to wait after the first failure; twice as long after each further one, at most 1h.",
     )
     workspaces: tuple[_WorkspaceBinding, ...] = Field(
-        default=(), description="Tekton's WorkspaceBindings, unchanged. Without one for source, a 1Gi volume is claimed."
+        default=(),
+        description="Tekton's WorkspaceBindings, unchanged. Without one for source, a 1Gi volume is claimed.",
     )
-    params: dict[Text, str] = Field(default_factory=dict, description="Params of the Pipeline: name and value, as text.")
+    params: dict[Text, str] = Field(
+        default_factory=dict, description="Params of the Pipeline: name and value, as text."
+    )
     pod_template: _TektonPart | None = Field(
         default=None, alias="podTemplate", description="Tekton's pod template, unchanged."
     )
@@ -198,7 +202,7 @@ class ImageSettings(BaseModel):
         Discriminator(
             _followed,
             custom_error_type="base_form",
-            custom_error_message="follows either a cluster (and its tag or stream) or an image; write one of the two forms",
+            custom_error_message="follows a cluster (and its tag or stream) or an image; write one of the two forms",
         ),
     ] = Field(description="What it is built FROM.")
     source: Source = Field(description="What it is built of.")
@@ -218,5 +222,3 @@ class ImageSettings(BaseModel):
         if not platforms:  # not min_length, which does not count a platform that has a fault of its own
             raise ValueError("must not be empty")
         return platforms
-
-

@@ -5,7 +5,6 @@ third thing, so nothing can mistake "could not tell" for "nothing new".
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from layering.base import Base
 from layering.buildkey import BuildKey
@@ -53,7 +52,7 @@ class Failure:
         )
 
 
-class CouldNotTell(LayerwatchError):
+class CouldNotTell(LayerwatchError):  # noqa: N818 it tells a failure that is somebody else's
     """A failure that was met earlier, such as a cluster's, stands in the way of what is asked now."""
 
     def __init__(self, failure: Failure) -> None:

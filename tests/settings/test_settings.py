@@ -6,14 +6,16 @@ from typing import Any
 import jsonschema
 import pytest
 
+from layering.cluster.access import InCluster, Kubeconfig
 from layering.platform import Platform
 from layering.reference import ImageReference, Repository
 from tests.settings.documents import cluster, document, image, proposal, written
 from tests.settings.test_faults import MISTAKES
 from watcher.configuration import load
 from watcher.settings import schema
-from watcher.settings_image import FollowedCluster, FollowedName
+from watcher.settings_cluster import FileAccess
 from watcher.settings_faults import ConfigurationError
+from watcher.settings_image import FollowedCluster, FollowedName, TektonBuild
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "layerwatch.yaml"
 
@@ -23,7 +25,9 @@ def test_the_example_of_the_documentation() -> None:
     worker, edge = settings.images
     assert (settings.schedule.every_seconds, settings.schedule.jitter_seconds) == (60, 10)
     assert settings.registries.auth_file == EXAMPLE.parent / "pull-secret.json"
-    assert settings.clusters[0].file == EXAMPLE.parent / "clusterversion.yaml"
+    access = settings.clusters[0].access
+    assert isinstance(access, FileAccess)
+    assert access.file == EXAMPLE.parent / "clusterversion.yaml"
     assert worker.base == FollowedCluster(cluster="prod", tag="rhel-coreos")
     assert worker.target == Repository("registry.example.com", "acme/worker-os")
     assert worker.build.args == {"TIMEZONE": "UTC"}
@@ -42,6 +46,50 @@ def test_defaults(tmp_path: Path) -> None:
     assert worker.platforms == (Platform("linux", "amd64"),)
     assert (worker.build.engine, worker.build.builder, worker.build.args) == ("local", "auto", {})
     assert (entry.forge, entry.branch, entry.hold, entry.create) == ("local", "main", "completed", False)
+
+
+def test_defaults_of_a_cluster_and_its_builds(tmp_path: Path) -> None:
+    here = document(clusters=[cluster(access="in-cluster")], images=[image(build={"engine": "tekton"})])
+    settings = load(written(tmp_path, here))
+    (worker,) = settings.images
+    assert isinstance(worker.build, TektonBuild)
+    assert (settings.home, settings.home_namespace(), settings.home_namespace("ci")) == ("prod", "layerwatch", "ci")
+    assert (worker.build.pipeline, worker.build.service_account) == ("layered-image-rebuild", "layerwatch-build")
+    assert (worker.build.timeout, worker.build.attempts, worker.build.backoff) == (7200, 3, 60)
+    election = settings.daemon.leader_election
+    assert (settings.daemon.api_timeout, election.name, election.lease_duration) == (10, "layerwatch", 15)
+    assert (election.renew_deadline, election.retry_period) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("access", "api"),
+    [
+        ({"file": "a.yaml"}, None),
+        ("in-cluster", InCluster()),
+        ({"kubeconfig": "/k"}, Kubeconfig(file=Path("/k"))),
+        ({"kubeconfig": "/k", "context": "admin"}, Kubeconfig(file=Path("/k"), context="admin")),
+    ],
+    ids=["file", "in-cluster", "kubeconfig", "context"],
+)
+def test_access(tmp_path: Path, access: Any, api: Any) -> None:
+    (prod,) = load(written(tmp_path, document(clusters=[cluster(access=access)]))).clusters
+    assert prod.api == api
+
+
+@pytest.mark.parametrize(
+    ("keys", "home", "namespace"),
+    [
+        ({}, "stage", "builds"),
+        ({"daemon": {"cluster": "hub"}}, "hub", "builds"),
+        ({"daemon": {"namespace": "os"}}, "stage", "os"),
+    ],
+    ids=["the first with an API", "named", "namespace"],
+)
+def test_home(tmp_path: Path, keys: dict[str, Any], home: str, namespace: str) -> None:
+    clusters = [cluster(), cluster(name="stage", access="in-cluster"), cluster(name="hub", access={"kubeconfig": "k"})]
+    images = [image(build={"engine": "tekton", "namespace": "builds"})]
+    settings = load(written(tmp_path, document(clusters=clusters, images=images, **keys)))
+    assert (settings.home, settings.home_namespace("ci")) == (home, namespace)
 
 
 def test_the_smallest_configuration_watches_nothing(tmp_path: Path) -> None:

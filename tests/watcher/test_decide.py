@@ -8,23 +8,27 @@ import pytest
 
 from layering.base import Base
 from layering.buildkey import BuildKey
+from layering.cluster.state import Pool
 from layering.errors import (
     CheckError,
     ConflictError,
     ContentError,
     InputError,
     LayerwatchError,
+    NotFoundError,
     RefusedError,
     UnavailableError,
 )
 from layering.forge.forge import ProposalState, State
+from layering.machineconfig_merge import Claim
 from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference, Repository
 from watcher.decide import Kind, Policy, decide
+from watcher.engines.engine import Build, BuildState
 from watcher.report import Verdict, check_exit_code, tick_exit_code
 from watcher.version import is_older
-from watcher.world import FailedBuild, Failure, Observation, Running, Subject, Wanted
+from watcher.world import Failure, Observation, Running, Subject, Wanted
 
 NOW = datetime(2025, 6, 3, 12, 0, tzinfo=UTC)
 OLD_BASE, NEW_BASE = Digest("sha256", "1" * 64), Digest("sha256", "2" * 64)
@@ -54,7 +58,13 @@ ON_OLD_BASE = Running(image=OTHER_IMAGE, key=str(OTHER_KEY), base_name=str(ART),
 
 def proposal(state: State, reason: Reason | None, pull_request: str | None = None) -> ProposalState:
     return ProposalState(
-        state=state, reason=reason, pinned=str(OTHER_IMAGE), branch=BRANCH, commit="d" * 40, pull_request=pull_request
+        state=state,
+        reason=reason,
+        pinned=str(OTHER_IMAGE),
+        branch=BRANCH,
+        commit="d" * 40,
+        pull_request=pull_request,
+        config=Claim(name="99-worker-osimageurl", role="worker", image=str(OTHER_IMAGE), line=1),
     )
 
 
@@ -69,7 +79,8 @@ def seen(
     running: Running | None = ON_OLD_BASE,
     proposal: ProposalState | None = ABSENT,
     wanted: Wanted = WANTED,
-    failed: FailedBuild | None = None,
+    pool: Pool | None = None,
+    build: Build | None = None,
 ) -> Observation:
     return Observation(
         subject=Subject(image="worker-os", cluster="prod", pool="worker"),
@@ -77,13 +88,57 @@ def seen(
         built=built,
         running=running,
         proposal=proposal,
-        failed_build=failed,
+        platforms=(Platform("linux", "amd64"),),
+        pool=pool,
+        build=build,
     )
 
 
-def failed(minutes: int, *, temporary: bool = False) -> FailedBuild:
-    failure = Failure(reason=Reason.BUILD_FAILED, message="RUN false", next_step="mend it", temporary=temporary)
-    return FailedBuild(failure=failure, attempts=2, retry_at=NOW + timedelta(minutes=minutes))
+def attempt(
+    state: BuildState, reason: Reason = Reason.BUILD_FAILED, minutes: int | None = None, *, temporary: bool = False
+) -> Build:
+    """The second attempt; it is tried again in so many minutes."""
+    return Build(
+        engine="tekton",
+        name="worker-os-aaaaaaaaaaaa-2",
+        state=state,
+        attempt=2,
+        reason=reason,
+        message="RUN false",
+        next_step="mend it",
+        retry_at=NOW + timedelta(minutes=minutes) if minutes is not None else None,
+        temporary=temporary,
+    )
+
+
+OURS = "99-worker-osimageurl"
+POOL = Pool(
+    name="worker",
+    os_image=str(OTHER_IMAGE),
+    set_by=OURS,
+    set_by_role="worker",
+    overridden=True,
+    layered_by=None,
+    stream=None,
+    paused=False,
+    updating=False,
+    degraded=False,
+    updated=True,
+    observed=True,
+    rendered="rendered-worker-1",
+    current="rendered-worker-1",
+    sources=("00-worker", OURS),
+    total=3,
+    updated_machines=3,
+    ready=3,
+    degraded_machines=0,
+    architectures=("amd64",),
+    message="",
+)
+OTHERS = replace(POOL, set_by="99-zz-gpu")
+IN_GIT = Running(image=BUILT, key=str(KEY))
+APPLIED = replace(POOL, os_image=str(BUILT))
+ON_THE_MOVE = replace(APPLIED, current="rendered-worker-0", updated=False, updating=True, updated_machines=1)
 
 
 ON_ITS_WAY = replace(WANTED, update_completed=False)
@@ -109,7 +164,41 @@ ROWS = [
     ("the source changed",
      seen(running=replace(ON_OLD_BASE, base_digest=NEW_BASE)), Kind.REBUILD, Reason.SOURCE_CHANGED),
     ("the update is on its way: built ahead", seen(wanted=ON_ITS_WAY), Kind.REBUILD, Reason.BASE_CHANGED),
-    ("an older failure is long past", seen(failed=failed(minutes=-1)), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("a failed build may be tried again",
+     seen(build=attempt(BuildState.FAILED, minutes=0)), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("the pool's own image is set by ours", seen(pool=POOL), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("the pool has no image of its own yet",
+     seen(pool=replace(POOL, set_by=None, overridden=False)), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("another MachineConfig sets it, and loses against ours",
+     seen(pool=replace(OTHERS, set_by="50-old")), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("the pool is paused", seen(pool=replace(POOL, paused=True)), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("the pool is degraded: a newer image may be the cure",
+     seen(pool=replace(POOL, degraded=True)), Kind.REBUILD, Reason.BASE_CHANGED),
+    ("what its nodes are is not known",
+     seen(pool=replace(POOL, architectures=None)), Kind.REBUILD, Reason.BASE_CHANGED),
+    # Building
+    ("a run builds it", seen(build=attempt(BuildState.RUNNING)), Kind.BUILDING, Reason.BUILD_RUNNING),
+    ("the run is done, its tag not seen yet",
+     seen(build=attempt(BuildState.SUCCEEDED)), Kind.BUILDING, Reason.BUILD_RUNNING),
+    ("the image is there, whatever its runs say",
+     seen(built=BUILT, build=attempt(BuildState.RUNNING)), Kind.PROPOSE, Reason.IMAGE_READY),
+    # Rolling out
+    ("merged and applied", seen(running=IN_GIT, pool=APPLIED), Kind.UP_TO_DATE, Reason.MATCHES_BASE),
+    ("merged and applied under a mirror's name",
+     seen(running=IN_GIT, pool=replace(APPLIED, os_image=f"mirror.example.com/os@{BUILT.digest}")),
+     Kind.UP_TO_DATE, Reason.MATCHES_BASE),
+    ("merged, not applied", seen(running=IN_GIT, pool=POOL), Kind.ROLLING_OUT, Reason.MERGED_NOT_APPLIED),
+    ("merged, the pool names no image",
+     seen(running=IN_GIT, pool=replace(POOL, os_image=None, set_by=None)),
+     Kind.ROLLING_OUT, Reason.MERGED_NOT_APPLIED),
+    ("nodes are moving", seen(running=IN_GIT, pool=ON_THE_MOVE), Kind.ROLLING_OUT, Reason.POOL_UPDATING),
+    ("applied a second ago, the old status still stands",
+     seen(running=IN_GIT, pool=replace(APPLIED, observed=False)), Kind.ROLLING_OUT, Reason.POOL_UPDATING),
+    ("applied, and the pool is paused",
+     seen(running=IN_GIT, pool=replace(ON_THE_MOVE, paused=True, updating=False)), Kind.HELD, Reason.POOL_PAUSED),
+    ("nodes cannot apply it",
+     seen(running=IN_GIT, pool=replace(ON_THE_MOVE, degraded=True, degraded_machines=1, message="no such image")),
+     Kind.BLOCKED, Reason.POOL_DEGRADED),
     # Propose, and wait
     ("built and not proposed", seen(built=BUILT), Kind.PROPOSE, Reason.IMAGE_READY),
     ("built, an older key is proposed", seen(built=BUILT, proposal=OUTDATED), Kind.PROPOSE, Reason.IMAGE_READY),
@@ -138,9 +227,30 @@ ROWS = [
     ("the line was changed on the base branch",
      seen(built=BUILT, proposal=proposal(State.IGNORED, Reason.CONFLICT_ON_BASE)),
      Kind.BLOCKED, Reason.CONFLICT_ON_BASE),
-    ("the build failed a moment ago", seen(failed=failed(minutes=1)), Kind.BLOCKED, Reason.BUILD_FAILED),
+    ("the build failed a moment ago, on this machine",
+     seen(build=attempt(BuildState.FAILED, minutes=1)), Kind.BLOCKED, Reason.BUILD_FAILED),
     ("the registry failed during the build",
-     seen(failed=failed(minutes=1, temporary=True)), Kind.UNKNOWN, Reason.BUILD_FAILED),
+     seen(build=attempt(BuildState.FAILED, minutes=1, temporary=True)), Kind.UNKNOWN, Reason.BUILD_FAILED),
+    ("a run failed, and waits for its next attempt",
+     seen(build=attempt(BuildState.FAILED, Reason.BACK_OFF, minutes=1)), Kind.HELD, Reason.BACK_OFF),
+    ("all attempts failed", seen(build=attempt(BuildState.EXHAUSTED)), Kind.BLOCKED, Reason.BUILD_FAILED),
+    ("the Pipeline refuses it",
+     seen(build=attempt(BuildState.MISCONFIGURED, Reason.BUILD_MISCONFIGURED)),
+     Kind.BLOCKED, Reason.BUILD_MISCONFIGURED),
+    ("somebody cancelled the run",
+     seen(build=attempt(BuildState.CANCELLED, Reason.BUILD_CANCELLED)), Kind.HELD, Reason.BUILD_CANCELLED),
+    # Blocked by the cluster, whatever git and the registry hold
+    ("the cluster layers the pool itself",
+     seen(running=IN_GIT, pool=replace(APPLIED, layered_by="layered-worker")),
+     Kind.BLOCKED, Reason.POOL_LAYERED_BY_MACHINE_OS_CONFIG),
+    ("the pool names a stream", seen(pool=replace(POOL, stream="rhel-10")), Kind.BLOCKED, Reason.POOL_STREAM_SET),
+    ("the payload's tag is no stream of the cluster",
+     seen(wanted=replace(WANTED, disagreement="rhel-9 is another")), Kind.BLOCKED, Reason.STREAM_DISAGREEMENT),
+    ("the pool has arm64 nodes, the image is for amd64",
+     seen(pool=replace(POOL, architectures=("amd64", "arm64"))), Kind.BLOCKED, Reason.ARCHITECTURE_MISSING),
+    ("another MachineConfig sets it, and would win", seen(pool=OTHERS), Kind.BLOCKED, Reason.OVERRIDDEN_ELSEWHERE),
+    ("another MachineConfig wins over what is merged",
+     seen(running=IN_GIT, pool=OTHERS), Kind.BLOCKED, Reason.OVERRIDDEN_ELSEWHERE),
 ]  # fmt: skip
 
 
@@ -164,6 +274,13 @@ def test_hold_none_proposes_while_the_update_is_on_its_way() -> None:
         (UnavailableError("x", reason=Reason.FORGE_UNREACHABLE), Kind.UNKNOWN, Reason.FORGE_UNREACHABLE),
         (UnavailableError("x", reason=Reason.UNREACHABLE), Kind.UNKNOWN, Reason.UNREACHABLE),
         (UnavailableError("x", reason=Reason.STATUS_NOT_OBSERVED), Kind.UNKNOWN, Reason.STATUS_NOT_OBSERVED),
+        (UnavailableError("x", reason=Reason.TIMED_OUT), Kind.UNKNOWN, Reason.TIMED_OUT),
+        (UnavailableError("x", reason=Reason.THROTTLED), Kind.UNKNOWN, Reason.THROTTLED),
+        (RefusedError("x", reason=Reason.UNAUTHORIZED), Kind.UNKNOWN, Reason.UNAUTHORIZED),
+        (RefusedError("x", reason=Reason.FORBIDDEN), Kind.UNKNOWN, Reason.FORBIDDEN),
+        (NotFoundError("x", reason=Reason.API_MISSING), Kind.UNKNOWN, Reason.API_MISSING),
+        (NotFoundError("x", reason=Reason.NOT_FOUND), Kind.BLOCKED, Reason.NOT_FOUND),
+        (InputError("x", reason=Reason.POOL_MISSING), Kind.BLOCKED, Reason.POOL_MISSING),
         (RefusedError("x"), Kind.BLOCKED, Reason.REGISTRY_REFUSED),
         (RefusedError("x", reason=Reason.SOURCE_REFUSED), Kind.BLOCKED, Reason.SOURCE_REFUSED),
         (RefusedError("x", reason=Reason.FORGE_REFUSED), Kind.BLOCKED, Reason.FORGE_REFUSED),
@@ -186,7 +303,8 @@ def test_what_could_not_be_told_is_its_own_answer(error: LayerwatchError, kind: 
 
 
 def test_every_reason_has_a_row() -> None:
-    in_table = {row[3] for row in ROWS} | {Reason.ALREADY_ON_BASE}
+    # AlreadyOnBase is a forge's answer, and ConfigInvalid the daemon's: neither is decided on.
+    in_table = {row[3] for row in ROWS} | {Reason.ALREADY_ON_BASE, Reason.CONFIG_INVALID}
     marks = test_what_could_not_be_told_is_its_own_answer.pytestmark  # type: ignore[attr-defined]
     in_errors = {row[2] for row in marks[0].args[1]}
     assert set(Reason) - in_table - in_errors == set()
@@ -197,8 +315,11 @@ def test_every_observation_has_a_decision() -> None:
     runnings = [None, ON_OLD_BASE, replace(ON_OLD_BASE, key=str(KEY)), Running(image=OTHER_IMAGE)]
     states = [None, *(proposal(state, reason) for state, reason in product(State, [None, *Reason]))]
     persons = {Reason.EDITED_BY_PERSON, Reason.CLOSED_BY_PERSON, Reason.IGNORED_BY_COMMAND, Reason.REVERTED}
-    for running, state, built, wanted in product(runnings, states, [None, BUILT], [WANTED, ON_ITS_WAY, BACK]):
-        decision = decide(seen(running=running, proposal=state, built=built, wanted=wanted), Policy(), NOW)
+    pools, builds = [None, POOL, ON_THE_MOVE], [None, attempt(BuildState.FAILED, minutes=0)]
+    wanteds = [WANTED, ON_ITS_WAY, BACK]
+    for running, state, built, wanted, pool, build in product(runnings, states, [None, BUILT], wanteds, pools, builds):
+        one = seen(running=running, proposal=state, built=built, wanted=wanted, pool=pool, build=build)
+        decision = decide(one, Policy(), NOW)
         if state is not None and state.reason in persons:
             assert decision.kind not in (Kind.REBUILD, Kind.PROPOSE)
 
@@ -226,7 +347,7 @@ def test_versions(version: str, than: str, older: bool) -> None:
     ("kinds", "check", "tick"),
     [
         ([], 0, 0),
-        ([Kind.UP_TO_DATE, Kind.AWAITING_APPROVAL, Kind.HELD], 0, 0),
+        ([Kind.UP_TO_DATE, Kind.BUILDING, Kind.AWAITING_APPROVAL, Kind.ROLLING_OUT, Kind.HELD], 0, 0),
         ([Kind.UP_TO_DATE, Kind.REBUILD], 10, 0),
         ([Kind.PROPOSE], 10, 0),
         ([Kind.REBUILD, Kind.BLOCKED], 11, 11),

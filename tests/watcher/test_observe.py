@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from layering.forge.local import LocalForge
-from layering.registry.client import RegistryClient
 from layering.registry.transport import Request
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.observe import Observer, targets
+from watcher.run import watching
 from watcher.settings import Settings
 from watcher.world import Observation
 
@@ -37,8 +36,9 @@ def test_each_thing_is_asked_for_once(scenario: Scenario, monkeypatch: pytest.Mo
     settings = load(scenario.config)
     trace, asked = tmp_path / "trace", list[Request]()
     monkeypatch.setenv("GIT_TRACE2_EVENT", str(trace))
-    with RegistryClient(scenario.settings, on_request=asked.append) as registry:
-        observer = Observer(registry, {"local": LocalForge()})
+    with watching(settings, on_registry_request=asked.append) as watch:
+        watch.clusters.refresh_all()
+        observer = watch.observer
         first = looked(observer, settings)
         assert all(one.built is not None for one in first)
         tag = f"/manifests/{first[0].wanted.target.tag}"
