@@ -127,7 +127,9 @@ def test_a_step_that_fails_is_tried_again_and_told_with_its_log(story: Story, cl
     story.start(wanted)
     first = story.ended(wanted)
     assert (first.state, first.reason, first.attempt) == (BuildState.FAILED, Reason.BACK_OFF, 1)
-    assert "step build of task build ended with exit code 7; the end of its log:\n" in first.message
+    assert first.message.startswith(
+        "worker-os-0a1b2c3d4e5f-1 failed: step build of task build ended with exit code 7\nthe end of its log:\n"
+    )
     assert first.message.endswith("layerwatch-step run: no package matches htopp\n  next: mend the Containerfile")
     assert SECRET not in first.message
     assert first.log is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from layering.cluster.api import ClusterApi
 from layering.cluster.pipelineruns import RUN_LABEL, RunState, TaskRunState, failing, parse_task_run
 from layering.cluster.resources import TASK_RUNS
-from layering.errors import LayerwatchError, NotFoundError, UnavailableError
+from layering.errors import InputError, LayerwatchError, NotFoundError
 from layering.excerpt import excerpt
 from watcher.engines.engine import Build
 
@@ -38,7 +38,7 @@ def read_ending(api: ClusterApi, namespace: str, run: RunState) -> Ending:
     task_runs = [parse_task_run(item) for item in listed.items]
     failed = failing(task_run for task_run in task_runs if not run.children or task_run.name in run.children)
     if failed is None:
-        return Ending()
+        return Ending(message=excerpt(run.message))
     return _with_log(api, namespace, failed)
 
 
@@ -47,7 +47,7 @@ def with_ending(build: Build, ending: Ending) -> Build:
     own = ending.next_step if build.retry_at is None else ""  # while it is tried again there is nothing to do
     return replace(
         build,
-        message="\n".join(filter(None, (build.message, ending.message))),
+        message=": ".join(filter(None, (build.message, ending.message))),
         next_step="; ".join(filter(None, (own, build.next_step))),
         log=ending.log,
     )
@@ -65,11 +65,11 @@ def _with_log(api: ClusterApi, namespace: str, failed: TaskRunState) -> Ending:
     except NotFoundError:
         return Ending(message=excerpt(f"{said}; its pod is gone, and its log with it"))
     except LayerwatchError as error:
-        lasting = not isinstance(error, UnavailableError)
+        lasting = isinstance(error, InputError)  # the container never ran; a permission may be given yet
         return Ending(message=excerpt(f"{said}; its log cannot be read: {error.what}"), whole=lasting)
     steps = _NEXT_LINE.findall(log)
     return Ending(
-        message=f"{excerpt(said)}; the end of its log:\n{excerpt(log)}"
+        message=f"{excerpt(said)}\nthe end of its log:\n{excerpt(log)}"
         if log.strip()
         else f"{excerpt(said)}, silently",
         next_step=excerpt(steps[-1]) if steps else "",

@@ -20,6 +20,7 @@ NAME = "tekton"
 BACKOFF_LONGEST = timedelta(hours=1)
 TAG_LATE = timedelta(minutes=5)  # a registry that replicates may show a tag later; then the run has not pushed it
 PICKED_UP_LATE = timedelta(minutes=2)
+PLAINLY_FAILED = "Failed"  # a task did; which one, and why, its TaskRun says
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _MISCONFIGURED = re.compile(  # pkg/apis/pipeline/v1/pipelinerun_types.go: what another attempt would not change
@@ -149,11 +150,13 @@ def _again(run: RunState, highest: int, attempts: Attempts, now: datetime) -> Bu
 
 
 def _sentence(run: RunState) -> str:
-    """What became of a run, in Tekton's words."""
+    """What became of a run, in Tekton's words where they say more than that a task failed."""
     if _superseded(run):
         return f"{run.name} was cancelled, since another build was wanted"
     if run.progress is Progress.SUCCEEDED:
         return f"{run.name} succeeded, and its image is not in the registry"
+    if run.reason == PLAINLY_FAILED:
+        return f"{run.name} failed"
     return excerpt(f"{run.name} failed: {run.reason or 'no reason given'}: {run.message or 'no message'}")
 
 

@@ -1,7 +1,7 @@
 """The PipelineRun of one attempt: its name, labels, params and bindings. A pure function; it asks no cluster.
 
-The name follows from image, key and attempt, so that two watchers that start the same attempt make one run. What the
-Pipeline is told is the RebuildRequest and nothing else that has a meaning of its own (docs/tekton.md).
+The name follows from image, key and attempt, so that two watchers that start the same attempt make one run. The
+Pipeline is told what to build by the RebuildRequest alone; other params only say how.
 """
 
 from collections.abc import Mapping
