@@ -253,16 +253,19 @@ def _unbuilt(seen: Observation, now: datetime) -> Decision:
     if build is None or (build.state is BuildState.FAILED and build.retry_at is not None and build.retry_at <= now):
         return _rebuild(seen)
     if build.state in _UNDER_WAY:
-        return Decision(kind=Kind.BUILDING, reason=Reason.BUILD_RUNNING, message=build.message)
+        return Decision(
+            kind=Kind.BUILDING, reason=Reason.BUILD_RUNNING, message=build.message, next_step=build.next_step
+        )
     return _ended(build)
 
 
 def _ended(build: Build) -> Decision:
     """A build that gave no image, and is not tried again now. The engine's own reason says why."""
     again = f"; again at {build.retry_at:%H:%M:%S} UTC" if build.retry_at else ""
+    said, line_end, log = build.message.partition("\n")
     failure = Failure(
         reason=build.reason,
-        message=f"{build.message} (attempt {build.attempt}{again})",
+        message=f"{said} (attempt {build.attempt}{again}){line_end}{log}",
         next_step=build.next_step,
         temporary=build.temporary,
     )
