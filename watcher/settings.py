@@ -5,6 +5,7 @@ comes out is ready to use: references parsed, durations in seconds, paths resolv
 as the validation's context. Reading the file, and telling all faults at once, is configuration.py's.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.json_schema import GenerateJsonSchema
 
 from layering.fields import STRICT
-from layering.registry.mirrors import load_mirrors
+from layering.registry.mirrors import load_mirrors, usual_mirrors
 from layering.registry.settings import RegistrySettings
 from layering.request import API_VERSION
 from watcher.settings_cluster import Cluster, Daemon
@@ -118,14 +119,17 @@ class Settings(BaseModel):
     clusters: tuple[Cluster, ...] = Field(default=(), description="The clusters that images follow.")
     images: tuple[ImageSettings, ...] = Field(default=(), description="The images to keep on their base.")
 
-    @property
+    @cached_property
     def registries(self) -> RegistrySettings:
-        """How registries are reached, as far as files say; `registry_access` tells what comes from a cluster."""
+        """How registries are reached, as far as files say; `registry_access` tells what comes from a cluster.
+
+        Raises InputError for a file of mirrors that cannot be used. Without one, the usual places are read.
+        """
         access = self.registry_access
         return RegistrySettings(
             auth_file=access.auth_file if isinstance(access.auth_file, Path) else None,
             ca_file=access.ca_file if isinstance(access.ca_file, Path) else None,
-            mirrors=load_mirrors(access.mirrors) if isinstance(access.mirrors, Path) else (),
+            mirrors=load_mirrors(access.mirrors) if isinstance(access.mirrors, Path) else usual_mirrors(),
             insecure=frozenset(access.insecure),
             timeout_seconds=access.timeout,
         )

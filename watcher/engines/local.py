@@ -14,7 +14,7 @@ from pathlib import Path
 from layering.commands import run
 from layering.errors import ExitCode
 from layering.reasons import Reason
-from layering.registry.settings import RegistrySettings, as_arguments
+from layering.registry.settings import RegistrySettings, as_arguments, proxy_environment
 from layering.request import RebuildRequest
 from watcher.engines.engine import Build, BuildState
 from watcher.settings_image import ImageSettings
@@ -50,9 +50,11 @@ class LocalEngine:
 
     def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
         """Build, and wait for the end."""
+        registries = self._registries(image)
         with tempfile.TemporaryDirectory(prefix="layerwatch-build-") as directory:
             completed = run(
-                command(self._registries(image), Path(directory)),
+                command(registries, Path(directory)),
+                env=proxy_environment(registries),
                 stdin=request.to_json().encode(),
                 timeout_seconds=BUILD_TIMEOUT_SECONDS,
                 say=self._say,
