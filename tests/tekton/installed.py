@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tests.kubernetes.rest import Body, Rest
@@ -91,3 +92,24 @@ def wait_until(done: Callable[[], bool], tell: Callable[[], object]) -> None:
     while not done():
         assert time.monotonic() < end, f"it did not come to pass: {tell()}"
         time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A namespace with our Pipeline, whose pods are run."""
+
+    api: Rest
+    namespace: str
+
+    def run(self, body: Body) -> Body:
+        create(self.api, self.namespace, body)
+        return ended(self.api, self.namespace, body)
+
+    def keep(self, kind: str, name: str, **data: str) -> None:
+        """A Secret or ConfigMap; names in `data` have `__` for a dot."""
+        field = "stringData" if kind == "secrets" else "data"
+        body = {"metadata": {"name": name}, field: {key.replace("__", "."): value for key, value in data.items()}}
+        self.api.call("POST", f"/api/v1/namespaces/{self.namespace}/{kind}", body)
+
+    def log(self, run: Body, step: str = "rebuild") -> str:
+        return log(self.api, self.namespace, run, step)

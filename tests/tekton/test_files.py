@@ -68,7 +68,7 @@ def _parser(step: str) -> argparse.ArgumentParser:
 
 
 def _filled(task: Document, text: str) -> list[str]:
-    params = {param["name"]: param.get("default", "linux/amd64") for param in task["spec"]["params"]}
+    params = {param["name"]: param.get("default", "x") for param in task["spec"]["params"]}
     bound = {space["name"] for space in task["spec"].get("workspaces", []) if not space.get("optional")}
     if isinstance(default := params.get(text.removeprefix("$(params.").removesuffix("[*])")), list):
         return default
@@ -198,6 +198,12 @@ def kustomize(directory: Path) -> list[Any]:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+def test_the_namespace_is_that_of_the_watcher() -> None:
+    """Two files, one object: otherwise each apply would take away what the other says."""
+    ours = yaml.safe_load((DIRECTORY / "namespace.yaml").read_text())
+    assert ours == yaml.safe_load((DIRECTORY.parent / "deploy/base/namespace.yaml").read_text())
 
 
 def test_build_pods_get_no_token_and_no_rights() -> None:

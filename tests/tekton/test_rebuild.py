@@ -1,27 +1,20 @@
 """The Pipeline, run: Tekton's controller makes the pod, its steps run for real, the image is in a registry."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from layering.git import run_git
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
-from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
 from layering.sample.images import push_image
 from layering.sample.layers import SampleFile, directory, sample_layer
 from tests.docker_registry import PASSWORD, docker_registry
 from tests.git_http import git_over_http
-from tests.kubernetes.kubelet import Kubelet
-from tests.kubernetes.rest import Body, Rest
-from tests.kubernetes.tekton import Tekton
+from tests.kubernetes.rest import Body
 from tests.parts import require
 from tests.scenario import Scenario
-from tests.tekton.installed import condition, create, ended, install, log, pipeline_run, results, task_run
+from tests.tekton.installed import Cluster, condition, pipeline_run, results, task_run
 
 GIT_PASSWORD = "for git alone"
 WITH_RUN = """\
@@ -31,40 +24,6 @@ COPY motd /etc/motd
 RUN ["/tools/sh", "-c", "/tools/busybox cat /etc/pki/entitlement/entitlement.pem > /dev/stderr"]
 RUN ["/tools/sh", "-c", "! /tools/busybox grep -r 'for git' /workspace"]
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cluster:
-    """A namespace with our Pipeline, whose pods are run."""
-
-    api: Rest
-    namespace: str
-
-    def run(self, body: Body) -> Body:
-        create(self.api, self.namespace, body)
-        return ended(self.api, self.namespace, body)
-
-    def keep(self, kind: str, name: str, **data: str) -> None:
-        """A Secret or ConfigMap; names in `data` have `__` for a dot."""
-        field = "stringData" if kind == "secrets" else "data"
-        body = {"metadata": {"name": name}, field: {key.replace("__", "."): value for key, value in data.items()}}
-        self.api.call("POST", f"/api/v1/namespaces/{self.namespace}/{kind}", body)
-
-    def log(self, run: Body, step: str = "rebuild") -> str:
-        return log(self.api, self.namespace, run, step)
-
-
-@pytest.fixture
-def cluster(tekton: Tekton, tekton_namespace: str, kubelet: Kubelet) -> Cluster:
-    install(tekton.api, tekton_namespace)
-    return Cluster(api=tekton.api, namespace=tekton_namespace)
-
-
-@pytest.fixture
-def scenario(tmp_path: Path) -> Iterator[Scenario]:
-    with RegistryServer() as server:
-        settings = RegistrySettings(insecure=frozenset({server.address}))
-        yield Scenario(directory=tmp_path, registry=server.address, settings=settings).set_up()
 
 
 def request(scenario: Scenario, git: str, tag: str = "4.19.2-tekton", **more: object) -> str:
@@ -111,6 +70,23 @@ def test_a_run_builds_and_its_results_are_what_the_registry_holds(cluster: Clust
     assert results(again) == found
     assert "nothing to do" in cluster.log(again)
     assert task_run(cluster.api, cluster.namespace, again)["spec"]["timeout"] == "0s"
+
+
+def test_a_base_that_only_a_mirror_has(cluster: Cluster, scenario: Scenario) -> None:
+    """REGISTRIES_CONF is what a pod knows of the cluster's mirrors."""
+    document = json.loads(request(scenario, f"file://{scenario.source}", "mirrored"))
+    name, _, digest = document["base"].partition("@")
+    conf = f"""
+[[registry]]
+location = "quay.invalid/ocp/art"
+[[registry.mirror]]
+location = "{name}"
+insecure = true
+"""
+    asked = json.dumps({**document, "base": f"quay.invalid/ocp/art@{digest}"})
+    run = cluster.run(pipeline_run("mirror", asked, REGISTRIES_CONF=conf, INSECURE_REGISTRIES=scenario.registry))
+    assert condition(run) == ("True", "Succeeded"), cluster.log(run)
+    assert results(run)["BASE_IMAGE_ARTIFACT_INPUTS"] == {"uri": "quay.invalid/ocp/art", "digest": digest}
 
 
 def test_what_is_wrong_is_told_by_the_step(cluster: Cluster, scenario: Scenario) -> None:
