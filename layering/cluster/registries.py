@@ -6,11 +6,11 @@ openshift/api config/v1 (Image, Proxy, ImageDigestMirrorSet, ImageTagMirrorSet),
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from layering.cluster.api import ClusterApi
-from layering.cluster.objects import mapping, mappings, name_of, text, texts
+from layering.cluster.objects import mapping, name_of, text
 from layering.cluster.resources import (
     CONFIG_MAPS,
     IMAGE_CONTENT_SOURCE_POLICIES,
@@ -23,7 +23,8 @@ from layering.cluster.resources import (
 )
 from layering.errors import ContentError, InputError, NotFoundError
 from layering.reasons import Reason
-from layering.registry.mirrorrule import Kind, Mirror, MirrorRule
+from layering.registry.mirrorrule import MirrorRule
+from layering.registry.mirrorsets import parse_openshift
 from layering.registry.settings import Proxy
 from layering.secrets import Secret
 
@@ -32,12 +33,7 @@ _PULL_SECRET = "pull-secret"  # noqa: S105 the object's name
 _PULL_SECRET_KEY = ".dockerconfigjson"  # noqa: S105 the key's name
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _CLUSTER = "cluster"
-# The API, the field of its spec that has the rules, and for which references they are.
-_MIRROR_APIS: tuple[tuple[Resource, str, Kind], ...] = (
-    (IMAGE_DIGEST_MIRROR_SETS, "imageDigestMirrors", "digest"),
-    (IMAGE_TAG_MIRROR_SETS, "imageTagMirrors", "tag"),
-    (IMAGE_CONTENT_SOURCE_POLICIES, "repositoryDigestMirrors", "digest"),
-)
+_MIRROR_SETS = (IMAGE_DIGEST_MIRROR_SETS, IMAGE_TAG_MIRROR_SETS, IMAGE_CONTENT_SOURCE_POLICIES)
 
 
 def read_pull_secret(api: ClusterApi) -> Secret:
@@ -70,12 +66,15 @@ def read_cas(api: ClusterApi) -> str:
 
 def read_mirrors(api: ClusterApi) -> tuple[MirrorRule, ...]:
     """The mirrors of IDMS, ITMS and ICSP, by kind and name. Raises ContentError for a rule that makes no sense."""
-    return tuple(
-        rule
-        for resource, field, kind in _MIRROR_APIS
+    found = [
+        {**body, "kind": resource.kind}
+        for resource in _MIRROR_SETS
         for body in sorted(_all_if_there(api, resource), key=name_of)
-        for rule in _rules(body, field, kind, f"{api.name}: {resource.kind}/{name_of(body)}")
-    )
+    ]
+    try:
+        return parse_openshift(found, where=api.name)
+    except InputError as error:
+        raise ContentError(error.what, where=error.where, next_step="oc get idms,itms,icsp -o yaml") from None
 
 
 def read_proxy(api: ClusterApi) -> Proxy | None:
@@ -89,19 +88,6 @@ def read_proxy(api: ClusterApi) -> Proxy | None:
         https=Secret(https) if https else None,
         no_proxy=text(status.get("noProxy")),
     )
-
-
-def _rules(body: Mapping[str, Any], field: str, kind: Kind, where: str) -> Iterator[MirrorRule]:
-    for number, rule in enumerate(mappings(_spec(body).get(field))):
-        try:
-            yield MirrorRule(
-                source=text(rule.get("source")),
-                mirrors=tuple(Mirror(location=location) for location in texts(rule.get("mirrors"))),
-                kind=kind,
-                never_contact_source=rule.get("mirrorSourcePolicy") == "NeverContactSource",
-            )
-        except InputError as error:
-            raise ContentError(error.what, where=f"{where} spec.{field}[{number}]", next_step=error.next_step) from None
 
 
 def _spec(body: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -98,6 +98,56 @@ def test_available_updates(value: Any, versions: list[str] | None) -> None:
     assert (None if found is None else [update.version for update in found]) == versions
 
 
+@pytest.mark.parametrize(
+    ("retrieved", "value", "versions"),
+    [
+        ("True", None, []), ("True", [{"version": "4.19.3", "image": NEXT}], ["4.19.3"]), ("True", "none", None),
+        ("False", None, None), ("False", [{"version": "4.19.3", "image": NEXT}], None), ("Unknown", None, None),
+    ],
+)  # fmt: skip
+def test_whether_the_updates_were_retrieved_decides_what_null_means(
+    retrieved: str, value: Any, versions: list[str] | None
+) -> None:
+    condition = {"type": "RetrievedUpdates", "status": retrieved}
+    release = parse_clusterversion(
+        changed(lambda d: d["status"].update(availableUpdates=value, conditions=[condition])), "f"
+    )
+    found = release.available_updates
+    assert (None if found is None else [update.version for update in found]) == versions
+    assert release.updates_known is (versions is not None)
+
+
+def test_the_history_has_the_newest_first_and_tells_what_was_superseded() -> None:
+    times = {"startedTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T01:00:00Z"}
+    entries = [
+        {"state": "Partial", "image": NEXT, "version": "4.19.3", "startedTime": "2026-01-01T01:00:00Z"},
+        {"state": "Partial", "image": NEW, "version": "", **times},
+        {"state": "Completed", "image": OLD, "version": "4.19.1", **times},
+    ]
+    release = parse_clusterversion(changed(lambda d: d["status"].update(history=entries)), "f")
+    assert [(entry.version, entry.is_superseded) for entry in release.history] == [
+        ("4.19.3", False), ("", True), ("4.19.1", False),
+    ]  # fmt: skip
+    assert release.history[1].completed == release.history[0].started
+
+
+@pytest.mark.parametrize(
+    "old",
+    [None, "Completed", [], {}, {"state": "Nonsense", "image": OLD}, {"state": "Completed", "image": "A@x"},
+     {"state": "Completed", "image": OLD, "version": 4.20}],
+)  # fmt: skip
+def test_nonsense_in_an_older_entry_is_left_out(old: Any) -> None:
+    release = parse_clusterversion(changed(lambda d: d["status"]["history"].insert(1, old)), "f")
+    assert [entry.version for entry in release.history] == ["4.19.2", "4.19.1"]
+
+
+def test_a_time_that_is_none_is_not_told() -> None:
+    release = parse_clusterversion(
+        changed(lambda d: _history(d).update(startedTime="yesterday", completionTime=5)), "f"
+    )
+    assert (release.history[0].started, release.history[0].completed) == (None, None)
+
+
 def test_a_status_about_an_older_spec_says_nothing_yet() -> None:
     with pytest.raises(UnavailableError, match="generation 3") as caught:
         parse_clusterversion(changed(lambda d: d["status"].update(observedGeneration=3)), "f")

@@ -1,21 +1,25 @@
 """What a cluster can do to those who ask it: killed, frozen, restarted, tokens that run out, answers that are none."""
 
-import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 import yaml
 
 from layering.cluster.access import InCluster, Kubeconfig
 from layering.cluster.api import ClusterApi, ExpiredError
-from layering.cluster.resources import CONFIG_MAPS, NODES, PIPELINE_RUNS
+from layering.cluster.registries import read_cas, read_mirrors, read_proxy
+from layering.cluster.resources import CONFIG_MAPS, NODES, PIPELINE_RUNS, Resource
+from layering.cluster.state import Memory, read_state
 from layering.cluster.watches import follow
-from layering.errors import ContentError, InputError, LayerwatchError, RefusedError, UnavailableError
+from layering.errors import LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reasons import Reason
+from tests.kubernetes.admin import CRDS
+from tests.kubernetes.crds import load_openshift
 from tests.kubernetes.server import TestApiServer
 
 WAIT_SECONDS = 60
@@ -154,125 +158,75 @@ def test_a_server_that_is_not_the_one_it_should_be_gets_no_token(server: TestApi
     assert "certificate is not trusted" in caught.value.what
 
 
-class _Answer(BaseHTTPRequestHandler):
-    """Answers every request as the class says: for answers that a healthy API server does not give."""
-
-    status: ClassVar[int] = 200
-    body: ClassVar[bytes] = b""
-    headers_sent: ClassVar[dict[str, str]] = {}
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        for name, value in {"Content-Length": str(len(self.body)), **self.headers_sent}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(self.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def test_plain_kubernetes_has_no_release_and_no_pools_and_says_what_to_do(api: ClusterApi) -> None:
+    state = read_state(api, Memory())
+    assert state.streams is None
+    for part in (state.release, state.pools):
+        assert isinstance(part, NotFoundError)
+        assert part.reason is Reason.API_MISSING
+        assert "base.image" in part.next_step
+    assert (read_mirrors(api), read_cas(api), read_proxy(api)) == ((), "", None)
 
 
-@pytest.fixture
-def answering(tmp_path: Path) -> Iterator[Callable[..., ClusterApi]]:
-    """Give it an answer, and get the API of a cluster that gives no other."""
-    servers = []
-
-    def start(status: int, body: bytes, headers: dict[str, str] | None = None) -> ClusterApi:
-        handler = type("Answer", (_Answer,), {"status": status, "body": body, "headers_sent": headers or {}})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
-        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
-        document: dict[str, Any] = {
-            "clusters": [cluster],
-            "contexts": [{"name": "x", "context": {"cluster": "c"}}],
-            "current-context": "x",
-        }
-        file = tmp_path / "kubeconfig"
-        file.write_text(json.dumps(document))
-        return ClusterApi(Kubeconfig(file=file), name="prod", timeout_seconds=2)
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-STATUS = json.dumps({"kind": "Status", "message": "said\x1b[31m " + "x" * 2000}).encode()
-ANSWERS: dict[str, tuple[int, bytes, dict[str, str], type[LayerwatchError], Reason, str]] = {
-    "too many requests": (429, STATUS, {"Retry-After": "8"}, UnavailableError, Reason.THROTTLED, "wait 8 s"),
-    "overloaded": (503, STATUS, {"Retry-After": "600"}, UnavailableError, Reason.UNREACHABLE, "said"),
-    "etcd is gone": (504, b"Gateway Timeout", {}, UnavailableError, Reason.UNREACHABLE, "504"),
-    "no message": (500, b"{}", {}, UnavailableError, Reason.UNREACHABLE, "500"),
-    "a body of nonsense": (422, b"[" * 100_000, {}, InputError, Reason.INPUT_INVALID, "422"),
-    "sent elsewhere": (302, b"", {"Location": "https://login.test"}, ContentError, Reason.CONTENT_INVALID, "302"),
-    "a login page": (200, b"<html>", {}, ContentError, Reason.CONTENT_INVALID, "not JSON"),
-    "no object": (200, b"[]", {}, ContentError, Reason.CONTENT_INVALID, "no object"),
-    "cut off": (200, b'{"items"', {"Content-Length": "100"}, UnavailableError, Reason.UNREACHABLE, "cannot be reached"),
-    "no TLS refusal": (401, b"", {}, RefusedError, Reason.UNAUTHORIZED, "token"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("status", "body", "headers", "kind", "reason", "what"), ANSWERS.values(), ids=ANSWERS)
-def test_answers(
-    answering: Callable[..., ClusterApi],
-    status: int,
-    body: bytes,
-    headers: dict[str, str],
-    kind: type[LayerwatchError],
-    reason: Reason,
-    what: str,
-) -> None:
-    with pytest.raises(kind) as caught:
-        answering(status, body, headers).list(NODES)
-    assert caught.value.reason is reason
-    assert what in caught.value.what
-    assert caught.value.where == "prod: nodes"
-    assert caught.value.what.isprintable()
-    assert len(caught.value.what) < 600
-
-
-class _Dripping(_Answer):
-    """A byte at a time, never done."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1000000")
-        self.end_headers()
-        try:
-            while True:
-                self.wfile.write(b" ")
-                threading.Event().wait(0.05)
-        except OSError:
-            return
-
-
-def test_an_answer_that_drips_is_timed_out(answering: Callable[..., ClusterApi], tmp_path: Path) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Dripping)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+def test_an_api_that_comes_later_is_noticed(server: TestApiServer, api: ClusterApi) -> None:
+    memory = Memory()
+    assert isinstance(read_state(api, memory).pools, NotFoundError)
+    load_openshift(server.admin)
     try:
-        api = answering(200, b"")
-        file = tmp_path / "kubeconfig"
-        document = json.loads(file.read_text())
-        document["clusters"][0]["cluster"]["server"] = f"http://127.0.0.1:{server.server_port}"
-        file.write_text(json.dumps(document))
-        assert reason_of(lambda: api.list(NODES)) is Reason.TIMED_OUT
-        assert reason_of(lambda: api.within(0.2).list(NODES)) is Reason.TIMED_OUT
+        state = read_state(api, memory)
+        assert state.pools == {}
+        assert state.streams is None
     finally:
-        server.shutdown()
-        server.server_close()
+        server.admin.delete_all(CRDS)
 
 
-EVENTS: dict[str, tuple[bytes, type[LayerwatchError]]] = {
-    "no JSON": (b"hello\n", ContentError),
-    "no event": (b'{"type": 1}\n', ContentError),
-    "forgotten": (b'{"type": "ERROR", "object": {"code": 410, "message": "too old"}}\n', ExpiredError),
-    "an error of the server's": (b'{"type": "ERROR", "object": {"code": 500}}\n', UnavailableError),
-    "an error without a code": (b'{"type": "ERROR", "object": {}}\n', UnavailableError),
-}
+def test_a_look_at_a_server_that_hangs_is_over_after_one_time_limit(server: TestApiServer) -> None:
+    codes: list[int | str] = []
+    access = Kubeconfig(file=server.kubeconfig)
+    with ClusterApi(access, name="prod", timeout_seconds=1, on_request=codes.append) as api:
+        server.freeze()
+        try:
+            state = read_state(api, Memory())
+        finally:
+            server.thaw()
+    for part in (state.release, state.streams, state.pools):
+        assert isinstance(part, UnavailableError)
+        assert part.reason is Reason.TIMED_OUT
+    assert codes == ["timeout"]  # what one part met is not tried for the others
 
 
-@pytest.mark.parametrize(("body", "kind"), EVENTS.values(), ids=EVENTS)
-def test_events_that_are_none(answering: Callable[..., ClusterApi], body: bytes, kind: type[LayerwatchError]) -> None:
-    with pytest.raises(kind):
-        list(answering(200, body).watch(NODES, resource_version="1", timeout_seconds=5))
+def test_too_many_requests_are_throttled(server: TestApiServer, tmp_path: Path) -> None:
+    allow_one_request_at_a_time(server, "busy")
+    access = Kubeconfig(file=server.kubeconfig_for(server.token_for("busy", "default"), tmp_path / "kubeconfig"))
+    throttled, ends_at = threading.Event(), time.monotonic() + WAIT_SECONDS
+
+    def ask(api: ClusterApi) -> None:
+        while not throttled.is_set() and time.monotonic() < ends_at:
+            if reason_of(lambda: api.list(NODES)) is Reason.THROTTLED:
+                throttled.set()
+
+    with ClusterApi(access, name="prod") as api, ThreadPoolExecutor(max_workers=8) as threads:
+        wait([threads.submit(ask, api) for _ in range(8)])
+    assert throttled.is_set()
+
+
+def allow_one_request_at_a_time(server: TestApiServer, account: str) -> None:
+    """API priority and fairness: no share of their own for requests of one ServiceAccount, and no queue."""
+    level = Resource(
+        group="flowcontrol.apiserver.k8s.io",
+        version="v1",
+        plural="prioritylevelconfigurations",
+        kind="PriorityLevelConfiguration",
+    )
+    limited = {"nominalConcurrencyShares": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}
+    metadata = {"name": account}
+    server.admin.create(level, {"metadata": metadata, "spec": {"type": "Limited", "limited": limited}})
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+    subject = {"kind": "ServiceAccount", "serviceAccount": {"name": account, "namespace": "default"}}
+    spec = {
+        "priorityLevelConfiguration": metadata,
+        "matchingPrecedence": 2,
+        "rules": [{"subjects": [subject], "resourceRules": [everything]}],
+    }
+    schema = replace(level, plural="flowschemas", kind="FlowSchema")
+    server.admin.create(schema, {"metadata": metadata, "spec": spec})
