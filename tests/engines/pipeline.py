@@ -5,7 +5,7 @@ from typing import Any
 _BUILD = """
 case "$DO" in
   succeed) printf 'sha256:%064d' 1 | sed 's/0/1/g' > "$DIGEST"
-           printf '%s' "$REQUEST" | sed 's/.*"image":"\\([^"]*\\)".*/\\1/' > "$SEEN" ;;
+           printf '%s' "$REQUEST" | sha256sum | cut -c 1-64 | tr -d '\\n' > "$SEEN" ;;
   sleep)   sleep 600 ;;
   wait)    sleep 2 ;;
   fail)    echo "password=pl4ntedS3cret"

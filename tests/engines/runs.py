@@ -27,7 +27,12 @@ def image(name: str = "worker-os", **build: Any) -> ImageSettings:
     )
 
 
-def request(name: str = "worker-os", key: str | None = KEY, release: str | None = "4.19.2") -> RebuildRequest:
+def request(
+    name: str = "worker-os",
+    key: str | None = KEY,
+    release: str | None = "4.19.2",
+    build_args: Mapping[str, str] | None = None,
+) -> RebuildRequest:
     return RebuildRequest(
         apiVersion="layerwatch/v1alpha1",
         kind="RebuildRequest",
@@ -36,6 +41,7 @@ def request(name: str = "worker-os", key: str | None = KEY, release: str | None 
         release=release,
         platforms=(Platform("linux", "amd64"),),
         source=SourceEntry(git="https://git.example.com/acme/os-images.git", commit="c" * 40),
+        buildArgs=build_args or {},
         target=ImageReference.parse(f"registry.example.com/acme/{name}:4.19.2-{(key or KEY)[:12]}"),
         key=key,
     )

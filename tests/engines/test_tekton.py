@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from tests.kubernetes.server import TestApiServer
 from tests.kubernetes.tekton import Tekton
 from watcher.engines.engine import Build, BuildState
 from watcher.engines.tekton import TektonEngine
+from watcher.engines.tekton_run import as_param
 from watcher.engines.tekton_runs import Runs
 from watcher.settings_image import ImageSettings
 
 _WAIT_SECONDS = 60
 SECRET = "pl4ntedS3cret"
+ARGUMENTS = {"HOME": "$(params.DO) $(HOME) $$(HOME) $(context.taskRun.name)"}
+REQUEST = request(build_args=ARGUMENTS)
 
 
 class Story:
@@ -57,7 +61,7 @@ class Story:
         end = time.monotonic() + _WAIT_SECONDS
         while True:
             try:
-                return self.engine.start(wanted, request(key=key), self.engine.find(wanted, key))
+                return self.engine.start(wanted, request(key=key, build_args=ARGUMENTS), self.engine.find(wanted, key))
             except UnavailableError:  # 429 while the server takes Tekton's changes of its types in
                 assert time.monotonic() < end
                 time.sleep(0.1)
@@ -115,7 +119,7 @@ def test_a_run_that_succeeds_says_so_and_leaves_the_image_to_the_registry(story:
     done = story.ended(wanted)
     assert (done.state, done.reason) == (BuildState.SUCCEEDED, Reason.BUILD_RUNNING)
     run = parse_pipeline_run(story.rest.call("GET", f"{story.path}/{done.name}"))
-    assert run.results == {"IMAGE_DIGEST": "sha256:" + "1" * 64, "SEEN": "worker-os"}
+    assert run.results == {"IMAGE_DIGEST": "sha256:" + "1" * 64, "SEEN": sha256(as_param(REQUEST).encode()).hexdigest()}
     assert story.start(wanted) == done
 
     clock.ahead = timedelta(hours=1)  # and still its image is not in the registry
