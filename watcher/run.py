@@ -86,16 +86,20 @@ def _engines(
     local = LocalEngine(registries.settings, progress, utc_now)
     if settings.home is None:
         return {"local": local}
-    mirrored = lambda image: _mirrors_param(registries.settings(image))  # noqa: E731
+    told = lambda image: _registry_params(registries.settings(image))  # noqa: E731
     tekton = TektonEngine(
-        clusters.api, home=settings.home, namespace=home_namespace(settings), now=utc_now, params=mirrored
+        clusters.api, home=settings.home, namespace=home_namespace(settings), now=utc_now, params=told
     )
     return {"local": local, "tekton": tekton}
 
 
-def _mirrors_param(registries: RegistrySettings) -> Mapping[str, str]:
-    """A build in a pod does not see the cluster's mirrors by itself."""
-    return {"REGISTRIES_CONF": render_registries_conf(registries.mirrors)} if registries.mirrors else {}
+def _registry_params(registries: RegistrySettings) -> Mapping[str, str]:
+    """What a build in a pod does not see by itself: the cluster's mirrors, and which registries speak plain http."""
+    values = {
+        "REGISTRIES_CONF": render_registries_conf(registries.mirrors) if registries.mirrors else "",
+        "INSECURE_REGISTRIES": ",".join(sorted(registries.insecure)),
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def utc_now() -> datetime:

@@ -67,7 +67,7 @@ def test_it_applies_as_it_stands(tekton: Tekton, tekton_server: TestApiServer) -
         pytest.param(pipeline(), "spec.tasks.0.runAfter", ["fetch"], "fetch", id="after a task that is not there"),
         pytest.param(pipeline(), "spec.tasks.0.runAfter", ["rebuild"], "cycle", id="a cycle"),
         pytest.param(pipeline(), "spec.tasks.+", PIPELINE_TASK, "duplicate", id="a task twice"),
-        pytest.param(pipeline(), "spec.results.0.value", "$(tasks.b.results.X)", "nonexistent", id="a result of no task"),
+        pytest.param(pipeline(), "spec.results.0.value", "$(tasks.b.results.X)", "nonexistent", id="no such task"),
         pytest.param(pipeline(), "spec.tasks.0.timeout", "two hours", "time", id="a time limit in words"),
         pytest.param(pipeline(), "spec.tasks.0.retries", "many", "retries", id="retries in words"),
         pytest.param(SAMPLE, "spec.pipelineRef", GONE, "pipelineRef", id="a run of nothing"),
