@@ -18,7 +18,7 @@ from layering.cluster.events import ClusterEvent, Regarding, count_again, post
 from layering.cluster.resources import MACHINE_CONFIG_POOLS, PIPELINE_RUNS, Resource
 from layering.errors import LayerwatchError, RefusedError
 from layering.reasons import Reason
-from watcher.changes import Change
+from watcher.changes import BuildResult, Change
 from watcher.decide import Kind
 from watcher.home import RunPlace
 from watcher.report import Verdict
@@ -27,6 +27,11 @@ from watcher.world import Observation
 _log = logging.getLogger("layerwatch.events")
 _WAITING_MOST = 200
 _WARNINGS = {Kind.BLOCKED, Kind.UNKNOWN}
+_REASONS = {
+    BuildResult.FAILED: Reason.BUILD_FAILED,
+    BuildResult.MISCONFIGURED: Reason.BUILD_MISCONFIGURED,
+    BuildResult.CANCELLED: Reason.BUILD_CANCELLED,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +50,11 @@ def announcements(change: Change, run_place: RunPlace | None, now: datetime) -> 
     if change.is_other_decision and subject.cluster and subject.pool:
         event = _about_pool(change.verdict, subject.pool, now)
         told.append(Announcement(cluster=subject.cluster, event=event, is_new=not change.is_first))
-    if change.failed is not None and change.failed.name and run_place is not None:
+    if change.result in _REASONS and change.failed is not None and change.failed.name and run_place is not None:
         event = ClusterEvent(
-            name=f"{change.failed.name}.{_digest(change.failed.state, change.failed.reason)}",
+            name=f"{change.failed.name}.{_digest(change.result)}",
             regarding=_regarding(PIPELINE_RUNS, "PipelineRun", change.failed.name, run_place.namespace),
-            reason=change.failed.reason.value,
+            reason=_REASONS[change.result].value,
             action="Build",
             note=_sentence(change.failed.message, change.failed.next_step),
             is_warning=True,

@@ -165,14 +165,15 @@ def _forget_others(settings: Settings, process: Process) -> None:
     process.metrics.keep(subjects, [cluster.name for cluster in settings.clusters])
 
 
-def _look(watch: Watch, process: Process) -> Callable[[str], None]:
+def _look(watch: Watch, process: Process) -> Callable[[str], bool]:
     """Ask one cluster, and note when it last gave a good answer."""
 
-    def look(name: str) -> None:
+    def look(name: str) -> bool:
         watch.clusters.refresh(name)
-        at = watch.clusters.known(name).last_good_at
-        if at is not None:
-            process.metrics.looked(f"cluster/{name}", at)
+        known = watch.clusters.known(name)
+        if known.last_good_at is not None:
+            process.metrics.looked(f"cluster/{name}", known.last_good_at)
+        return known.failure is None
 
     return look
 
@@ -198,7 +199,7 @@ def _follow_runs(watch: Watch, process: Process, stop: threading.Event) -> list[
     places = {place for image in watch.settings.images if (place := run_place(watch.settings, image))}
     tellers = []
     for place in sorted(places, key=str):
-        teller = Refresher(place.cluster, lambda name: None, process.bell.ring, process.clock)
+        teller = Refresher(place.cluster, lambda name: True, process.bell.ring, process.clock)
         _follow(watch.clusters.api(place.cluster), PIPELINE_RUNS, teller.poke, stop, namespace=place.namespace)
         tellers.append(teller)
     return tellers

@@ -1,8 +1,9 @@
 """The one thread that ticks: waits until somebody asks for a look, ticks, and tells what came of it.
 
-One tick at a time, whoever asks. A new configuration is put in force between two ticks, by this thread, so that no tick
-ever sees half of it. A defect in a tick is logged with its traceback, and the loop goes on. When to look is not its
-affair (the schedule, watches), nor is what a tick does (watcher/tick.py).
+One tick at a time, whoever asks. What could not be told is looked at again soon, ever more slowly. A new configuration
+is put in force between two ticks, by this thread, so that no tick ever sees half of it. A defect in a tick is logged
+with its traceback, and the loop goes on. When to look is not its affair (the schedule, watches), nor is what a tick
+does (watcher/tick.py).
 """
 
 import logging
@@ -13,7 +14,9 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from layering.errors import LayerwatchError
+from watcher.backoff import Backoff
 from watcher.bell import Bell
+from watcher.decide import Kind
 from watcher.metrics import TickResult
 from watcher.report import Verdict, tick_exit_code
 from watcher.settings import Settings
@@ -21,6 +24,8 @@ from watcher.settings import Settings
 _log = logging.getLogger("layerwatch.loop")
 EVERYTHING = ""  # rung instead of a cluster's name; no cluster has an empty one
 _PAUSE_SECONDS = 5.0
+_RETRY_FIRST_SECONDS = 2.0
+_RETRY_LONGEST_SECONDS = 300.0
 
 
 class Ticking(Protocol):
@@ -81,6 +86,8 @@ class Loop:
         self._next: Settings | None = None
         self._current: Ticking | None = None
         self._open = ExitStack()
+        self._backoff = Backoff(first_seconds=_RETRY_FIRST_SECONDS, longest_seconds=_RETRY_LONGEST_SECONDS)
+        self._again_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="ticks", daemon=True)
 
     def start(self) -> None:
@@ -102,7 +109,9 @@ class Loop:
         with self._open:
             while not self._bell.is_closed:
                 self._pulse.beat()
-                names = self._bell.wait(_PAUSE_SECONDS)
+                names = self._bell.wait(min(_PAUSE_SECONDS, max(0.0, self._again_at - time.monotonic())))
+                if time.monotonic() >= self._again_at:
+                    names |= {EVERYTHING}
                 if self._may_tick() and not self._bell.is_closed:
                     self._turn(names)
 
@@ -114,6 +123,7 @@ class Loop:
                 self._tick(self._current, None if EVERYTHING in names else frozenset(names))
         except Exception:  # noqa: BLE001 logged with its traceback; the loop goes on
             _log.exception("a defect of layerwatch; the next tick starts over")
+            self._again_at = float("inf")  # the schedule is soon enough
             self._ended(TickResult.DEFECT, 0.0)
 
     def _change(self) -> None:
@@ -137,3 +147,15 @@ class Loop:
         result = TickResult.IN_THE_WAY if tick_exit_code(verdicts) else TickResult.OK
         self._ended(result, time.monotonic() - started)
         self.has_ticked.set()
+        self._plan_again(verdicts, is_whole=only is None)
+
+    def _plan_again(self, verdicts: Sequence[Verdict], *, is_whole: bool) -> None:
+        """A part of everything says nothing about the rest: what was unknown there is still to be looked at again."""
+        if any(verdict.decision.kind is Kind.UNKNOWN for verdict in verdicts):
+            self._backoff.failed()
+        elif is_whole:
+            self._backoff.went_well()
+        else:
+            return
+        seconds = self._backoff.seconds
+        self._again_at = float("inf") if seconds is None else time.monotonic() + seconds

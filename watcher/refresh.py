@@ -2,15 +2,19 @@
 
 A refresher is asked by a watch (*look now*, once the burst is over) or by a round of the schedule. A round waits a
 short while for all of them and then does without the late ones, each of which asks for a tick of its own when it is
-done.
+done. A look that failed is tried again soon, ever more slowly, and not only when the schedule says so: a server that
+comes back refuses and fails for a while after its watches work again.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from watcher.backoff import Backoff
 from watcher.bell import Bell
 
+_RETRY_FIRST_SECONDS = 1.0
+_RETRY_LONGEST_SECONDS = 60.0
 _log = logging.getLogger("layerwatch.refresh")
 QUIET_SECONDS = 0.2
 LONGEST_SECONDS = 1.0
@@ -41,16 +45,20 @@ class Round:
 
 
 class Refresher:
-    """The thread of one cluster. `look` must be bounded in time; `tell` hears the name when a tick is due."""
+    """The thread of one cluster.
+
+    `look` must be bounded in time, and says whether it got a good answer. `tell` hears the name when a tick is due.
+    """
 
     def __init__(
-        self, name: str, look: Callable[[str], None], tell: Callable[[str], None], clock: Callable[[], float]
+        self, name: str, look: Callable[[str], bool], tell: Callable[[str], None], clock: Callable[[], float]
     ) -> None:
         self.name = name
         self._look = look
         self._tell = tell
         self._bell = Bell(clock, quiet_seconds=QUIET_SECONDS, longest_seconds=LONGEST_SECONDS)
         self._rounds: list[Round] = []
+        self._backoff = Backoff(first_seconds=_RETRY_FIRST_SECONDS, longest_seconds=_RETRY_LONGEST_SECONDS)
         self._guard = threading.Lock()
 
     def start(self) -> None:
@@ -78,23 +86,29 @@ class Refresher:
 
     def _run(self) -> None:
         while True:
-            poked = self._bell.wait()
+            poked = self._bell.wait(self._backoff.seconds)
             if self._bell.is_closed:
                 return
             with self._guard:
                 rounds = tuple(self._rounds)
-            self._look_once()
+            is_back = self._look_once()
             in_time = [asked.answered(self.name) for asked in rounds]
             with self._guard:
                 self._rounds = [asked for asked in self._rounds if asked not in rounds]
-            if poked or not all(in_time):
+            if poked or is_back or not all(in_time):
                 self._tell(self.name)
 
-    def _look_once(self) -> None:
+    def _look_once(self) -> bool:
+        """Look; whether this is the first good answer after a bad one."""
         try:
-            self._look(self.name)
+            is_good = self._look(self.name)
         except Exception:  # noqa: BLE001 logged with its traceback; the next look starts over
             _log.exception("a defect of layerwatch while looking at %s", self.name, extra={"cluster": self.name})
+            is_good = False
+        if is_good:
+            return self._backoff.went_well()
+        self._backoff.failed()
+        return False
 
 
 def look_at_all(refreshers: Sequence[Refresher], grace_seconds: float = GRACE_SECONDS) -> frozenset[str]:

@@ -34,3 +34,11 @@ def world(
         )
         world.configure()
         yield world
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Iterator[Scenario]:
+    """A world whose cluster is a file."""
+    with RegistryServer() as registry:
+        settings = RegistrySettings(insecure=frozenset({registry.address}))
+        yield Scenario(directory=tmp_path, registry=registry.address, settings=settings).set_up()

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from layering.cluster.resources import EVENTS, LEASES, PIPELINE_RUNS
 from tests.kubernetes.openshift import OpenShiftPlay
 from tests.kubernetes.rest import Body
 from tests.kubernetes.server import TestApiServer
 from tests.scenario import Scenario
+from watcher.metrics import METRICS
 
 SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -62,7 +64,10 @@ class Daemon:
 
     def says(self, **known: str) -> Line:
         """Wait for such a line."""
-        line: Line = eventually(f"{known} in\n{self.log.read_text()}", lambda: self._alive_and(self.said(**known)))[0]
+        try:
+            line: Line = eventually(str(known), lambda: self._alive_and(self.said(**known)))[0]
+        except pytest.fail.Exception:
+            pytest.fail(f"it never said {known}:\n{self.log.read_text()}")
         return line
 
     def _alive_and(self, lines: list[Line]) -> list[Line]:
@@ -73,6 +78,16 @@ class Daemon:
     def get(self, path: str) -> requests.Response:
         address = self.says(message="listening on ")["message"].removeprefix("listening on ")
         return requests.get(f"http://{address}{path}", timeout=10)
+
+    def metrics(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """Sample name to the values of its labels, in the table's order, to its number."""
+        order = {metric.name: metric.labels for metric in METRICS}
+        found: dict[str, dict[tuple[str, ...], float]] = {}
+        for family in text_string_to_metric_families(self.get("/metrics").text):
+            for sample in family.samples:
+                labels = tuple(sample.labels[name] for name in order.get(sample.name, sorted(sample.labels)))
+                found.setdefault(sample.name, {})[labels] = sample.value
+        return found
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -1,8 +1,37 @@
 """The daemon beside a real API server: what it notices, what it says, and what it must not send."""
 
-from prometheus_client.parser import text_string_to_metric_families
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
+
+from layering.cluster.resources import LEASES, MACHINE_CONFIG_POOLS, PIPELINE_RUNS, Resource
 from tests.daemon.process import ClusterWorld, eventually, running
+from tests.kubernetes.rest import Body
+from watcher.metrics import METRICS
+
+CLUSTER_ROLES = Resource(group="rbac.authorization.k8s.io", version="v1", plural="clusterroles", kind="ClusterRole")
+CLUSTER_ROLE_BINDINGS = Resource(
+    group="rbac.authorization.k8s.io", version="v1", plural="clusterrolebindings", kind="ClusterRoleBinding"
+)
+
+
+def fail(world: ClusterWorld, run: Body) -> None:
+    """What Tekton's controller writes when a task of a run failed, just now."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    condition = {
+        "type": "Succeeded",
+        "status": "False",
+        "reason": "Failed",
+        "message": "Tasks Completed: 1 (Failed: 1)",
+        "lastTransitionTime": now,
+    }
+    status = {"conditions": [condition], "completionTime": now}
+    world.server.admin.patch_status(PIPELINE_RUNS, run["metadata"]["name"], status, namespace=world.namespace)
 
 
 def test_an_upgrade_is_noticed_by_the_watch_and_becomes_a_run(world: ClusterWorld) -> None:
@@ -18,4 +47,126 @@ def test_an_upgrade_is_noticed_by_the_watch_and_becomes_a_run(world: ClusterWorl
         for path, kind in (("/healthz", "text/plain"), ("/readyz", "text/plain"), ("/status", "application/json")):
             answer = daemon.get(path)
             assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, kind)
+        told = daemon.metrics()
+        assert set(told["layerwatch_decision"]) == {("worker-os", "prod", "worker", "Building", "BuildRunning")}
+        assert told["layerwatch_api_requests_total"]["prod", "200"] > 0
+        assert told["layerwatch_registry_requests_total"][world.scenario.registry, "200"] > 0
+        assert set(told["layerwatch_last_look_timestamp_seconds"]) == {
+            ("cluster/prod",),
+            (f"registry/{world.scenario.registry}",),
+        }
+        names = {metric.name for metric in METRICS}
+        assert {name for name in told if not name.startswith("layerwatch_tick_duration")} <= names
     assert len(world.runs()) == 2
+
+
+def test_a_run_that_fails_is_noticed_counted_and_told_about(world: ClusterWorld) -> None:
+    with running(world.configure()) as daemon:
+        run = eventually("a run", lambda: world.run_for("4.19.1"))
+        fail(world, run)
+        daemon.says(decision="Held", reason="BackOff")
+        (event,) = eventually("an event about the run", lambda: world.events(world.namespace))
+        assert daemon.metrics()["layerwatch_builds_total"] == {("worker-os", "failed"): 1.0}
+    regarding = {key: event["regarding"][key] for key in ("apiVersion", "kind", "name", "namespace", "uid")}
+    assert regarding == {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "name": run["metadata"]["name"],
+        "namespace": world.namespace,
+        "uid": run["metadata"]["uid"],
+    }
+    assert (event["type"], event["reason"]) == ("Warning", "BuildFailed")
+
+
+def test_a_pool_is_told_of_each_change_once_whoever_tells(world: ClusterWorld) -> None:
+    def told() -> list[str]:
+        return sorted(event["reason"] for event in world.events())
+
+    with running(world.configure()):
+        eventually("what the first build is", lambda: told() == ["BuildRunning", "NeverBuilt"])
+        world.upgrade("4.19.2")
+        twice = ["BuildRunning", "BuildRunning", "NeverBuilt", "NeverBuilt"]
+        eventually("what the second build is", lambda: told() == twice)
+    with running(world.configure()) as again:
+        again.says(reason="BuildRunning")
+        fail(world, eventually("the run", lambda: world.run_for("4.19.2")))
+        eventually("that it failed", lambda: "BackOff" in told())
+    assert told() == ["BackOff", *twice]
+    (event,) = (event for event in world.events() if event["reason"] == "BackOff")
+    pool = world.server.admin.read(MACHINE_CONFIG_POOLS, "worker")
+    assert event["regarding"]["uid"] == pool["metadata"]["uid"]
+    assert (event["action"], event["type"]) == ("Held", "Normal")
+
+
+def test_a_cluster_that_takes_no_events_costs_one_line(world: ClusterWorld) -> None:
+    world.kubeconfig = _may_do_all_but_events(world)
+    with running(world.configure()) as daemon:
+        eventually("a run", lambda: world.run_for("4.19.1"))
+        world.upgrade("4.19.2")
+        eventually("another run", lambda: world.run_for("4.19.2"))
+        daemon.says(message="no events are posted", reason="Forbidden", cluster="prod")
+        world.openshift.pause("worker")
+        daemon.says(decision="Building")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ends() == 0
+        assert len(daemon.said(reason="Forbidden")) == 1
+    assert world.events() == []
+
+
+def _may_do_all_but_events(world: ClusterWorld) -> Path:
+    admin, name = world.server.admin, world.namespace
+    reads = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+    runs = {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create", "patch"]}
+    admin.create(CLUSTER_ROLES, {"metadata": {"name": name}, "rules": [reads, runs]})
+    subject = {"kind": "ServiceAccount", "name": "layerwatch", "namespace": name}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    admin.create(CLUSTER_ROLE_BINDINGS, {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]})
+    token = world.server.token_for("layerwatch", name)
+    return world.server.kubeconfig_for(token, world.scenario.directory / "kubeconfig")
+
+
+@pytest.mark.parametrize("flags", [["--dry-run"], ["--dry-run", "--leader-elect"]], ids=["alone", "with an election"])
+def test_a_dry_run_sends_no_write(world: ClusterWorld, flags: list[str]) -> None:
+    with running(world.elect(), *flags) as daemon:
+        daemon.says(decision="Rebuild", reason="NeverBuilt")
+        eventually("it is ready", lambda: daemon.get("/readyz").status_code == 200)
+        codes = {code for _, code in daemon.metrics()["layerwatch_api_requests_total"]}
+    assert "201" not in codes
+    assert world.runs() == world.events() == world.server.admin.list(LEASES, namespace=world.namespace) == []
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """The port of a server that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        yield int(server.getsockname()[1])
+
+
+def test_another_cluster_that_hangs_delays_nothing(world: ClusterWorld, black_hole: int) -> None:
+    """It may take a minute to answer: were it waited for, this test would fail."""
+    stuck = world.scenario.directory / "stuck"
+    stuck.write_text(world.kubeconfig.read_text().replace(world.server.url, f"https://127.0.0.1:{black_hole}"))
+    config = world.configure(daemon={"cluster": "prod", "apiTimeout": "60s"})
+    document = json.loads(config.read_text())
+    document["clusters"].insert(0, {"name": "stuck", "access": {"kubeconfig": str(stuck)}})
+    document["images"].append({**document["images"][0], "name": "other", "base": {"cluster": "stuck", "tag": "x"}})
+    document["images"][1]["proposals"] = []
+    config.write_text(json.dumps(document))
+    with running(config) as daemon:
+        eventually("a run", lambda: world.run_for("4.19.1"), seconds=30)
+        world.upgrade("4.19.2")
+        eventually("another run", lambda: world.run_for("4.19.2"), seconds=30)
+        assert daemon.said(image="other", decision="Unknown")
+        assert daemon.get("/readyz").status_code == 200
+        daemon.send(signal.SIGTERM)
+        assert daemon.ends(10) == 0
+
+
+def test_a_cluster_that_was_away_is_followed_again(world: ClusterWorld) -> None:
+    with running(world.configure()) as daemon:
+        eventually("a run", lambda: world.run_for("4.19.1"))
+        world.server.kill()
+        daemon.says(message="watching clusterversions")
+        world.server.start_again()
+        world.upgrade("4.19.2")
+        eventually("another run", lambda: world.run_for("4.19.2"))

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from layering.errors import InputError, LayerwatchError
+from layering.reasons import Reason
 from tests.daemon.verdicts import verdict
 from watcher.bell import Bell
+from watcher.decide import Kind
 from watcher.loop import EVERYTHING, Loop, Pulse
 from watcher.metrics import TickResult
 from watcher.report import Verdict
@@ -38,6 +40,7 @@ class World:
     goes_on: threading.Event = field(default_factory=threading.Event)
     leads: bool = True
     fault: Exception | None = None
+    says: Verdict = field(default_factory=verdict)
     unusable: LayerwatchError | None = None
 
     @contextmanager
@@ -62,7 +65,7 @@ class InForce:
         assert self.world.goes_on.wait(_SECONDS)
         if self.world.fault:
             raise self.world.fault
-        return [verdict()]
+        return [self.world.says]
 
 
 @pytest.fixture
@@ -156,6 +159,15 @@ def test_a_defect_is_logged_and_the_loop_goes_on(world: World, loop: Loop, caplo
     world.fault = None
     world.bell.ring("prod")
     assert ended(world) is TickResult.OK
+
+
+def test_what_could_not_be_told_is_looked_at_again_without_being_asked(world: World, loop: Loop) -> None:
+    world.says = verdict(Kind.UNKNOWN, Reason.UNREACHABLE)
+    loop.put_in_force(configuration("60s"))
+    world.bell.ring("prod")
+    assert ticked(world) == (60.0, {"prod"})
+    world.says = verdict()
+    assert ticked(world) == (60.0, None)
 
 
 def test_a_stand_by_puts_nothing_in_force(world: World, loop: Loop) -> None:

@@ -1,0 +1,81 @@
+"""A configuration that changes under a running daemon: in force soon, a broken one never."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon.process import Daemon, eventually, running
+from tests.scenario import Scenario
+
+
+@pytest.fixture
+def mounted(scenario: Scenario) -> Path:
+    """The configuration as a kubelet mounts it from a ConfigMap; its schedule is an hour."""
+    document = json.loads(scenario.config.read_text())
+    scenario.config.unlink()
+    swap(scenario.config, {**document, "schedule": {"every": "1h"}})
+    scenario.config.symlink_to("..data/layerwatch.yaml")
+    return scenario.config
+
+
+def swap(config: Path, document: Any) -> None:
+    """What the kubelet does when the ConfigMap changed: a new directory, and one link renamed over another."""
+    base = config.parent
+    directory = base / f"..{len(list(base.iterdir()))}"
+    directory.mkdir()
+    (directory / config.name).write_text(document if isinstance(document, str) else json.dumps(document))
+    link = base / "..data_tmp"
+    link.symlink_to(directory.name)
+    link.replace(base / "..data")
+
+
+def decisions(daemon: Daemon) -> dict[tuple[str, ...], float]:
+    return daemon.metrics().get("layerwatch_decision", {})
+
+
+def reloaded(daemon: Daemon) -> float:
+    return daemon.metrics()["layerwatch_config_last_reload_successful"][()]
+
+
+def test_a_swapped_configuration_is_in_force_and_a_broken_one_is_not(mounted: Path, scenario: Scenario) -> None:
+    document = json.loads(mounted.read_text())
+    image = document["images"][0]
+    absolute = {**image, "source": {**image["source"], "git": str(scenario.source)}, "proposals": []}
+    with running(mounted, "--dry-run") as daemon:
+        daemon.says(image="worker-os", decision="Rebuild")
+        assert reloaded(daemon) == 1.0
+
+        swap(mounted, {**document, "images": [{"name": "worker-os"}]})
+        line = daemon.says(reason="ConfigInvalid")
+        assert "images[0].base" in line["message"]
+        assert reloaded(daemon) == 0.0
+
+        swap(mounted, {**document, "images": [{**absolute, "name": "second"}]})
+        daemon.says(image="second", decision="Rebuild")
+        assert reloaded(daemon) == 1.0
+        eventually("the first is gone", lambda: {image for image, *_ in decisions(daemon)} == {"second"})
+
+
+def test_sighup_reads_it_again_at_once(scenario: Scenario) -> None:
+    with running(scenario.config, "--dry-run") as daemon:
+        daemon.says(image="worker-os")
+        daemon.send(signal.SIGHUP)
+        daemon.says(message="reading the configuration again: asked to")
+        daemon.send(signal.SIGTERM)
+        assert daemon.ends(10) == 0
+
+
+def test_a_file_that_it_names_counts_too(scenario: Scenario) -> None:
+    auth = scenario.directory / "auth.json"
+    auth.write_text('{"auths": {}}')
+    scenario.extra_registries = {"authFile": "auth.json"}
+    scenario.configure()
+    with running(scenario.config, "--dry-run") as daemon:
+        daemon.says(image="worker-os")
+        auth.write_text('{"auths": {"example.com": {"auth": "dXNlcjpzZWNyZXQtd29yZA=="}}}')
+        line = daemon.says(message="reading the configuration again: ")
+        assert line["message"].endswith("auth.json")
+        assert "secret-word" not in daemon.log.read_text()
