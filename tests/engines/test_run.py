@@ -12,7 +12,7 @@ from layering.cluster.pipelineruns import parse_pipeline_run
 from layering.errors import InputError
 from layering.request import RebuildRequest
 from tests.engines.runs import KEY, image, request
-from watcher.engines.tekton_run import as_param, pipeline_run, run_name
+from watcher.engines.tekton_run import pipeline_run, run_name
 from watcher.settings_image import TektonBuild
 
 _LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
@@ -76,13 +76,6 @@ def test_the_request_in_it_is_the_message_to_the_pipeline() -> None:
     value = manifest()["spec"]["params"][0]["value"]
     assert RebuildRequest.parse(value) == request()
     assert json.loads(value)["proposals"] == []
-
-
-def test_nothing_in_the_request_is_replaced_on_its_way() -> None:
-    args = {"A": "$(params.DO)", "B": "$(HOME) $$(HOME)", "C": "\\$(context.pipelineRun.name)", "D": '"$1\\\\'}
-    value = as_param(request(build_args=args))
-    assert "$" not in value
-    assert RebuildRequest.parse(value).build_args == args
 
 
 def test_what_is_sent_is_what_is_read_back() -> None:

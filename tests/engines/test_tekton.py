@@ -25,7 +25,6 @@ from tests.kubernetes.server import TestApiServer
 from tests.kubernetes.tekton import Tekton
 from watcher.engines.engine import Build, BuildState
 from watcher.engines.tekton import TektonEngine
-from watcher.engines.tekton_run import as_param
 from watcher.engines.tekton_runs import Runs
 from watcher.settings_image import ImageSettings
 
@@ -119,7 +118,7 @@ def test_a_run_that_succeeds_says_so_and_leaves_the_image_to_the_registry(story:
     done = story.ended(wanted)
     assert (done.state, done.reason) == (BuildState.SUCCEEDED, Reason.BUILD_RUNNING)
     run = parse_pipeline_run(story.rest.call("GET", f"{story.path}/{done.name}"))
-    assert run.results == {"IMAGE_DIGEST": "sha256:" + "1" * 64, "SEEN": sha256(as_param(REQUEST).encode()).hexdigest()}
+    assert run.results == {"IMAGE_DIGEST": "sha256:" + "1" * 64, "SEEN": sha256(REQUEST.to_json().encode()).hexdigest()}
     assert story.start(wanted) == done
 
     clock.ahead = timedelta(hours=1)  # and still its image is not in the registry

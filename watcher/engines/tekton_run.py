@@ -53,7 +53,7 @@ def pipeline_run(
         },
         "spec": {
             "pipelineRef": {"name": build.pipeline},
-            "params": _params({**params, **build.params, "request": as_param(request)}),
+            "params": _params({**params, **build.params, "request": request.to_json()}),
             "workspaces": _workspaces(build),
             "timeouts": _timeouts(build.timeout),
             "taskRunTemplate": {
@@ -62,11 +62,6 @@ def pipeline_run(
             },
         },
     }
-
-
-def as_param(request: RebuildRequest) -> str:
-    """The request as JSON without a dollar sign: Tekton and kubelets replace `$(NAME)` in whatever value it stands."""
-    return request.to_json().replace("$", "\\u0024")
 
 
 def _annotations(request: RebuildRequest, key: str) -> dict[str, str]:
