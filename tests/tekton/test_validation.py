@@ -119,3 +119,29 @@ def test_a_result_that_the_task_does_not_have(tekton: Tekton, tekton_namespace: 
     run = pipeline_run("wrong", "{}")
     create(api, namespace, run)
     assert condition(ended(api, namespace, run))[0] == "False"
+
+
+@pytest.mark.parametrize(("level", "refused"), [("baseline", set()), ("restricted", {"run", "build-image"})])
+def test_pod_security_admits_our_steps(tekton: Tekton, tekton_namespace: str, level: str, refused: set[str]) -> None:
+    """The API server's own admission on a pod of each Task's steps; Tekton's init containers are Tekton's affair."""
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    tekton.api.merge(f"/api/v1/namespaces/{tekton_namespace}", {"metadata": {"labels": labels}})
+    said = {one["spec"]["steps"][-1]["command"][1]: _refusal(tekton, tekton_namespace, _pod(one)) for one in tasks()}
+    assert {step for step, message in said.items() if "violates PodSecurity" in message} == refused
+    assert not [message for step, message in said.items() if step not in refused and message]
+
+
+def _refusal(tekton: Tekton, namespace: str, pod: Document) -> str:
+    try:
+        tekton.api.call("POST", f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod)
+    except RefusedError as error:
+        return error.message
+    return ""
+
+
+def _pod(one: Document) -> Document:
+    containers = [
+        {"name": step["name"], "image": step["image"], "securityContext": step["securityContext"]}
+        for step in one["spec"]["steps"]
+    ]
+    return {"metadata": {"name": "admitted"}, "spec": {"containers": containers}}
