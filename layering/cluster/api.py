@@ -58,7 +58,8 @@ class ClusterApi:
         check_extra()
         self.name = name
         self._timeout_seconds = timeout_seconds
-        self._exchange = Exchange(Connector(access, name), on_request)
+        self._connector = Connector(access, name)
+        self._exchange = Exchange(self._connector, on_request)
         self._watches = OpenWatches()
         self._limit: Limit | None = None
 
@@ -182,8 +183,9 @@ class ClusterApi:
         return any(isinstance(entry, dict) and entry.get("name") == plural for entry in _list(answer.get("resources")))
 
     def close(self) -> None:
-        """End all watches, for good; other calls go on working."""
+        """End all watches, for good, and close idle connections; other calls go on working."""
         self._watches.end()
+        self._connector.close()
 
     def __enter__(self) -> Self:
         return self

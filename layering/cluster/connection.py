@@ -67,6 +67,12 @@ class Connector:
             connection = self._connection or self._made()
             return connection if connection.authorization != refused.authorization else None
 
+    def close(self) -> None:
+        """Close the connections that nobody uses at the moment. The next request opens another."""
+        with self._guard:
+            if self._connection is not None:
+                self._connection.pool.clear()
+
     def _made(self) -> Connection:
         if isinstance(self._access, InCluster):
             return _in_cluster(self._access, self._name)
