@@ -12,6 +12,7 @@ LINES_MAX = 30
 CHARACTERS_MAX = 2000
 
 _HIDDEN = "***"
+_LOOKED_AT = 4  # times what is shown
 _COMMANDS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b.")  # ECMA-48: OSC, CSI, others
 _KEY_BEGUN = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:\s+[A-Za-z0-9+/=]+)*(?:\s+-----END [A-Z0-9 ]*PRIVATE KEY-----)?"
@@ -23,8 +24,8 @@ _TOKEN = re.compile(
 )
 _NAMED = re.compile(
     r"""(?ix)
-    (?P<name> \b[\w.-]*(?: passw(?:or)?d | passphrase | secret | token | credentials? | api[_-]?key | private[_-]?key
-                         | access[_-]?key | auth | authorization )["']? \s*[=:]\s* | --(?:password|token|creds?)[ ]+ )
+    (?P<name> (?: passw(?:or)?d | passphrase | secret(?:[_-]?key)? | token | credentials? | auth | authorization
+                | (?:api|access|private)[_-]?key )["']? \s*[=:]\s* | --(?:password|token|creds?)[ ]+ )
     (?P<value> "[^"\n]*"? | '[^'\n]*'? | [^\s"',;}]+ )
     """
 )
@@ -32,10 +33,20 @@ _NAMED = re.compile(
 
 def excerpt(log: str, lines: int = LINES_MAX, characters: int = CHARACTERS_MAX) -> str:
     """The last lines of `log`, at most so many and so long; what is left out at the front is shown by an ellipsis."""
-    kept = [line for line in without_secrets(log).splitlines() if line]
+    end = _end(log, _LOOKED_AT * characters)
+    kept = [line for line in without_secrets(end).splitlines() if line]
     text = "\n".join(kept[-lines:])
     cut = text[-characters:]
-    return f"…{cut}" if len(kept) > lines or len(cut) < len(text) else cut
+    return f"…{cut}" if len(end) < len(log) or len(kept) > lines or len(cut) < len(text) else cut
+
+
+def _end(log: str, characters: int) -> str:
+    """The end of a long log: none takes long to read. It begins with a line or a word: half a secret has no shape."""
+    if len(log) <= characters:
+        return log
+    end = log[-characters:]
+    _, line_end, whole = end.partition("\n")
+    return whole if line_end else re.sub(r"^\S*", "", end)
 
 
 def without_secrets(text: str) -> str:

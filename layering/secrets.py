@@ -7,8 +7,8 @@ may quote a URL go through `redact`.
 import re
 from dataclasses import dataclass
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"]*@")
-_SIGNED_QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]+)\?[^\s'\"]+")
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/@'\"]*@")
+_SIGNED_QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s?'\"]+)\?[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(?P<scheme>Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}")
 
 

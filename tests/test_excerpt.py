@@ -16,6 +16,7 @@ PLANTED = {
     "a header": f"> Authorization: Bearer {SECRET}",
     "a basic header": f"> authorization: Basic {base64.b64encode(f'joe:{SECRET}'.encode()).decode()}",
     "an assignment": f"+ export REGISTRY_PASSWORD={SECRET}",
+    "a long name": f"export {'VERY_' * 12}LONG_PASSWORD={SECRET}",
     "a quoted assignment": f"api_key = '{SECRET} and more'",
     "YAML": f"  password: {SECRET}",
     "JSON": f'{{"auths": {{"r.example.com": {{"auth": "{SECRET}"}}}}}}',
@@ -73,8 +74,30 @@ def test_it_is_the_end_that_is_kept() -> None:
     log = "\n".join(f"line {number}" for number in range(1, 101))
     shown = excerpt(log, lines=3)
     assert shown == "…line 98\nline 99\nline 100"
-    assert excerpt("x" * 50, characters=10) == "…" + "x" * 10
+    assert excerpt("x" * 30, characters=10) == "…" + "x" * 10
     assert excerpt("a\n\n\nb\n") == "a\nb"
+
+
+LONG = {
+    "one word": "a" * 500_000,
+    "many hyphens": "a-" * 250_000,
+    "many schemes": "a://" * 125_000,
+    "lines of a key without its end": f"{'A' * 64}\n" * 8_000,
+    "beginnings of keys": "-----BEGIN PRIVATE KEY-----\n" * 18_000,
+    "escapes": "\x1b]" * 250_000,
+    "names without values": "password=" * 55_000,
+}
+
+
+@pytest.mark.parametrize("log", LONG.values(), ids=LONG)
+def test_no_log_takes_long(log: str) -> None:
+    assert len(excerpt(log)) <= 2001
+
+
+def test_half_a_secret_at_the_cut_is_not_shown() -> None:
+    shown = excerpt(f"ghp_{'s3cret' * 40} " + "password=0123456789 " * 400, characters=100)
+    assert "s3cret" not in shown
+    assert "s3cret" not in excerpt(f"ghp_{'s3cret' * 100}", characters=100)
 
 
 def test_nothing_commands_a_terminal() -> None:
