@@ -166,6 +166,13 @@ def test_the_tag_of_a_run_that_succeeded_may_be_late() -> None:
     assert (build.state, build.reason) == (BuildState.SUCCEEDED, Reason.BUILD_RUNNING)
 
 
+def test_what_a_run_says_it_pushed_is_shown_and_not_believed() -> None:
+    document = succeeded(1)
+    document["status"]["results"] = [{"name": "IMAGE_URL", "value": "registry.example.com/a/b:1"}]
+    message = build_of(document).message
+    assert message.endswith("-1 succeeded (registry.example.com/a/b:1), and its image is not in the registry")
+
+
 def test_deleting_the_runs_starts_over_as_the_next_step_says() -> None:
     exhausted = build_of(failed(1), failed(2), failed(3))
     assert exhausted.next_step.endswith("oc delete pipelinerun -n builds -l layerwatch/build-key=0a1b2c3d4e5f")

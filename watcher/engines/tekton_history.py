@@ -97,7 +97,7 @@ def _final(run: RunState, attempts: Attempts, now: datetime) -> Build | None:
         state=BuildState.SUCCEEDED,
         attempt=run.attempt,
         reason=Reason.BUILD_RUNNING,
-        message=f"{run.name} succeeded; the registry does not show its image yet",
+        message=f"{run.name} succeeded{_claim(run)}; the registry does not show its image yet",
     )
     delete = f"oc delete pipelinerun -n {attempts.namespace} {run.name}"
     if run.is_told_to_end or run.reason == "Cancelled":
@@ -154,10 +154,16 @@ def _sentence(run: RunState) -> str:
     if _superseded(run):
         return f"{run.name} was cancelled, since another build was wanted"
     if run.progress is Progress.SUCCEEDED:
-        return f"{run.name} succeeded, and its image is not in the registry"
+        return f"{run.name} succeeded{_claim(run)}, and its image is not in the registry"
     if run.reason == PLAINLY_FAILED:
         return f"{run.name} failed"
     return excerpt(f"{run.name} failed: {run.reason or 'no reason given'}: {run.message or 'no message'}")
+
+
+def _claim(run: RunState) -> str:
+    """What it says it pushed. It is shown, never believed."""
+    said = run.results.get("IMAGE_URL") or run.results.get("IMAGE_DIGEST")
+    return f" ({excerpt(said, lines=1, characters=200)})" if said else ""
 
 
 def _ended(run: RunState, now: datetime) -> datetime:
