@@ -21,6 +21,7 @@ from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.secrets import redact
 from layering.sourcetree import blob_id, tree_id
+from pipeline.artifact import Artifact
 from pipeline.build_arguments import add_build_arguments, read_build_arguments
 from pipeline.buildah_flags import add_buildah_arguments
 from pipeline.builders.basetree import FactsCache, default_cache_directory
@@ -172,14 +173,6 @@ def _time(text: str) -> datetime:
     if time is None or time.tzinfo is None:
         raise InputError(f"{text!r} is not an RFC 3339 time", where="--created", next_step="like 2025-11-01T12:00:00Z")
     return time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """What SLSA provenance calls a material: where it is from, and its digest."""
-
-    uri: str
-    digest: Digest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from layering.registry.settings import RegistrySettings
 from layering.request import ProposalEntry, RebuildRequest
 from layering.secrets import redact
 from layering.source import Checkout, checked_out
+from pipeline.artifact import Artifact
 from pipeline.buildah_flags import add_buildah_arguments
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
@@ -37,7 +38,6 @@ from pipeline.mounted import given_path
 from pipeline.registry_flags import registry_settings
 from pipeline.request_flag import add_request_argument, read_request
 from pipeline.steps import build_image, prepare_source
-from pipeline.steps.build_image import Artifact
 from pipeline.steps.fetch_source import add_git_credentials
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."

@@ -1,6 +1,7 @@
 """fetch-source, and `run --fetched` after it: who sees credentials of git, and which forms of them are understood."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,6 +88,18 @@ def test_a_private_source_is_fetched_apart_from_the_build(
         "digest": str(release.coreos.pinned),
     }
     assert ended.outputs["target"].endswith("/acme/fetched:1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_another_user_fetches_than_builds(release: Release, step: Step, source: Path, tmp_path: Path) -> None:
+    """As in a pod whose first step is not root: git itself would serve no repository of somebody else's."""
+    request, into = tmp_path / "request.json", tmp_path / "fetched"
+    request.write_text(request_json(release, f"file://{source}", commit_of(source), "other"))
+    assert step("fetch-source", "--request", request, "--into", into).code == 0
+    for path in (into, *into.rglob("*")):
+        os.chown(path, 12345, 12345)
+    ended = step("run", "--request", request, "--fetched", into, *release.flags)
+    assert ended.code == 0, ended.notes
 
 
 def test_a_commit_that_was_not_fetched(release: Release, step: Step, source: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from layering.request import RebuildRequest
 from pipeline.cli import STEPS, step_parser
 from tests.parts import require
 from tests.tekton.files import DIRECTORY, Document, documents, names, pipeline, references, tasks
@@ -198,6 +199,12 @@ def kustomize(directory: Path) -> list[Any]:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+def test_the_samples_request_is_one() -> None:
+    (sample,) = (one for file, one in documents("samples/*.yaml") if file.stem == "pipelinerun")
+    request = RebuildRequest.parse(sample["spec"]["params"][0]["value"])
+    assert request.proposals == ()  # the watcher proposes; a build never does
 
 
 def test_the_namespace_is_that_of_the_watcher() -> None:

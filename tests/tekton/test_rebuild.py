@@ -1,6 +1,7 @@
 """The Pipeline, run: Tekton's controller makes the pod, its steps run for real, the image is in a registry."""
 
 import json
+import socket
 from pathlib import Path
 
 from layering.git import run_git
@@ -96,6 +97,16 @@ def test_what_is_wrong_is_told_by_the_step(cluster: Cluster, scenario: Scenario)
     assert fetch["terminated"]["exitCode"] == 3
     assert rebuild["terminationReason"] == "Skipped"
     assert "reason: SourceRefused" in cluster.log(failed, "fetch-source")
+
+
+def test_the_runs_time_limit_ends_it(cluster: Cluster, scenario: Scenario) -> None:
+    """The Task has none of its own, which would be an hour whatever the run's is."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/os.git"
+        body = pipeline_run("slow", request(scenario, url))
+        body["spec"]["timeouts"] = {"pipeline": "8s"}
+        run = cluster.run(body)
+    assert condition(run) == ("False", "PipelineRunTimeout")
 
 
 def test_a_request_is_taken_to_the_letter(cluster: Cluster, scenario: Scenario) -> None:
