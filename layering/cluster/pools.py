@@ -70,7 +70,7 @@ def read_pools(api: ClusterApi, memory: Memory) -> Mapping[str, Pool]:
     found = {name: _rendered(configs, memory, rendered, name) for name, rendered in known.items()}
     _forget_others(memory, known)
     return {
-        name: _pool(
+        name: parse_pool(
             body,
             rendered=found[name],
             layered_by=layered_by.get(name),
@@ -84,7 +84,7 @@ def read_pool(api: ClusterApi, name: str, memory: Memory) -> Pool:
     """One pool, without asking for nodes. Raises what ClusterApi raises."""
     body = api.get(MACHINE_CONFIG_POOLS, name)
     rendered = _rendered(MachineConfigs(api), memory, _rendering(name, body), name)
-    return _pool(body, rendered=rendered, layered_by=_layered_by(api).get(name), architectures=None)
+    return parse_pool(body, rendered=rendered, layered_by=_layered_by(api).get(name), architectures=None)
 
 
 _Rendering = tuple[str, tuple[str, ...]]
@@ -136,13 +136,14 @@ def _architectures(api: ClusterApi, pools: Mapping[str, Mapping[str, Any]]) -> M
     return architectures_by_pool(nodes, pools)
 
 
-def _pool(
+def parse_pool(
     body: Mapping[str, Any],
     *,
     rendered: Rendered | None,
     layered_by: str | None,
     architectures: tuple[str, ...] | None,
 ) -> Pool:
+    """Read a MachineConfigPool, with what is not in it: its image, who layers it, its nodes' architectures."""
     name, (wanted, sources) = name_of(body), _rendering(name_of(body), body)
     spec, status, said = mapping(body.get("spec")), mapping(body.get("status")), conditions(body)
     return Pool(

@@ -12,9 +12,9 @@ from layering.cluster.api import ClusterApi
 from layering.cluster.clusterversion import ClusterRelease, parse_clusterversion
 from layering.cluster.memory import Memory
 from layering.cluster.pools import Pool, read_pools
-from layering.cluster.resources import CLUSTER_VERSIONS
+from layering.cluster.resources import CLUSTER_VERSIONS, MACHINE_CONFIG_POOLS, Resource
 from layering.cluster.streams import OSImageStreams, read_streams
-from layering.errors import ContentError, InputError, LayerwatchError, NotFoundError
+from layering.errors import ContentError, InputError, LayerwatchError, NotFoundError, RefusedError
 from layering.reasons import Reason
 
 __all__ = ["ClusterState", "Memory", "OSImageStreams", "Pool", "read_release", "read_state"]
@@ -46,16 +46,13 @@ def read_state(api: ClusterApi, memory: Memory) -> ClusterState:
     return ClusterState(
         release=release,
         streams=_part(lambda: read_streams(look, memory)),
-        pools=_part(lambda: _pools(look, memory)),
+        pools=_part(lambda: _of_openshift(look, MACHINE_CONFIG_POOLS, lambda: read_pools(look, memory))),
     )
 
 
 def read_release(api: ClusterApi) -> ClusterRelease:
     """The release of a cluster. Raises ContentError when it makes no sense, NotFoundError (ApiMissing) without one."""
-    try:
-        body = api.get(CLUSTER_VERSIONS, _NAME)
-    except NotFoundError as error:
-        raise _no_openshift("ClusterVersion", error) from None
+    body = _of_openshift(api, CLUSTER_VERSIONS, lambda: api.get(CLUSTER_VERSIONS, _NAME))
     where = f"{api.name}: {CLUSTER_VERSIONS.kind}/{_NAME}"
     try:
         return parse_clusterversion(body, where)
@@ -65,16 +62,21 @@ def read_release(api: ClusterApi) -> ClusterRelease:
         ) from None
 
 
-def _pools(api: ClusterApi, memory: Memory) -> Mapping[str, Pool]:
+def _of_openshift(api: ClusterApi, resource: Resource, ask: Callable[[], T]) -> T:
+    """What `ask` gives. Raises NotFoundError (ApiMissing) on plain Kubernetes, which says 403 to who has no rights."""
     try:
-        return read_pools(api, memory)
+        return ask()
     except NotFoundError as error:
-        raise _no_openshift("MachineConfigPool", error) from None
+        raise _no_openshift(resource, error) from None
+    except RefusedError as error:
+        if error.reason is Reason.FORBIDDEN and api.served_version(resource.group, resource.plural) is None:
+            raise _no_openshift(resource, error) from None
+        raise
 
 
-def _no_openshift(kind: str, error: NotFoundError) -> NotFoundError:
+def _no_openshift(resource: Resource, error: LayerwatchError) -> NotFoundError:
     return NotFoundError(
-        f"the cluster has no {kind}, so it is not OpenShift",
+        f"the cluster has no {resource.kind}, so it is not OpenShift",
         where=error.where,
         next_step=_NOT_OPENSHIFT_HINT,
         reason=Reason.API_MISSING,

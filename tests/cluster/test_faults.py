@@ -168,6 +168,16 @@ def test_plain_kubernetes_has_no_release_and_no_pools_and_says_what_to_do(api: C
     assert (read_mirrors(api), read_cas(api), read_proxy(api)) == ((), "", None)
 
 
+def test_plain_kubernetes_is_told_from_missing_rights(server: TestApiServer, tmp_path: Path) -> None:
+    """Who may do nothing is answered 403, also for an API that is not there."""
+    access = Kubeconfig(file=server.kubeconfig_for(server.token_for("nobody", "default"), tmp_path / "kubeconfig"))
+    with ClusterApi(access, name="prod") as nobody:
+        state = read_state(nobody, Memory())
+    for part in (state.release, state.pools):
+        assert isinstance(part, NotFoundError)
+        assert part.reason is Reason.API_MISSING
+
+
 def test_an_api_that_comes_later_is_noticed(server: TestApiServer, api: ClusterApi) -> None:
     memory = Memory()
     assert isinstance(read_state(api, memory).pools, NotFoundError)
