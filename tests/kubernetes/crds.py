@@ -1,6 +1,6 @@
-"""Loads the CustomResourceDefinitions of OpenShift and of Tekton into a test API server.
+"""Loads the CustomResourceDefinitions of OpenShift, Tekton and the Prometheus operator into a test API server.
 
-They are the real ones, of the parts `openshift-api` and `tekton-manifests`; none is changed. OpenShift's come in
+They are the real ones, of the parts `openshift-api`, `tekton-manifests` and `prometheus-operator`; none is changed. OpenShift's come in
 variants, of which the feature set Default on self-managed clusters is taken. Loading says that the server accepted
 and serves them, not that an operator acts on them.
 """
@@ -42,6 +42,7 @@ _OPENSHIFT_PLURALS = (
     "pinnedimagesets",
     "proxies",
 )
+_MONITORING_PLURALS = ("podmonitors", "prometheusrules")
 # 0000_80_machine-config_01_machineconfigpools-SelfManagedHA-Default.crd.yaml; profile and feature set may be absent,
 # which means all of them.
 _FILE = re.compile(r"[0-9]{4}_[0-9]{2}_.*_01_(?P<plural>[a-z]+)(-SelfManagedHA)?(-Default)?\.crd\.yaml")
@@ -57,6 +58,12 @@ def load_tekton(admin: Admin) -> None:
     _load(
         admin, [_read(file) for file in sorted((require_files("tekton-manifests") / "config/300-crds").glob("*.yaml"))]
     )
+
+
+def load_monitoring(admin: Admin) -> None:
+    """PodMonitor and PrometheusRule, as the Prometheus operator has them."""
+    directory = require_files("prometheus-operator") / "example/prometheus-operator-crd"
+    _load(admin, [_read(directory / f"monitoring.coreos.com_{name}.yaml") for name in _MONITORING_PLURALS])
 
 
 def openshift_files(module: Path) -> list[Path]:

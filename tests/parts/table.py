@@ -134,6 +134,16 @@ PARTS = {
             go_module="github.com/openshift/api@v0.0.0-20260728120005-8ba0b25b0f29",
             files=("payload-manifests/crds", "config/v1/zz_generated.crd-manifests"),
         ),
+        Part(
+            name="prometheus-operator",
+            go_module="github.com/prometheus-operator/prometheus-operator@v0.85.0",
+            files=("example/prometheus-operator-crd",),
+        ),
+        Part(
+            name="promtool",
+            go_sources=_HERE / "prometheus",
+            go_module="github.com/prometheus/prometheus/cmd/promtool@v0.308.1",
+        ),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
         *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
