@@ -26,6 +26,14 @@ _PARTS = (
         "that is pinned, and reads the payload, the base and the source once. Later ticks remember what cannot\n"
         "change, and ask for what can: the source's branch, and for each pool the refs and the file of its repository.",
     ),
+    (
+        "latency",
+        "From a cluster's upgrade to its PipelineRun",
+        "A real API server with OpenShift's and Tekton's kinds, and a running daemon. The clock starts when the new\n"
+        "ClusterVersion status is sent and stops when the PipelineRun is seen. The schedule is an hour, so that only a\n"
+        "watch can notice. *Another hangs*: a second cluster takes connections and never answers. These are seconds of\n"
+        "a shared machine; the goal is 5 at the median.",
+    ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )
 
