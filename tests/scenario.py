@@ -42,12 +42,13 @@ COPY motd /etc/motd
 
 @dataclass
 class Scenario:
-    """One world in one directory. `payloads` has the releases that were pushed."""
+    """One world in one directory. `payloads` and `os_images` have the releases that were pushed."""
 
     directory: Path
     registry: str
     settings: RegistrySettings
     payloads: dict[str, ImageReference] = field(default_factory=dict)
+    os_images: dict[str, ImageReference] = field(default_factory=dict)
     extra_registries: Mapping[str, Any] = field(default_factory=dict)
     target_path: str = "acme/worker-os"
 
@@ -89,7 +90,7 @@ class Scenario:
             image = push_os_image(client, art, f"{version}-os", version=f"9.6.{version[-1]}-0", seed=seed or version)
             release = Repository(self.registry, "openshift-release-dev/ocp-release")
             payload = push_release(client, release, f"{version}-x86_64", version=version, images={"rhel-coreos": image})
-        self.payloads[version] = payload
+        self.payloads[version], self.os_images[version] = payload, image
         return payload
 
     def at(self, version: str, state: str = "Completed", **document: Any) -> None:
@@ -143,6 +144,10 @@ class Scenario:
 
     def merge(self) -> None:
         demo_git.merge(self.forge, BRANCH)
+
+    def file_on_main(self) -> str:
+        """The MachineConfig's file as the base branch has it."""
+        return run_git(self.forge, ["show", f"main:{FILE}"])
 
     def tags(self) -> tuple[str, ...]:
         with RegistryClient(self.settings) as client:

@@ -89,11 +89,13 @@ class Observer:
         Each cluster is read once, each branch and each tag is asked for once. A slow registry delays only its images.
         """
         wanted = list(wanted)
+        images = {image.name: image for image, _ in wanted}
         look = _Look(
             clusters={cluster.name: self._known(cluster.name) for cluster in settings.clusters},
             commit=Once(git.resolve_commit),
             digest=Once(_digest_of),
             built=Once(self._built),
+            build=Once(lambda name, key: self._build(images[name], key)),
         )
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             return list(pool.map(lambda target: self._observe(target, look), wanted))
@@ -118,7 +120,7 @@ class Observer:
             running=self._running(registry, state.pinned, image) if state else None,
             proposal=state,
             pool=look.pool(entry) if entry else None,
-            build=None if built else self._build(image, wanted.key),
+            build=None if built else look.build(image.name, wanted.key),
         )
 
     def _build(self, image: ImageSettings, key: BuildKey) -> Build | None:
@@ -130,7 +132,7 @@ class Observer:
             state, release = look.release(follow.cluster)
             base = self._base(registry, _followed(follow, state, release, look, registry), image.platforms)
             completed = release.state is UpdateState.COMPLETED
-            version = release.version or base.version or "base"
+            version = _release_of(follow, release) or base.version or "base"
             disagreement = _disagreement(follow, base, state) if completed else ""
         else:
             base = self._base(registry, FollowedImage(look.pin(registry, follow.image)), image.platforms)
@@ -197,6 +199,7 @@ class _Look:
     commit: Once[str]
     digest: Once[Digest]
     built: Once[ImageReference | None]
+    build: Once[Build | None]
 
     def pin(self, registry: RegistryClient, reference: ImageReference) -> ImageReference:
         """The reference with its digest; a tag costs one HEAD."""
@@ -256,6 +259,14 @@ def _followed(
             reason=Reason.BASE_NOT_FOUND,
         )
     return FollowedImage(image)
+
+
+def _release_of(follow: FollowedCluster, release: ClusterRelease) -> str:
+    """The release that the base belongs to. During an update a stream is still that of the release before."""
+    if follow.stream is None or release.state is UpdateState.COMPLETED:
+        return release.version
+    completed = (entry.version for entry in release.history if entry.state is UpdateState.COMPLETED)
+    return next(completed, release.version)
 
 
 def _disagreement(follow: FollowedCluster, base: Base, state: ClusterState) -> str:
