@@ -136,7 +136,7 @@ class Clusters:
         if isinstance(state.release, UnavailableError):
             return Failure.of(state.release)
         try:
-            return registries_of(self._apis[cluster.name], self._settings)
+            return registries_of(self._apis[cluster.name].within(), self._settings)
         except LayerwatchError as error:
             return Failure.of(error)
 
