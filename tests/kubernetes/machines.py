@@ -228,7 +228,7 @@ def _role(config: Body) -> str:
 def _pool_of(node: Body) -> str:
     prefix = _role_label("")
     roles = {label.removeprefix(prefix) for label in node["metadata"]["labels"] if label.startswith(prefix)}
-    return next(iter(roles - {"worker"}), "worker")
+    return next(iter(sorted(roles - {"worker"}) or sorted(roles)), "")  # without a role: of no pool
 
 
 def _named(config: Body) -> Body:
