@@ -30,9 +30,9 @@ _PARTS = (
         "latency",
         "From a cluster's upgrade to its PipelineRun",
         "A real API server with OpenShift's and Tekton's kinds, and a running daemon. The clock starts when the new\n"
-        "ClusterVersion status is sent and stops when the PipelineRun is seen. The schedule is an hour, so that only a\n"
-        "watch can notice. *Another hangs*: a second cluster takes connections and never answers. These are seconds of\n"
-        "a shared machine; the goal is 5 at the median.",
+        "ClusterVersion status is sent and stops when the PipelineRun is seen. The schedule is an hour, so only a\n"
+        "watch can notice. *Another hangs*: a second cluster takes connections and never answers. These are seconds\n"
+        "of a shared machine; the goal is 5 at the median.",
     ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )

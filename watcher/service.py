@@ -23,7 +23,7 @@ from watcher.configuration import load
 from watcher.daemon import Clockwork
 from watcher.election import Election, new_identity, steady_clock
 from watcher.flags import RunFlags
-from watcher.home import election_at_home
+from watcher.home import election_at_home, home_namespace
 from watcher.inforce import InForce, Process, in_force
 from watcher.listener import Listener, Page
 from watcher.logs import set_up
@@ -41,11 +41,16 @@ _SIGNAL_SECONDS = 0.25  # a signal that another thread received does not wake th
 
 
 def serve(config: Path, flags: RunFlags) -> int:
-    """Run until told to end. Returns the exit code; what cannot begin is raised as LayerwatchError."""
-    files = WatchedFiles([config])  # before it is read, so that no change is missed
-    settings = load(config)
+    """Run until told to end. Returns the exit code; what cannot begin is raised, or logged where programs read."""
     set_up(flags.log_format, flags.log_level)
-    return Service(config, files, flags).run(settings)
+    files = WatchedFiles([config])  # before it is read, so that no change is missed
+    try:
+        return Service(config, files, flags).run(load(config))
+    except LayerwatchError as error:
+        if flags.log_format != "json":
+            raise
+        _log.error("%s", error, extra={"reason": error.reason})
+        return int(error.exit_code)
 
 
 class Service:
@@ -59,6 +64,7 @@ class Service:
         self._election: Election | None = None
         self._current: InForce | None = None
         self._fault: LayerwatchError | None = None
+        self._elected_by: object = None
         self._metrics = Metrics(_our_version())
         self._clockwork = Clockwork()
         self._pulse = Pulse(steady_clock, is_busy)
@@ -87,6 +93,7 @@ class Service:
 
     def run(self, settings: Settings) -> int:
         """Until a signal, or until the Lease is lost. Raises LayerwatchError when `settings` cannot be put in force."""
+        self._elected_by = _election_of(settings)
         with ExitStack() as opened:
             if self._flags.listen is not None:
                 listener = opened.enter_context(Listener(self._flags.listen, self._pages()))
@@ -185,6 +192,8 @@ class Service:
         except LayerwatchError as error:
             self._stays(error)
             return
+        if self._election is not None and _election_of(settings) != self._elected_by:
+            _log.warning("the home cluster and the leader election change with the next start of the process")
         self._metrics.reloaded(is_good=True)
         self._follow(settings)
         self._loop.put_in_force(settings)
@@ -207,6 +216,11 @@ class Service:
         access = settings.registry_access
         beside = (access.auth_file, access.ca_file, access.mirrors)
         self._files.follow([self._config, *(file for file in beside if isinstance(file, Path))])
+
+
+def _election_of(settings: Settings) -> object:
+    """What the election was begun with; it is the same for the life of a process."""
+    return settings.home, home_namespace(settings), settings.daemon.leader_election
 
 
 def _our_version() -> str:

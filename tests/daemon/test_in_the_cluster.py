@@ -162,6 +162,19 @@ def test_another_cluster_that_hangs_delays_nothing(world: ClusterWorld, black_ho
         assert daemon.ends(10) == 0
 
 
+def test_a_cluster_that_hangs_is_said_to_and_what_was_known_comes_back(world: ClusterWorld) -> None:
+    config = world.configure(daemon={"apiTimeout": "2s"}, schedule={"every": "1s"})
+    with running(config) as daemon:
+        daemon.says(decision="Building")
+        world.server.freeze()
+        try:
+            daemon.says(decision="Unknown", reason="TimedOut")
+            assert [daemon.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+        finally:
+            world.server.thaw()
+        eventually("it is known again", lambda: len(daemon.said(decision="Building")) > 1)
+
+
 def test_a_cluster_that_was_away_is_followed_again(world: ClusterWorld) -> None:
     with running(world.configure()) as daemon:
         eventually("a run", lambda: world.run_for("4.19.1"))

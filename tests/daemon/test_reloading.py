@@ -59,6 +59,13 @@ def test_a_swapped_configuration_is_in_force_and_a_broken_one_is_not(mounted: Pa
         eventually("the first is gone", lambda: {image for image, *_ in decisions(daemon)} == {"second"})
 
 
+def test_where_programs_read_the_log_a_broken_beginning_is_a_line_of_it(scenario: Scenario) -> None:
+    scenario.config.write_text("images: 3")
+    with running(scenario.config) as daemon:
+        assert daemon.ends() == 2
+        assert [line["level"] for line in daemon.lines] == ["ERROR"]
+
+
 def test_sighup_reads_it_again_at_once(scenario: Scenario) -> None:
     with running(scenario.config, "--dry-run") as daemon:
         daemon.says(image="worker-os")
