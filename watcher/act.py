@@ -18,7 +18,7 @@ from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry, RebuildRequest, SourceEntry
 from layering.secrets import redact
-from watcher.decide import Decision, Kind
+from watcher.decision import Decision, Kind
 from watcher.engines.engine import Engine
 from watcher.settings_image import ImageSettings
 from watcher.world import Failure, Observation

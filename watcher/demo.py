@@ -19,7 +19,7 @@ from layering.registry.client import RegistryClient
 from layering.release import read_release
 from watcher import demo_git
 from watcher.configuration import load
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.demo_world import CLUSTER, MACHINE_CONFIG, NEW, OLD, PLATFORMS, POOL, DemoWorld, demo_world
 from watcher.report import Verdict, log_line
 from watcher.run import Watch, watching

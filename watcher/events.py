@@ -19,7 +19,7 @@ from layering.cluster.resources import MACHINE_CONFIG_POOLS, PIPELINE_RUNS, Reso
 from layering.errors import LayerwatchError, RefusedError
 from layering.reasons import Reason
 from watcher.changes import BuildResult, Change
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.home import RunPlace
 from watcher.report import Verdict
 from watcher.world import Observation

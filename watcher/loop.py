@@ -16,7 +16,7 @@ from typing import Protocol
 from layering.errors import LayerwatchError
 from watcher.backoff import Backoff
 from watcher.bell import Bell
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.metrics import TickResult
 from watcher.report import Verdict, tick_exit_code
 from watcher.settings import Settings

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from layering.request import API_VERSION
-from watcher.decide import Decision, Kind
+from watcher.decision import Decision, Kind
 from watcher.world import Failure, Observation, Subject
 
 _NOTHING_TO_DO = {Kind.UP_TO_DATE, Kind.BUILDING, Kind.AWAITING_APPROVAL, Kind.ROLLING_OUT, Kind.HELD}

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from watcher.act import Actor
-from watcher.decide import Kind, Policy, decide, failed
+from watcher.decide import Policy, decide, failed
+from watcher.decision import Kind
 from watcher.observe import Observer, Target, clusters_of, subject_of, targets
 from watcher.report import Verdict
 from watcher.settings import Settings

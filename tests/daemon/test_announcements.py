@@ -8,7 +8,7 @@ from layering.cluster.events import Regarding
 from layering.reasons import Reason
 from tests.daemon.verdicts import build, observation, verdict
 from watcher.changes import Change, Changes
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.engines.engine import BuildState
 from watcher.events import announcements
 from watcher.home import RunPlace

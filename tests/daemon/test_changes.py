@@ -5,7 +5,7 @@ import pytest
 from layering.reasons import Reason
 from tests.daemon.verdicts import BUILT, SUBJECT, build, observation, verdict
 from watcher.changes import BuildResult, Changes, ProposalMove
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.engines.engine import BuildState
 from watcher.report import Verdict
 from watcher.world import Failure, Subject

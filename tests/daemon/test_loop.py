@@ -14,7 +14,7 @@ from layering.errors import InputError, LayerwatchError
 from layering.reasons import Reason
 from tests.daemon.verdicts import verdict
 from watcher.bell import Bell
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.loop import EVERYTHING, Loop, Pulse
 from watcher.metrics import TickResult
 from watcher.report import Verdict

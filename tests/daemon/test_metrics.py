@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from layering.reasons import Reason
 from tests.daemon.verdicts import SUBJECT, build, observation, verdict
 from watcher.changes import Changes
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.engines.engine import BuildState
 from watcher.metrics import METRICS, Metrics, TickResult
 from watcher.world import Subject

@@ -5,7 +5,7 @@ from layering.buildkey import BuildKey
 from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference, Repository
-from watcher.decide import Decision, Kind
+from watcher.decision import Decision, Kind
 from watcher.engines.engine import Build, BuildState
 from watcher.report import Verdict
 from watcher.world import Failure, Observation, Subject, Wanted

@@ -15,7 +15,7 @@ import yaml
 from layering.reasons import Reason
 from tests.deploy.files import OVERLAYS, ROOT, Document, built, one
 from tests.parts import require
-from watcher.decide import Kind
+from watcher.decision import Kind
 from watcher.metrics import METRICS
 
 _HOUR, _DAY = 60, 24 * 60  # minutes

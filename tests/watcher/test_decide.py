@@ -24,7 +24,8 @@ from layering.machineconfig_merge import Claim
 from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference, Repository
-from watcher.decide import Kind, Policy, decide
+from watcher.decide import Policy, decide
+from watcher.decision import Kind
 from watcher.engines.engine import Build, BuildState
 from watcher.report import Verdict, check_exit_code, tick_exit_code
 from watcher.version import is_older
