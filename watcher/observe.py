@@ -24,8 +24,8 @@ from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry
 from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
-from watcher.clusters import Known
 from watcher.engines.engine import Build, Engine
+from watcher.known import Known
 from watcher.once import Once
 from watcher.settings import Settings
 from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
@@ -52,13 +52,17 @@ def subject_of(target: Target) -> Subject:
 def clusters_of(target: Target, settings: Settings) -> frozenset[str]:
     """The clusters that have a say: the one its base follows, the pool's, the one its builds run in."""
     image, entry = target
-    build = image.build
     named = (
         image.base.cluster if isinstance(image.base, FollowedCluster) else None,
         entry.cluster if entry else None,
-        (build.cluster or settings.home) if isinstance(build, TektonBuild) else None,
+        _built_in(image, settings),
     )
     return frozenset(name for name in named if name is not None)
+
+
+def _built_in(image: ImageSettings, settings: Settings) -> str | None:
+    build = image.build
+    return (build.cluster or settings.home) if isinstance(build, TektonBuild) else None
 
 
 class Observer:
@@ -95,7 +99,7 @@ class Observer:
             commit=Once(git.resolve_commit),
             digest=Once(_digest_of),
             built=Once(self._built),
-            build=Once(lambda name, key: self._build(images[name], key)),
+            build=Once(lambda name, key: self._build(images[name], key, _built_in(images[name], settings))),
         )
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             return list(pool.map(lambda target: self._observe(target, look), wanted))
@@ -123,7 +127,11 @@ class Observer:
             build=None if built else look.build(image.name, wanted.key),
         )
 
-    def _build(self, image: ImageSettings, key: BuildKey) -> Build | None:
+    def _build(self, image: ImageSettings, key: BuildKey, cluster: str | None) -> Build | None:
+        """A cluster that did not answer when it was looked at is not asked for runs: all others would wait for it."""
+        failure = self._known(cluster).failure if cluster is not None else None
+        if failure is not None and failure.temporary:
+            raise CouldNotTell(failure)
         return self._engines[image.build.engine].find(image, str(key))
 
     def _wanted(self, registry: RegistryClient, image: ImageSettings, look: "_Look") -> Wanted:

@@ -143,20 +143,24 @@ def black_hole() -> Iterator[int]:
 
 
 def test_another_cluster_that_hangs_delays_nothing(world: ClusterWorld, black_hole: int) -> None:
-    """It may take a minute to answer: were it waited for, this test would fail."""
+    """It may take a minute to answer: were it waited for, this would fail. One image follows it, one is built there."""
     stuck = world.scenario.directory / "stuck"
     stuck.write_text(world.kubeconfig.read_text().replace(world.server.url, f"https://127.0.0.1:{black_hole}"))
     config = world.configure(daemon={"cluster": "prod", "apiTimeout": "60s"})
     document = json.loads(config.read_text())
     document["clusters"].insert(0, {"name": "stuck", "access": {"kubeconfig": str(stuck)}})
     document["images"].append({**document["images"][0], "name": "other", "base": {"cluster": "stuck", "tag": "x"}})
-    document["images"][1]["proposals"] = []
+    document["images"].append({**document["images"][0], "name": "third"})
+    document["images"][2]["build"] = {"engine": "tekton", "cluster": "stuck"}
+    for image in document["images"][1:]:
+        image["proposals"] = []
     config.write_text(json.dumps(document))
     with running(config) as daemon:
         eventually("a run", lambda: world.run_for("4.19.1"), seconds=30)
         world.upgrade("4.19.2")
         eventually("another run", lambda: world.run_for("4.19.2"), seconds=30)
-        assert daemon.said(image="other", decision="Unknown")
+        for image in ("other", "third"):
+            assert daemon.said(image=image, decision="Unknown")
         assert daemon.get("/readyz").status_code == 200
         daemon.send(signal.SIGTERM)
         assert daemon.ends(10) == 0
