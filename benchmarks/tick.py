@@ -194,7 +194,7 @@ from pathlib import Path
     + _REPORT
     + """
 from watcher.configuration import load
-from watcher.run import watching
+from watcher.watch import watching
 with watching(load(Path(sys.argv[1]))) as watch:
     cpu = 0.0
     for line in sys.stdin:

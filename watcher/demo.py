@@ -22,8 +22,8 @@ from watcher.configuration import load
 from watcher.decision import Kind
 from watcher.demo_world import CLUSTER, MACHINE_CONFIG, NEW, OLD, PLATFORMS, POOL, DemoWorld, demo_world
 from watcher.report import Verdict, log_line
-from watcher.run import Watch, watching
 from watcher.story import Story
+from watcher.watch import Watch, watching
 
 _BRANCH = f"layerwatch/{CLUSTER}/{POOL}"
 

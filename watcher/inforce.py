@@ -26,8 +26,8 @@ from watcher.metrics import Metrics
 from watcher.observe import subject_of, targets
 from watcher.refresh import Refresher, look_at_all
 from watcher.report import Verdict, log_line
-from watcher.run import Watch, watching
 from watcher.settings import Settings
+from watcher.watch import Watch, watching
 from watcher.world import Observation, Subject
 
 _log = logging.getLogger("layerwatch")

@@ -8,20 +8,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from layering.cluster.api import ClusterApi
 from layering.cluster.registries import read_cas, read_mirrors, read_proxy, read_pull_secret
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.registry.transport import Request
+from watcher.known import Known
 from watcher.settings import Settings
 from watcher.settings_fields import FROM_CLUSTER
 from watcher.settings_image import ImageSettings
 from watcher.world import CouldNotTell, Failure
-
-if TYPE_CHECKING:
-    from watcher.clusters import Known
 
 
 def registries_of(api: ClusterApi, settings: Settings) -> RegistrySettings:
@@ -44,7 +42,7 @@ class ImageRegistries:
     def __init__(
         self,
         settings: Settings,
-        known: Callable[[str], "Known"],
+        known: Callable[[str], Known],
         on_request: Callable[[Request], None] | None = None,
     ) -> None:
         self._settings = settings

@@ -18,7 +18,7 @@ from tests.kubernetes.server import TestApiServer
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.report import Verdict
-from watcher.run import watching
+from watcher.watch import watching
 
 OURS = "99-worker-osimageurl"
 DEAD = """\

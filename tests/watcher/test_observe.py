@@ -11,8 +11,8 @@ from layering.registry.transport import Request
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.observe import Observer, targets
-from watcher.run import watching
 from watcher.settings import Settings
+from watcher.watch import watching
 from watcher.world import Observation
 
 

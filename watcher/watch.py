@@ -1,0 +1,102 @@
+"""One configuration's parts, put together: clusters, registries, forges, engines, observer and actor.
+
+Nothing is decided here, and nothing is asked before the first tick.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from layering.forge.local import LocalForge
+from layering.outcome import say
+from layering.registry.registriesconf import render_registries_conf
+from layering.registry.settings import RegistrySettings
+from layering.registry.transport import Request
+from watcher.act import Actor
+from watcher.clusters import Clusters
+from watcher.engines.engine import Engine
+from watcher.engines.local import LocalEngine
+from watcher.engines.tekton import TektonEngine
+from watcher.home import home_namespace
+from watcher.observe import Observer
+from watcher.registries import ImageRegistries
+from watcher.report import Verdict
+from watcher.settings import Settings
+from watcher.tick import tick
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """Everything a tick needs, for one configuration."""
+
+    settings: Settings
+    clusters: Clusters
+    observer: Observer
+    actor: Actor
+
+    def tick(
+        self, tell: Callable[[Verdict], None], *, dry_run: bool = False, only: Set[str] | None = None
+    ) -> Sequence[Verdict]:
+        """One tick on what is known of the clusters; with `dry_run` nothing is acted on, `only` names clusters."""
+        return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell, only)
+
+    def look_and_tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
+        """Ask all clusters, and tick on what they say."""
+        self.clusters.refresh_all()
+        return self.tick(tell, dry_run=dry_run)
+
+
+@contextmanager
+def watching(
+    settings: Settings,
+    progress: Callable[[str], None] = say,
+    *,
+    on_request: Callable[[str, int | str], None] | None = None,
+    on_registry_request: Callable[[Request], None] | None = None,
+    may_act: Callable[[], bool] = lambda: True,
+) -> Iterator[Watch]:
+    """The parts for one configuration.
+
+    `progress` hears what a build on this machine says, the other two hear of each request; `may_act` is asked before
+    each write.
+    """
+    with ExitStack() as opened:
+        clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
+        registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
+        forges = {"local": LocalForge()}
+        engines = _engines(settings, clusters, registries, progress)
+        yield Watch(
+            settings=settings,
+            clusters=clusters,
+            observer=Observer(clusters.known, registries.client, forges, engines),
+            actor=Actor(registries.client, forges, engines, utc_now, may_act),
+        )
+
+
+def _engines(
+    settings: Settings, clusters: Clusters, registries: ImageRegistries, progress: Callable[[str], None]
+) -> Mapping[str, Engine]:
+    """The engines of this configuration; Tekton's only where a cluster has an API."""
+    local = LocalEngine(registries.settings, progress, utc_now)
+    if settings.home is None:
+        return {"local": local}
+    told = lambda image: _registry_params(registries.settings(image))  # noqa: E731
+    tekton = TektonEngine(
+        clusters.api, home=settings.home, namespace=home_namespace(settings), now=utc_now, params=told
+    )
+    return {"local": local, "tekton": tekton}
+
+
+def _registry_params(registries: RegistrySettings) -> Mapping[str, str]:
+    """What a build in a pod does not see by itself: the cluster's mirrors, and which registries speak plain http."""
+    values = {
+        "REGISTRIES_CONF": render_registries_conf(registries.mirrors) if registries.mirrors else "",
+        "INSECURE_REGISTRIES": ",".join(sorted(registries.insecure)),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def utc_now() -> datetime:
+    """The clock of the running process."""
+    return datetime.now(UTC)
