@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -122,6 +123,7 @@ class _Box:
         self._waiting: queue.Queue[Announcement | None] = queue.Queue(_WAITING_MOST)
         self._times: dict[str, int] = {}
         self._thread: threading.Thread | None = None
+        self._is_closed = False
 
     def put(self, announcement: Announcement) -> None:
         if self._thread is None:
@@ -130,20 +132,22 @@ class _Box:
         self._force(announcement)
 
     def close(self) -> None:
-        if self._thread is not None:
-            self._force(None)
+        self._is_closed = True
+        self._force(None)
 
     def _force(self, item: Announcement | None) -> None:
+        """Put it last; what is first makes room when there is none."""
         while True:
             try:
                 self._waiting.put_nowait(item)
             except queue.Full:
-                self._waiting.get_nowait()
+                with suppress(queue.Empty):  # the thread was faster
+                    self._waiting.get_nowait()
             else:
                 return
 
     def _run(self) -> None:
-        while (announcement := self._waiting.get()) is not None:
+        while (announcement := self._waiting.get()) is not None and not self._is_closed:
             try:
                 self._post(announcement)
             except LayerwatchError as error:

@@ -166,6 +166,18 @@ def test_another_cluster_that_hangs_delays_nothing(world: ClusterWorld, black_ho
         assert daemon.ends(10) == 0
 
 
+def test_a_cluster_that_is_configured_later_is_watched_too(world: ClusterWorld) -> None:
+    config = world.configure()
+    document = json.loads(config.read_text())
+    config.write_text(json.dumps({**document, "clusters": [], "images": []}))
+    with running(config) as daemon:
+        eventually("it is ready", lambda: daemon.get("/readyz").status_code == 200)
+        config.write_text(json.dumps(document))
+        eventually("a run", lambda: world.run_for("4.19.1"))
+        world.upgrade("4.19.2")
+        eventually("another run", lambda: world.run_for("4.19.2"))
+
+
 def test_a_cluster_that_hangs_is_said_to_and_what_was_known_comes_back(world: ClusterWorld) -> None:
     config = world.configure(daemon={"apiTimeout": "2s"}, schedule={"every": "1s"})
     with running(config) as daemon:

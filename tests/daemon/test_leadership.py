@@ -1,6 +1,9 @@
 """Of several daemons one acts: taking over, stepping down in time, giving back. Real processes, a real Lease."""
 
+import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +67,37 @@ def test_a_leader_whose_api_hangs_ends(world: ClusterWorld) -> None:
             assert daemon.said(message="the lease was not renewed in time")
         finally:
             world.server.thaw()
+
+
+@pytest.mark.parametrize(("is_frozen", "code"), [(True, 4), (False, 0)], ids=["the lease is lost", "sigterm"])
+def test_a_tick_that_hangs_keeps_the_process_from_neither_end(
+    world: ClusterWorld, tmp_path: Path, is_frozen: bool, code: int
+) -> None:
+    """Git asks a server that never answers: here, a program of its name that sleeps as soon as `hang` is there."""
+    hang, hangs = tmp_path / "hang", tmp_path / "hangs"
+    shim = tmp_path / "bin" / "git"
+    shim.parent.mkdir()
+    git = shutil.which("git")
+    shim.write_text(f'#!/bin/sh\n[ -e {hang} ] && {{ echo $$ >{hangs}; exec sleep 600; }}\nexec {git} "$@"\n')
+    shim.chmod(0o755)
+    with running(
+        world.elect(), "--leader-elect", environment={"PATH": f"{shim.parent}:{os.environ['PATH']}"}
+    ) as daemon:
+        leads(world, daemon)
+        daemon.says(decision="Building")
+        hang.touch()
+        world.upgrade("4.19.2")
+        pid = eventually("git hangs", lambda: hangs.exists() and hangs.read_text().strip())
+        try:
+            if is_frozen:
+                world.server.freeze()
+            else:
+                daemon.send(signal.SIGTERM)
+            assert daemon.ends() == code
+        finally:
+            world.server.thaw()
+        eventually("git is ended, too", lambda: not Path(f"/proc/{pid}").exists())
+        assert world.run_for("4.19.2") is None
 
 
 def test_sigterm_gives_the_lease_back_and_another_takes_it_at_once(world: ClusterWorld) -> None:
