@@ -15,6 +15,7 @@ from layering.errors import InputError
 from watcher.election import Candidate, Election, Timing, steady_clock
 from watcher.settings import Settings
 from watcher.settings_image import ImageSettings, TektonBuild
+from watcher.targets import built_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +38,7 @@ def _access(settings: Settings) -> ClusterAccess | None:
 
 def run_place(settings: Settings, image: ImageSettings) -> RunPlace | None:
     """None for an image that no cluster builds."""
-    build = image.build
-    cluster = (build.cluster or settings.home) if isinstance(build, TektonBuild) else None
+    build, cluster = image.build, built_in(image, settings)
     if not isinstance(build, TektonBuild) or cluster is None:
         return None
     return RunPlace(cluster=cluster, namespace=build.namespace or home_namespace(settings))

@@ -23,10 +23,10 @@ from watcher.events import Announcer, announcements
 from watcher.home import run_place
 from watcher.loop import EVERYTHING
 from watcher.metrics import Metrics
-from watcher.observe import subject_of, targets
 from watcher.refresh import Refresher, look_at_all
 from watcher.report import Verdict, log_line
 from watcher.settings import Settings
+from watcher.targets import subject_of, targets
 from watcher.watch import Watch, watching
 from watcher.world import Observation, Subject
 

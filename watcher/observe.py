@@ -28,41 +28,11 @@ from watcher.engines.engine import Build, Engine
 from watcher.known import Known
 from watcher.once import Once
 from watcher.settings import Settings
-from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
-from watcher.world import CouldNotTell, Failure, Observation, Running, Subject, Wanted
+from watcher.settings_image import FollowedCluster, ImageSettings
+from watcher.targets import Target, built_in, subject_of
+from watcher.world import CouldNotTell, Failure, Observation, Running, Wanted
 
 _THREADS = 8
-
-Target = tuple[ImageSettings, ProposalEntry | None]
-
-
-def targets(settings: Settings) -> list[Target]:
-    """Everything a tick looks at, in the configuration's order: image x proposal, or the image alone."""
-    return [(image, entry) for image in settings.images for entry in (image.proposals or (None,))]
-
-
-def subject_of(target: Target) -> Subject:
-    """The name under which a decision is reported."""
-    image, entry = target
-    if entry is None:
-        return Subject(image=image.name)
-    return Subject(image=image.name, cluster=entry.cluster, pool=entry.pool)
-
-
-def clusters_of(target: Target, settings: Settings) -> frozenset[str]:
-    """The clusters that have a say: the one its base follows, the pool's, the one its builds run in."""
-    image, entry = target
-    named = (
-        image.base.cluster if isinstance(image.base, FollowedCluster) else None,
-        entry.cluster if entry else None,
-        _built_in(image, settings),
-    )
-    return frozenset(name for name in named if name is not None)
-
-
-def _built_in(image: ImageSettings, settings: Settings) -> str | None:
-    build = image.build
-    return (build.cluster or settings.home) if isinstance(build, TektonBuild) else None
 
 
 class Observer:
@@ -99,7 +69,7 @@ class Observer:
             commit=Once(git.resolve_commit),
             digest=Once(_digest_of),
             built=Once(self._built),
-            build=Once(lambda name, key: self._build(images[name], key, _built_in(images[name], settings))),
+            build=Once(lambda name, key: self._build(images[name], key, built_in(images[name], settings))),
         )
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             return list(pool.map(lambda target: self._observe(target, look), wanted))

@@ -11,9 +11,10 @@ from datetime import datetime
 from watcher.act import Actor
 from watcher.decide import Policy, decide, failed
 from watcher.decision import Kind
-from watcher.observe import Observer, Target, clusters_of, subject_of, targets
+from watcher.observe import Observer
 from watcher.report import Verdict
 from watcher.settings import Settings
+from watcher.targets import Target, clusters_of, subject_of, targets
 from watcher.world import Failure, Observation
 
 _ACTIONS = {Kind.REBUILD, Kind.PROPOSE}

@@ -10,8 +10,9 @@ import pytest
 from layering.registry.transport import Request
 from tests.scenario import Scenario
 from watcher.configuration import load
-from watcher.observe import Observer, targets
+from watcher.observe import Observer
 from watcher.settings import Settings
+from watcher.targets import targets
 from watcher.watch import watching
 from watcher.world import Observation
 
