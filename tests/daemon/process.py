@@ -16,7 +16,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from layering.cluster.resources import EVENTS, LEASES, PIPELINE_RUNS
+from layering.cluster.resources import EVENTS, LEASES, PIPELINE_RUNS, Resource
 from tests.kubernetes.openshift import OpenShiftPlay
 from tests.kubernetes.rest import Body
 from tests.kubernetes.server import TestApiServer
@@ -25,6 +25,13 @@ from watcher.metrics import METRICS
 
 SECONDS = 60.0
 _POLL_SECONDS = 0.05
+
+READS = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+RUNS = {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create", "patch"]}
+LEASE = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "update"]}
+_RBAC = "rbac.authorization.k8s.io"
+_CLUSTER_ROLES = Resource(group=_RBAC, version="v1", plural="clusterroles", kind="ClusterRole")
+_CLUSTER_ROLE_BINDINGS = Resource(group=_RBAC, version="v1", plural="clusterrolebindings", kind="ClusterRoleBinding")
 
 Line = dict[str, Any]
 
@@ -142,6 +149,16 @@ class ClusterWorld:
         """Configure an election that takes seconds."""
         quick = {"leaseDuration": "4s", "renewDeadline": "2500ms", "retryPeriod": "300ms"}
         return self.configure(daemon={"leaderElection": {**quick, **times}})
+
+    def token_with(self, *rules: Body) -> str:
+        """A token of a ServiceAccount of the namespace that may do this, everywhere, and nothing else."""
+        admin, name = self.server.admin, self.namespace
+        admin.create(_CLUSTER_ROLES, {"metadata": {"name": name}, "rules": list(rules)})
+        subject = {"kind": "ServiceAccount", "name": "layerwatch", "namespace": name}
+        role = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
+        binding = {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]}
+        admin.create(_CLUSTER_ROLE_BINDINGS, binding)
+        return self.server.token_for("layerwatch", name)
 
     def upgrade(self, version: str) -> None:
         """The cluster is told to upgrade."""

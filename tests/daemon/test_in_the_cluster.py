@@ -5,19 +5,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from layering.cluster.resources import LEASES, MACHINE_CONFIG_POOLS, PIPELINE_RUNS, Resource
-from tests.daemon.process import ClusterWorld, eventually, running
+from layering.cluster.resources import LEASES, MACHINE_CONFIG_POOLS, PIPELINE_RUNS
+from tests.daemon.process import READS, RUNS, ClusterWorld, eventually, running
 from tests.kubernetes.rest import Body
 from watcher.metrics import METRICS
-
-CLUSTER_ROLES = Resource(group="rbac.authorization.k8s.io", version="v1", plural="clusterroles", kind="ClusterRole")
-CLUSTER_ROLE_BINDINGS = Resource(
-    group="rbac.authorization.k8s.io", version="v1", plural="clusterrolebindings", kind="ClusterRoleBinding"
-)
 
 
 def fail(world: ClusterWorld, run: Body) -> None:
@@ -99,7 +93,8 @@ def test_a_pool_is_told_of_each_change_once_whoever_tells(world: ClusterWorld) -
 
 
 def test_a_cluster_that_takes_no_events_costs_one_line(world: ClusterWorld) -> None:
-    world.kubeconfig = _may_do_all_but_events(world)
+    token = world.token_with(READS, RUNS)
+    world.kubeconfig = world.server.kubeconfig_for(token, world.scenario.directory / "kubeconfig")
     with running(world.configure()) as daemon:
         eventually("a run", lambda: world.run_for("4.19.1"))
         world.upgrade("4.19.2")
@@ -111,18 +106,6 @@ def test_a_cluster_that_takes_no_events_costs_one_line(world: ClusterWorld) -> N
         assert daemon.ends() == 0
         assert len(daemon.said(reason="Forbidden")) == 1
     assert world.events() == []
-
-
-def _may_do_all_but_events(world: ClusterWorld) -> Path:
-    admin, name = world.server.admin, world.namespace
-    reads = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
-    runs = {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create", "patch"]}
-    admin.create(CLUSTER_ROLES, {"metadata": {"name": name}, "rules": [reads, runs]})
-    subject = {"kind": "ServiceAccount", "name": "layerwatch", "namespace": name}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
-    admin.create(CLUSTER_ROLE_BINDINGS, {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]})
-    token = world.server.token_for("layerwatch", name)
-    return world.server.kubeconfig_for(token, world.scenario.directory / "kubeconfig")
 
 
 @pytest.mark.parametrize("flags", [["--dry-run"], ["--dry-run", "--leader-elect"]], ids=["alone", "with an election"])

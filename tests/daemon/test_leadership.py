@@ -1,5 +1,6 @@
 """Of several daemons one acts: taking over, stepping down in time, giving back. Real processes, a real Lease."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.process import ClusterWorld, Daemon, eventually, running
+from tests.daemon.process import LEASE, READS, RUNS, ClusterWorld, Daemon, eventually, running
 from tests.scenario import Scenario
 
 
@@ -98,6 +99,18 @@ def test_a_tick_that_hangs_keeps_the_process_from_neither_end(
             world.server.thaw()
         eventually("git is ended, too", lambda: not Path(f"/proc/{pid}").exists())
         assert world.run_for("4.19.2") is None
+
+
+def test_in_a_pod_the_lease_and_the_runs_are_in_its_namespace(world: ClusterWorld, tmp_path: Path) -> None:
+    token = world.token_with(READS, RUNS, LEASE)
+    environment = world.server.pod_files_for(token, world.namespace, tmp_path / "serviceaccount")
+    config = world.configure(clusters=[{"name": "prod", "access": "in-cluster"}])
+    document = json.loads(config.read_text())
+    del document["daemon"]
+    config.write_text(json.dumps(document))
+    with running(config, "--leader-elect", environment=environment) as daemon:
+        leads(world, daemon)
+        eventually("a run", lambda: world.run_for("4.19.1"))
 
 
 def test_sigterm_gives_the_lease_back_and_another_takes_it_at_once(world: ClusterWorld) -> None:
