@@ -16,7 +16,7 @@ import pytest
 from layering.cluster.access import InCluster
 from layering.cluster.api import ClusterApi
 from layering.cluster.registries import read_cas, read_mirrors, read_proxy, read_pull_secret
-from layering.cluster.resources import LEASES, PIPELINE_RUNS, PODS, TASK_RUNS
+from layering.cluster.resources import LEASES, NODES, PIPELINE_RUNS, PODS, TASK_RUNS, Resource
 from layering.cluster.state import Memory, read_state
 from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
@@ -24,8 +24,10 @@ from tests.daemon.process import ClusterWorld, eventually, running
 from tests.deploy.deployed import Deployed
 from tests.deploy.files import NAMESPACE, OVERLAYS, built, granted
 from tests.deploy.permissions_page import rows
-from tests.kubernetes.rest import Body
+from tests.kubernetes.rest import Body, RefusedError
 from tests.scenario import Scenario
+
+_CLUSTER_ROLES = Resource(group="rbac.authorization.k8s.io", version="v1", plural="clusterroles", kind="ClusterRole")
 
 
 @pytest.fixture
@@ -67,6 +69,26 @@ def test_reading_a_cluster_needs_no_right_that_is_not_granted(cluster: Deployed,
         read_proxy(api)
     assert requests.refused == []
     assert requests.rights <= granted(built(OVERLAYS / "openshift")).keys()
+
+
+def test_a_call_that_is_not_granted_would_be_noticed(cluster: Deployed, world: ClusterWorld) -> None:
+    admin = cluster.server.admin
+    rules = admin.read(_CLUSTER_ROLES, "layerwatch")["rules"]
+    admin.patch(_CLUSTER_ROLES, "layerwatch", {"rules": [rule for rule in rules if "nodes" not in rule["resources"]]})
+    eventually("the right is gone", lambda: not _may_list_nodes(cluster))
+    with cluster.listening() as requests, ClusterApi(InCluster(environment=cluster.pod), name="home") as api:
+        read_state(api, Memory())
+    admin.patch(_CLUSTER_ROLES, "layerwatch", {"rules": rules})
+    eventually("the right is back", lambda: _may_list_nodes(cluster))
+    assert [asked.strip() for asked in requests.refused] == ["list nodes"]
+
+
+def _may_list_nodes(cluster: Deployed) -> bool:
+    try:
+        cluster.account.call("GET", NODES.path())
+    except RefusedError:
+        return False
+    return True
 
 
 def test_the_daemons_whole_story_needs_what_is_granted_and_nothing_else(cluster: Deployed, world: ClusterWorld) -> None:
