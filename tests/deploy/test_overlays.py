@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from layering.cluster.pipelineruns import MANAGED_BY, MANAGED_BY_LABEL
 from layering.cluster.resources import PODS
 from tests.deploy.deployed import Deployed
 from tests.deploy.files import OVERLAYS, ROOT, Document, built, kubectl, one
@@ -97,6 +98,24 @@ def test_the_namespace_is_the_one_that_builds_need() -> None:
     shared = ours["labels"].keys() & theirs["labels"].keys()
     assert {label: ours["labels"][label] for label in shared} == {label: theirs["labels"][label] for label in shared}
     assert "pod-security.kubernetes.io/enforce" in shared
+
+
+def test_what_selects_the_watchers_pod_selects_no_build() -> None:
+    """Labels of Tasks, Pipelines and runs end up on the pods of builds."""
+    documents = built(OVERLAYS / "openshift")
+    selectors = [
+        one(documents, "Deployment")["spec"]["selector"]["matchLabels"],
+        one(documents, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        one(documents, "PodMonitor")["spec"]["selector"]["matchLabels"],
+    ]
+    pod = one(documents, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    builds = [
+        yaml.safe_load(file.read_text())["metadata"]["labels"] for file in (ROOT / "tekton").glob("[pt]*s/*.yaml")
+    ]
+    builds = [*builds, {MANAGED_BY_LABEL: MANAGED_BY}]
+    for selector in selectors:
+        assert selector.items() <= pod.items()
+        assert not [labels for labels in builds if selector.items() <= labels.items()]
 
 
 @pytest.fixture(scope="module")
