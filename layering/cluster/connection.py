@@ -7,6 +7,7 @@ nothing itself.
 
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from layering.secrets import Secret
 if TYPE_CHECKING:
     import urllib3
 
+_HEADER = re.compile(r"[\x20-\x7e]+")
 _STAMPS = tuple[tuple[str, int, int, int] | None, ...]
 
 
@@ -107,7 +109,7 @@ def _in_cluster(access: InCluster, name: str) -> Connection:
     return Connection(
         url=url,
         pool=_pool(configuration, (ca_file,), name),
-        authorization=Secret(f"Bearer {token}"),
+        authorization=_header(f"Bearer {token}", f"{name}: {token_file}"),
         files=(token_file, ca_file),
         stamps=stamps,
     )
@@ -149,7 +151,7 @@ def _with_kubeconfig(access: Kubeconfig, name: str) -> Connection:
     return Connection(
         url=str(configuration.host).rstrip("/"),
         pool=_pool(configuration, files, where),
-        authorization=_authorization(configuration),
+        authorization=_authorization(configuration, where),
         files=(access.file, *files),
         stamps=stamps,
     )
@@ -171,16 +173,28 @@ def _pool(configuration: Any, files: Iterable[Path], where: str) -> "urllib3.Poo
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     try:
         pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
-    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+    except (OSError, ValueError, ImportError, urllib3.exceptions.HTTPError) as error:  # Import: a SOCKS proxy
         named = ", ".join(map(str, files))
-        raise InputError(f"no connection can be made with {named}: {type(error).__name__}", where=where) from None
+        raise InputError(
+            f"no connection can be made with {named}: {type(error).__name__}",
+            where=where,
+            next_step="see whether these are certificates, and whether HTTPS_PROXY names a proxy for http",
+        ) from None
     return pool
 
 
-def _authorization(configuration: Any) -> Secret | None:
+def _authorization(configuration: Any, where: str) -> Secret | None:
     settings: Mapping[str, Any] = configuration.auth_settings()
     value = settings.get("BearerToken", {}).get("value")
-    return Secret(value) if value else None
+    return _header(value, where) if value else None
+
+
+def _header(value: str, where: str) -> Secret:
+    """A header's value, without the line end that a file has after its token, as kubectl reads it."""
+    value = value.strip()
+    if not _HEADER.fullmatch(value):
+        raise InputError("the token has characters that no token has: a line break, or no ASCII", where=where)
+    return Secret(value)
 
 
 def _stamps(files: Iterable[Path]) -> _STAMPS:

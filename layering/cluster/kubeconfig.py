@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -16,6 +17,7 @@ from layering.errors import InputError
 _BYTES_MAX = 4 * 1024 * 1024
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _NO_LOGIN = ("exec", "auth-provider")
+_AS_ANOTHER = ("as", "as-uid", "as-groups", "as-user-extra")
 _LOGIN_HINT = "give the user a token: oc create token SERVICEACCOUNT, or oc login into a kubeconfig of its own"
 
 
@@ -56,15 +58,14 @@ def chosen(document: Mapping[str, Any], name: str | None, where: str) -> Context
         raise InputError(
             "the kubeconfig has no current-context", where=where, next_step=f"name a context; it has {listed}"
         )
-    if name not in contexts:
+    if not isinstance(name, str) or name not in contexts:
         raise InputError(f"the kubeconfig has no context {name}", where=where, next_step=f"it has {listed}")
     context = contexts[name]
     cluster = _entry(document, "clusters", "cluster", context.get("cluster"), f"context {name}", where)
     user = (
         _entry(document, "users", "user", context.get("user"), f"context {name}", where) if context.get("user") else {}
     )
-    if not isinstance(cluster.get("server"), str):
-        raise InputError(f"the kubeconfig's cluster {context.get('cluster')} has no server", where=where)
+    _check_addresses(cluster, f"the kubeconfig's cluster {context.get('cluster')}", where)
     _check_login(user, str(context.get("user")), where)
     return Context(name=name, cluster=cluster, user=user)
 
@@ -88,7 +89,7 @@ def _entry(
     document: Mapping[str, Any], section: str, key: str, name: Any, wanted_by: str, where: str
 ) -> Mapping[str, Any]:
     entries = _named(document, section, key)
-    if name not in entries:
+    if not isinstance(name, str) or name not in entries:
         listed = ", ".join(sorted(entries)) or "none"
         raise InputError(
             f"the kubeconfig's {wanted_by} names the {key} {name}, which is not among its {section}",
@@ -98,11 +99,40 @@ def _entry(
     return entries[name]
 
 
+def _check_addresses(cluster: Mapping[str, Any], entry: str, where: str) -> None:
+    """Neither address is quoted: there may be a password in it."""
+    if not cluster.get("server") or not isinstance(cluster["server"], str):
+        raise InputError(f"{entry} has no server", where=where)
+    if not _is_url(cluster["server"]):
+        raise InputError(f"the server of {entry} is no URL", where=where, next_step="write it as https://HOST:PORT")
+    if cluster.get("proxy-url") and not _is_url(cluster["proxy-url"]):
+        raise InputError(
+            f"the proxy-url of {entry} is none that layerwatch can use",
+            where=where,
+            next_step="write it as http://HOST:PORT; there is no SOCKS here",
+        )
+
+
+def _is_url(value: Any) -> bool:
+    try:
+        url = urlsplit(value if isinstance(value, str) else "")
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # an address in brackets that is none, a port that is no number
+        return False
+
+
 def _check_login(user: Mapping[str, Any], name: str, where: str) -> None:
     for key in _NO_LOGIN:
         if user.get(key) is not None:
             raise InputError(
                 f"the kubeconfig's user {name} logs in through `{key}`, and layerwatch runs no such program",
+                where=where,
+                next_step=_LOGIN_HINT,
+            )
+    for key in _AS_ANOTHER:
+        if user.get(key):
+            raise InputError(  # the Kubernetes client would pass over it, and ask with all the user's own rights
+                f"the kubeconfig's user {name} acts as somebody else (`{key}`), and layerwatch cannot",
                 where=where,
                 next_step=_LOGIN_HINT,
             )

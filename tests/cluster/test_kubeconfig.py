@@ -50,7 +50,30 @@ REFUSED: dict[str, tuple[dict[str, Any] | str, str | None, str, str]] = {
         kubeconfig(user={"auth-provider": {"name": "oidc", "config": {"id-token": TOKEN}}}),
         None, "logs in through `auth-provider`", "token",
     ),
+    "a user who acts as another": (
+        kubeconfig(user={"token": TOKEN, "as": "system:serviceaccount:a:b"}), None, "acts as somebody else", "token",
+    ),
+    "a token of two lines": (kubeconfig(user={"token": f"{TOKEN}\r\nX-More: 1"}), None, "no token has", ""),
+    "a token that is no ASCII": (kubeconfig(user={"token": f"{TOKEN}\u20ac"}), None, "no token has", ""),
     "no server": (kubeconfig(cluster={}), None, "has no server", ""),
+    "a server without a scheme": (
+        kubeconfig(cluster={"server": "127.0.0.1:6443"}), None, "server of the kubeconfig's cluster c is no URL",
+        "https://HOST",
+    ),
+    "a server with a port that is none": (
+        kubeconfig(cluster={"server": f"https://joe:{TOKEN}@127.0.0.1:x"}), None, "is no URL", "https://HOST",
+    ),
+    "a proxy that speaks SOCKS": (
+        kubeconfig(cluster={"server": "https://127.0.0.1:1", "proxy-url": f"socks5://joe:{TOKEN}@127.0.0.1:1"}),
+        None, "proxy-url", "no SOCKS",
+    ),
+    "a proxy that is a number": (
+        kubeconfig(cluster={"server": "https://127.0.0.1:1", "proxy-url": 3128}), None, "proxy-url", "http://HOST",
+    ),
+    "a cluster's name that is none": (
+        kubeconfig(contexts=[{"name": "one", "context": {"cluster": ["c"]}}]), None, "not among its clusters", "has c",
+    ),
+    "a context's name that is none": (kubeconfig(**{"current-context": ["one"]}), None, "no context", "it has one"),
     "an authority that is not there": (
         kubeconfig(cluster={"server": "https://127.0.0.1:1", "certificate-authority": "absent.crt"}),
         None, "absent.crt", "",
@@ -97,8 +120,10 @@ def test_a_token_of_a_file_beside_it_is_read_again_when_it_changes(tmp_path: Pat
     connector = Connector(Kubeconfig(file=file), "prod")
     first = connector.get()
     assert connector.get() is first
-    token.write_text("second")
-    assert connector.get().authorization != first.authorization
+    token.write_text("second\n")
+    second = connector.get().authorization
+    assert second is not None
+    assert second.reveal() == "Bearer second"
 
 
 def test_a_mounted_token_is_read_again_when_its_link_is_moved(tmp_path: Path) -> None:
