@@ -1,8 +1,8 @@
 """Loads the CustomResourceDefinitions of OpenShift, Tekton and the Prometheus operator into a test API server.
 
-They are the real ones, of the parts `openshift-api`, `tekton-manifests` and `prometheus-operator`; none is changed. OpenShift's come in
-variants, of which the feature set Default on self-managed clusters is taken. Loading says that the server accepted
-and serves them, not that an operator acts on them.
+They are the real ones, of the parts `openshift-api`, `tekton-manifests` and `prometheus-operator`; none is changed.
+OpenShift's come in variants, of which the feature set Default on self-managed clusters is taken. Loading says that the
+server accepted and serves them, not that an operator acts on them.
 """
 
 import re
