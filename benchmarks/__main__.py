@@ -34,6 +34,16 @@ _PARTS = (
         "watch can notice. *Another hangs*: a second cluster takes connections and never answers. These are seconds\n"
         "of a shared machine; the goal is 5 at the median.",
     ),
+    (
+        "fleet",
+        "One watcher over 50 clusters",
+        "Each cluster has 4 pools, 50 nodes and 60 MachineConfigs, and an image and a MachineConfig in git for each pool.\n"
+        "Fifty API servers do not fit on one machine: one real server was filled and asked, and what it said is served,\n"
+        "byte for byte and over TLS, for each of the fifty; that it reads as the real one does is checked. *Bare* is what\n"
+        "an idle tick asks of the APIs, asked by urllib3 alone, one after the other over open connections. The daemon\n"
+        "also watches, with two connections to each cluster; its upgrade ends when all four pools are decided. CPU is\n"
+        "that of git, too.",
+    ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )
 
