@@ -48,10 +48,10 @@ class Reason(StrEnum):
     CONTENT_INVALID = "ContentInvalid"  # content is not what it claims to be: digest, size, format, pinning
     BUILD_FAILED = "BuildFailed"  # an instruction of the Containerfile failed
     BUILD_MISCONFIGURED = "BuildMisconfigured"  # the Containerfile or its context cannot be built as it stands
-    POOL_LAYERED_BY_MACHINE_OS_CONFIG = "PoolLayeredByMachineOSConfig"  # the cluster layers this pool itself
+    POOL_LAYERED_BY_MACHINE_OS_CONFIG = "PoolLayeredByMachineOSConfig"  # the cluster itself layers it
     STREAM_DISAGREEMENT = "StreamDisagreement"  # the payload's tag is none of the cluster's OS image streams
     POOL_STREAM_SET = "PoolStreamSet"  # the pool names an OS image stream, which excludes an osImageURL
-    OVERRIDDEN_ELSEWHERE = "OverriddenElsewhere"  # another MachineConfig sets osImageURL, and wins over the proposed one
+    OVERRIDDEN_ELSEWHERE = "OverriddenElsewhere"  # another MachineConfig sets osImageURL and wins over the proposed one
     POOL_MISSING = "PoolMissing"  # the cluster has no such MachineConfigPool
     POOL_DEGRADED = "PoolDegraded"  # the image is merged, and nodes of the pool cannot apply it
     ARCHITECTURE_MISSING = "ArchitectureMissing"  # the pool has nodes of an architecture the image is not built for
