@@ -37,12 +37,12 @@ _PARTS = (
     (
         "fleet",
         "One watcher over 50 clusters",
-        "Each cluster has 4 pools, 50 nodes and 60 MachineConfigs, and an image and a MachineConfig in git for each pool.\n"
-        "Fifty API servers do not fit on one machine: one real server was filled and asked, and what it said is served,\n"
-        "byte for byte and over TLS, for each of the fifty; that it reads as the real one does is checked. *Bare* is what\n"
-        "an idle tick asks of the APIs, asked by urllib3 alone, one after the other over open connections. The daemon\n"
-        "also watches, with two connections to each cluster; its upgrade ends when all four pools are decided. CPU is\n"
-        "that of git, too.",
+        "Each cluster has 4 pools, 50 nodes, 60 MachineConfigs; each pool has an image, and a MachineConfig in git.\n"
+        "Fifty API servers do not fit on one machine: one real server was filled and asked, and what it said is\n"
+        "served, byte for byte and over TLS, for each of the fifty. That it reads as the real one does is checked.\n"
+        "*Bare* is what an idle tick asks of the APIs, asked by urllib3 alone, one after the other over open\n"
+        "connections. The daemon also watches, with two connections to each cluster; its upgrade ends when all four\n"
+        "pools are decided. CPU is that of git, too.",
     ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )
