@@ -6,6 +6,7 @@ localstate.py. See docs/decisions/0007.
 """
 
 from layering.errors import ConflictError, UnavailableError
+from layering.forge.basefile import BaseFiles
 from layering.forge.forge import Author, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.localstate import (
     ENDED_BY_PERSON,
@@ -31,16 +32,17 @@ class LocalForge:
 
     def __init__(self, author: Author | None = None) -> None:
         self._author = author or Author()
+        self._files = BaseFiles()
 
     def observe(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
         """See Forge."""
-        return state_of(look(target, key, self._author), key, image)
+        return state_of(look(target, key, self._author, self._files), key, image)
 
     def propose(self, proposal: Proposal) -> Proposed:
         """See Forge. Who loses a race looks again, and finds the winner's work."""
         target = proposal.target
         for _ in range(_ATTEMPTS):
-            seen = look(target, proposal.key, self._author)
+            seen = look(target, proposal.key, self._author, self._files)
             found = state_of(seen, proposal.key, proposal.image)
             if found.reason is Reason.CONFLICT_ON_BASE:
                 raise ConflictError(
@@ -63,7 +65,7 @@ class LocalForge:
     def _write(self, seen: Seen, proposal: Proposal) -> Proposed | None:
         """One commit on the current tip. None when somebody else moved a ref since we looked."""
         _leave_working_trees_alone(seen)
-        content = edited_text(seen.raw, proposal.target, proposal.image).encode("utf-8")
+        content = edited_text(seen.file.raw, proposal.target, proposal.image).encode("utf-8")
         by = signature(self._author.name, self._author.email, proposal.when)
         commit = seen.repository.add_commit(seen.tip, proposal.target.file, content, _message(proposal), by)
         moves = [Move(ref=seen.branch, new=commit, old=seen.head), Move(ref=seen.memory, new=commit, old=seen.known)]

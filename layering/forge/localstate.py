@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from layering.errors import InputError, NotFoundError
+from layering.forge.basefile import BaseFile, BaseFiles, claim_in, decoded, place
 from layering.forge.forge import Author, ProposalState, ProposalTarget, State
 from layering.gitrepository import Commit, GitRepository
-from layering.machineconfig import new_machineconfig, read_claim, set_os_image
+from layering.machineconfig import new_machineconfig, set_os_image
 from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -27,7 +28,7 @@ class Seen:
     """The refs as they were when we looked; every move of them expects these values.
 
     `tip` is the base branch's, `head` the proposal's own, `known` what the memory holds, `ended` the commit of an
-    earlier proposal of the wanted key that a person refused. `raw` is the MachineConfig's file on the base branch.
+    earlier proposal of the wanted key that a person refused. `file` is the MachineConfig's on the base branch.
     """
 
     repository: GitRepository
@@ -37,7 +38,7 @@ class Seen:
     head: str | None
     known: str | None
     ended: str | None
-    raw: bytes | None
+    file: BaseFile
 
     @property
     def branch(self) -> str:
@@ -53,15 +54,15 @@ class Seen:
         """The ref that keeps a refused proposal when the memory has moved on."""
         return _ended_ref(self.target, key)
 
-    @cached_property
+    @property
     def pinned(self) -> str | None:
         """The osImageURL on the base branch."""
         return self.config.image if self.config else None
 
-    @cached_property
+    @property
     def config(self) -> Claim | None:
         """The MachineConfig that is to be changed, as the base branch has it."""
-        return _claim(self.raw, self.target)
+        return self.file.config
 
     @cached_property
     def last(self) -> Commit | None:
@@ -81,8 +82,8 @@ class Seen:
         return self.top is not None and (self.head == self.known or _only_we_can_have_made(self, self.top))
 
 
-def look(target: ProposalTarget, key: str, author: Author) -> Seen:
-    """Read the refs and the file. Raises NotFoundError, InputError, RefusedError."""
+def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles) -> Seen:
+    """Read the refs, and the file unless `files` has it. Raises NotFoundError, InputError, RefusedError."""
     repository = GitRepository(path=Path(target.repository))
     if not repository.is_there():
         raise NotFoundError(
@@ -111,7 +112,7 @@ def look(target: ProposalTarget, key: str, author: Author) -> Seen:
         head=late.get(branch),
         known=refs.get(memory),
         ended=late.get(ended),
-        raw=repository.file(refs[base], target.file),
+        file=files.read(repository, refs[base], target),
     )
 
 
@@ -132,7 +133,7 @@ def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference
     """The file's text once it pins `image`. Raises InputError when there is no file and none may be made."""
     if raw is not None:
         edit = set_os_image(
-            _decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=_where(target)
+            decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=place(target)
         )
         return edit.text
     if target.create:
@@ -153,7 +154,7 @@ def _state_of_open(seen: Seen, commit: Commit) -> ProposalState:
     if _was_merged(seen, commit):
         return _told(seen, State.IGNORED, Reason.REVERTED)
     before = seen.repository.file(commit.parents[0], seen.target.file) if commit.parents else None
-    claim = _claim(before, seen.target)
+    claim = claim_in(before, seen.target)
     if (claim.image if claim else None) != seen.pinned:
         return _told(seen, State.IGNORED, Reason.CONFLICT_ON_BASE)
     return _told(seen, State.UNCHANGED, Reason.PROPOSAL_OPEN)
@@ -229,23 +230,6 @@ def _told(seen: Seen, state: State, reason: Reason | None) -> ProposalState:
         pull_request=seen.target.proposal_branch if is_open else None,
         config=seen.config,
     )
-
-
-def _claim(raw: bytes | None, target: ProposalTarget) -> Claim | None:
-    if raw is None:
-        return None
-    return read_claim(_decoded(raw, target), name=target.name, pool=target.pool, where=_where(target))
-
-
-def _decoded(raw: bytes, target: ProposalTarget) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8", where=f"{target.repository}, {_where(target)}") from None
-
-
-def _where(target: ProposalTarget) -> str:
-    return f"{target.branch}:{target.file}"
 
 
 def _ended_ref(target: ProposalTarget, key: str) -> str:

@@ -1,0 +1,64 @@
+"""A MachineConfig's file as the base branch has it, read again only when the branch has moved.
+
+What a commit holds never changes, so that a pool of which nothing is new costs neither a git process nor a parse. Which
+commit the branch is at, is not known here.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from layering.errors import InputError
+from layering.forge.forge import ProposalTarget
+from layering.gitrepository import GitRepository
+from layering.machineconfig import read_claim
+from layering.machineconfig_merge import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseFile:
+    """The target's file in one commit; `raw` is None when there is none."""
+
+    commit: str
+    target: ProposalTarget
+    raw: bytes | None
+
+    @cached_property
+    def config(self) -> Claim | None:
+        """The MachineConfig that is to be changed. Raises InputError when it cannot be told."""
+        return claim_in(self.raw, self.target)
+
+
+class BaseFiles:
+    """The file that was last read for each target. Safe to use from threads: at worst one is read twice."""
+
+    def __init__(self) -> None:
+        self._last: dict[ProposalTarget, BaseFile] = {}
+
+    def read(self, repository: GitRepository, commit: str, target: ProposalTarget) -> BaseFile:
+        """The target's file in `commit`. That there is none is not remembered: git says the same when it fails."""
+        known = self._last.get(target)
+        if known is None or known.commit != commit:
+            known = BaseFile(commit=commit, target=target, raw=repository.file(commit, target.file))
+            if known.raw is not None:
+                self._last[target] = known
+        return known
+
+
+def claim_in(raw: bytes | None, target: ProposalTarget) -> Claim | None:
+    """The target's MachineConfig in a file's bytes; None without a file. Raises InputError."""
+    if raw is None:
+        return None
+    return read_claim(decoded(raw, target), name=target.name, pool=target.pool, where=place(target))
+
+
+def decoded(raw: bytes, target: ProposalTarget) -> str:
+    """The bytes of the target's file as text. Raises InputError when they are none."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8", where=f"{target.repository}, {place(target)}") from None
+
+
+def place(target: ProposalTarget) -> str:
+    """What errors call the target's file."""
+    return f"{target.branch}:{target.file}"
