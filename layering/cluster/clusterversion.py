@@ -64,7 +64,7 @@ class ClusterRelease:
     """The release a cluster runs, or is on its way to (`state`).
 
     `available_updates` is None when it is not known: nobody could be asked, or the answer was not taken. `history` has
-    the newest first; older entries that make no sense are left out.
+    the newest first. Older entries, and offers, that make no sense are left out: the cluster runs what it runs.
     """
 
     version: str
@@ -185,14 +185,17 @@ def _updates(status: Mapping[str, Any], where: str) -> tuple[AvailableUpdate, ..
     retrieved, value = conditions.get("RetrievedUpdates"), status.get("availableUpdates")
     if retrieved == "False" or not isinstance(value, list):
         return () if retrieved == "True" and value is None else None
-    return tuple(
-        AvailableUpdate(
-            version=_version(entry, f"status.availableUpdates[{number}].version", where),
-            payload=_payload(entry.get("image"), f"status.availableUpdates[{number}].image", where),
-        )
-        for number, entry in enumerate(value)
-        if isinstance(entry, dict)
-    )
+    return tuple(_offers(value, where))
+
+
+def _offers(entries: Sequence[Any], where: str) -> Iterator[AvailableUpdate]:
+    for number, entry in enumerate(entries):
+        path = f"status.availableUpdates[{number}]"
+        with contextlib.suppress(InputError):
+            version = _version(entry, f"{path}.version", where)
+            yield AvailableUpdate(
+                version=version, payload=_payload(mapping(entry).get("image"), f"{path}.image", where)
+            )
 
 
 def _state(value: Any, path: str, where: str) -> UpdateState:
