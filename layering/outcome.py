@@ -57,5 +57,9 @@ def _write_no_more() -> None:
 
 def say(note: str) -> None:
     """A note for people, on stderr, without secrets and without what a terminal would obey."""
-    shown = "".join(character if character.isprintable() or character == "\n" else " " for character in redact(note))
-    print(shown, file=sys.stderr, flush=True)
+    print(shown(note), file=sys.stderr, flush=True)
+
+
+def shown(text: str) -> str:
+    """`text` without secrets and without what a terminal would obey. Lines stay lines."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in redact(text))

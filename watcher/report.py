@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layering.outcome import shown
 from layering.request import API_VERSION
 from watcher.decision import Decision, Kind
 from watcher.world import Failure, Observation, Subject
@@ -86,9 +87,9 @@ def as_table(verdicts: Sequence[Verdict], *, colour: bool = False) -> str:
     for row, verdict in zip(rows, verdicts, strict=True):
         decision = verdict.decision
         lines.append(_row(row, widths, _COLOURS[decision.kind] if colour else None))
-        lines.extend(f"    {line}" for line in decision.message.splitlines())
+        lines.extend(f"    {line}" for line in shown(decision.message).splitlines())
         if decision.next_step:
-            lines.append(f"    next: {decision.next_step}")
+            lines.append(f"    next: {shown(decision.next_step)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,6 @@
 """What a cluster's refusals, and the errors of the connection to it, mean to whoever must act.
 
-The one place where they are told apart. Texts are cut and made printable; no credential is part of them.
+The one place where they are told apart. Texts are cut, made printable, and rid of what could be a credential.
 """
 
 import json
@@ -19,6 +19,7 @@ from layering.errors import (
     UnavailableError,
 )
 from layering.reasons import Reason
+from layering.secrets import redact
 
 _SAID_LENGTH_MAX = 400
 _CAUSES_MAX = 20
@@ -150,7 +151,7 @@ def _status(body: bytes) -> dict[str, Any]:
 
 
 def _printable(text: str) -> str:
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = "".join(character if character.isprintable() else " " for character in redact(text))
     return text if len(text) <= _SAID_LENGTH_MAX else f"{text[:_SAID_LENGTH_MAX]}…"
 
 

@@ -15,6 +15,7 @@ from layering.cluster.nodes import architectures_by_pool
 from layering.cluster.objects import conditions, is_observed, mapping, mappings, name_of, number, text
 from layering.cluster.resources import MACHINE_CONFIG_POOLS, MACHINE_OS_CONFIGS, NODES
 from layering.errors import NotFoundError, RefusedError
+from layering.excerpt import excerpt
 from layering.reasons import Reason
 
 _DEGRADED = ("NodeDegraded", "RenderDegraded", "ImageBuildDegraded", "Degraded")  # those that explain, first
@@ -29,7 +30,8 @@ class Pool:
     `layered_by` is the MachineOSConfig with which the cluster layers the pool itself. `stream` is the OS image stream
     that the pool names. `rendered` is the configuration it wants, `current` the one its nodes have, `sources` what the
     wanted one was made from. `observed`: the status is about the spec as it stands. The four numbers count machines.
-    `architectures` as in Go (`amd64`); None: not known. `message` says why it is degraded, or what holds it up.
+    `architectures` as in Go (`amd64`); None: not known. `message` says why it is degraded, or what holds it up,
+    cut and without what could be a secret: it is the nodes' own words.
     """
 
     name: str
@@ -167,7 +169,7 @@ def parse_pool(
         ready=number(status.get("readyMachineCount")),
         degraded_machines=number(status.get("degradedMachineCount")),
         architectures=architectures,
-        message=_message(said),
+        message=excerpt(_message(said)),
     )
 
 

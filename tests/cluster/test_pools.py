@@ -89,6 +89,13 @@ ROLLOUTS: dict[str, tuple[Play, dict[str, Any]]] = {
         (lambda play: play.render("worker"), lambda play: play.degrade("worker", "no space left")),
         {"degraded": True, "degraded_machines": 1, "message": "no space left"},
     ),
+    "degraded, in words that nobody should print": (
+        (
+            lambda play: play.render("worker"),
+            lambda play: play.degrade("worker", "x" * 9000 + " \x1b[2Jpull https://joe:pw@q.io/a token=abc"),
+        ),
+        {"degraded": True, "message": "… pull https://***@q.io/a token=***"},
+    ),
     "not seen yet": (
         (lambda play: play.change_unobserved("worker"),),
         {"observed": False, "updated": True, "is_rolled_out": False},
