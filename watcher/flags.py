@@ -20,14 +20,14 @@ class RunFlags:
 
 def run_flags(arguments: argparse.Namespace) -> RunFlags:
     """The flags as they were given. Raises InputError for what is no address, and for what a single tick has not."""
-    if arguments.once and (arguments.leader_elect or arguments.listen):
+    if arguments.once and (arguments.leader_elect or arguments.listen is not None):
         raise InputError(
             "--leader-elect and --listen are the daemon's; a single tick has neither",
             where="run --once",
             next_step="leave out --once, or the other flag",
         )
     return RunFlags(
-        listen=ListenAddress.parse(arguments.listen) if arguments.listen else None,
+        listen=ListenAddress.parse(arguments.listen) if arguments.listen is not None else None,
         leader_elect=arguments.leader_elect,
         log_format=arguments.log_format,
         log_level=arguments.log_level,

@@ -4,10 +4,12 @@ Reads only (GET and HEAD), plain HTTP, no credentials: it says nothing that the 
 from the callables it is given; whether the process is well is not decided here.
 """
 
+import io
 import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,7 +20,7 @@ from typing import Any, ClassVar, Self
 from layering.errors import InputError
 
 _log = logging.getLogger("layerwatch.listener")
-_IDLE_SECONDS = 10
+_CONNECTION_SECONDS = 10.0
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -75,13 +77,15 @@ Page = Callable[[], Answer]
 
 
 class Listener:
-    """Serves `pages`, by path, until it is closed; each request has its own thread and an idle limit of 10 s."""
+    """Serves `pages`, by path, until it is closed; each connection has its own thread, and an end, whoever holds it."""
 
-    def __init__(self, address: ListenAddress, pages: Mapping[str, Page]) -> None:
+    def __init__(
+        self, address: ListenAddress, pages: Mapping[str, Page], *, connection_seconds: float = _CONNECTION_SECONDS
+    ) -> None:
         """Listens from now on. Raises InputError when the address cannot be had."""
-        handler = type("Handler", (_Handler,), {"pages": pages})
+        handler = type("Handler", (_Handler,), {"pages": pages, "seconds": connection_seconds})
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        server = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
+        server = type("Server", (_Server,), {"address_family": family})
         try:
             self._server: ThreadingHTTPServer = server((address.host, address.port), handler)
         except (OSError, UnicodeError) as error:
@@ -107,12 +111,47 @@ class Listener:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever asked went away: no defect, and no traceback on stderr, where the log is."""
+        _log.debug("a connection of %s ended early", client_address, exc_info=True)
+
+
+class _Until(io.RawIOBase):
+    """What a connection sends, until its time is over: bytes that come one by one do not prolong it."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._ends_at = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(self._seconds)  # for the answer
+
+
 class _Handler(BaseHTTPRequestHandler):
     pages: ClassVar[Mapping[str, Page]] = {}
     server_version = "layerwatch"
     sys_version = ""
-    timeout = _IDLE_SECONDS
+    seconds: ClassVar[float] = _CONNECTION_SECONDS
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.seconds)  # for each part of the answer
+        self.rfile = io.BufferedReader(_Until(self.connection, self.seconds))
 
     def do_GET(self) -> None:
         self._answer(self._asked(), with_body=True)

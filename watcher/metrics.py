@@ -196,16 +196,17 @@ class Metrics:
             self._decision.labels(*labels).set(1)
 
     def keep(self, subjects: Iterable[Subject], clusters: Iterable[str]) -> None:
-        """Take away what is about other subjects and other clusters: they are not in the configuration any more."""
+        """Take away what is about other subjects and other clusters: they are not in the configuration any more.
+
+        Registries go, too: which ones the configuration leads to is seen by the next tick that asks them.
+        """
         kept, sources = set(subjects), {f"cluster/{name}" for name in clusters}
         with self._guard:
             for subject in [subject for subject in self._decisions if subject not in kept]:
                 self._decision.remove(*self._decisions.pop(subject))
-            for source in [
-                source for source in self._sources if source.startswith("cluster/") and source not in sources
-            ]:
-                self._sources.discard(source)
+            for source in self._sources - sources:
                 self._last_look.remove(source)
+            self._sources &= sources
 
     def _counter(self, name: str) -> Counter:
         metric = _BY_NAME[name]

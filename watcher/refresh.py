@@ -89,6 +89,8 @@ class Refresher:
             poked = self._bell.wait(self._backoff.seconds)
             if self._bell.is_closed:
                 return
+            if poked:
+                self._backoff.went_well()  # a sign of life: if this look fails, the next one is soon
             with self._guard:
                 rounds = tuple(self._rounds)
             is_back = self._look_once()

@@ -145,8 +145,9 @@ def test_sigterm_ends_it_also_while_the_api_hangs(world: ClusterWorld) -> None:
         (["--once", "--listen", "127.0.0.1:0"], "a single tick has neither"),
         (["--leader-elect"], "--leader-elect needs a cluster with an API"),
         (["--listen", "8080"], "is no address to listen on"),
+        (["--listen", ""], "is no address to listen on"),
     ],
-    ids=["once", "once and a listener", "no cluster with an API", "no address"],
+    ids=["once", "once and a listener", "no cluster with an API", "no address", "an empty address"],
 )
 def test_what_cannot_be(scenario: Scenario, flags: list[str], said: str) -> None:
     done = scenario.layerwatch("run", "-c", str(scenario.config), *flags)

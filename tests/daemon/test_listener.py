@@ -3,6 +3,8 @@
 import http.client
 import logging
 import socket
+import struct
+import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -41,6 +43,13 @@ def ask(listener: Listener, method: str, path: str) -> tuple[int, str | None, st
         connection.close()
 
 
+def wait_for_threads() -> None:
+    """Until no connection is answered any more."""
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join()
+
+
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -70,6 +79,36 @@ def test_a_defect_is_an_answer_that_tells_nothing(listener: Listener, caplog: py
         status, _, text = ask(listener, "GET", "/broken")
     assert status == 500
     assert "secret" not in text
+
+
+def test_whoever_goes_away_early_leaves_nothing_on_stderr(
+    listener: Listener, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(5):
+        asker = socket.create_connection((listener.address.host, listener.address.port))
+        asker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+        asker.sendall(b"GET /status HTTP/1.1\r\n\r\n" * 50)
+        asker.close()
+    wait_for_threads()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_request_that_comes_byte_by_byte_is_cut() -> None:
+    with (
+        Listener(ListenAddress(host="127.0.0.1", port=0), PAGES, connection_seconds=0.5) as listener,
+        socket.create_connection((listener.address.host, listener.address.port)) as slow,
+    ):
+        slow.settimeout(0.05)
+        for _ in range(600):
+            try:
+                slow.sendall(b"G")
+                assert slow.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                pass
+            return
+    pytest.fail("it is still listened to")
 
 
 def test_one_that_says_nothing_keeps_no_other_waiting(listener: Listener) -> None:

@@ -105,6 +105,19 @@ def test_what_failed_is_tried_again_soon_and_told_when_it_went_well(
     assert told.get(timeout=_SECONDS) == "prod"
 
 
+def test_a_sign_of_life_makes_the_next_try_soon_however_long_it_was_away(
+    clusters: list[Cluster], told: "queue.Queue[str]"
+) -> None:
+    """A server that comes back lets watches in while it still refuses lists: no event may follow that look."""
+    prod, _ = clusters
+    prod.is_well = False
+    for _ in range(8):
+        prod.refresher.poke()
+        assert told.get(timeout=_SECONDS) == "prod"
+    prod.is_well = True
+    assert told.get(timeout=_SECONDS) == "prod", "after the eighth failure in a row it would be a minute"
+
+
 def test_a_defect_in_a_look_does_not_end_the_thread(told: "queue.Queue[str]", caplog: pytest.LogCaptureFixture) -> None:
     def look(name: str) -> bool:
         raise ValueError("a defect")
