@@ -65,10 +65,9 @@ class GitRepository:
         return (self.path / ".git").exists() or all((self.path / name).exists() for name in ("HEAD", "objects", "refs"))
 
     def refs(self, names: Sequence[str]) -> Mapping[str, str]:
-        """What those of the full ref names hold that are there."""
+        """What those of the full ref names hold that are there, and the refs below them (`refs/heads/a` is a's)."""
         listed = self._run(["for-each-ref", "--format=%(objectname) %(refname)", "--", *names])
-        found = {name: held for held, _, name in (line.partition(" ") for line in listed.splitlines())}
-        return {name: found[name] for name in names if name in found}
+        return {name: held for held, _, name in (line.partition(" ") for line in listed.splitlines())}
 
     def commit(self, commit: str) -> Commit:
         """A commit's facts (git-cat-file(1); the format is that of `git hash-object -t commit`)."""

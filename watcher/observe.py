@@ -17,6 +17,7 @@ from layering.cluster.state import ClusterState, Pool
 from layering.containerfile import Match
 from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
 from layering.forge.forge import Forge
+from layering.once import Once
 from layering.provenance import provenance_of, read_provenance
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -26,7 +27,6 @@ from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
 from watcher.engines.engine import Build, Engine
 from watcher.known import Known
-from watcher.once import Once
 from watcher.settings import Settings
 from watcher.settings_image import FollowedCluster, ImageSettings
 from watcher.targets import Target, built_in, subject_of
@@ -66,6 +66,7 @@ class Observer:
         images = {image.name: image for image, _ in wanted}
         look = _Look(
             clusters={cluster.name: self._known(cluster.name) for cluster in settings.clusters},
+            forges={name: forge.for_one_look() for name, forge in self._forges.items()},
             commit=Once(git.resolve_commit),
             digest=Once(_digest_of),
             built=Once(self._built),
@@ -85,7 +86,7 @@ class Observer:
         registry = self._registry(image)
         wanted = self._wanted(registry, image, look)
         built = look.built(registry, wanted.target, wanted.key)
-        state = self._forges[entry.forge].observe(entry.target, str(wanted.key), built) if entry else None
+        state = look.forges[entry.forge].observe(entry.target, str(wanted.key), built) if entry else None
         return Observation(
             subject=subject_of(target),
             wanted=wanted,
@@ -171,9 +172,10 @@ class Observer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Look:
-    """What is the same for all images of one look: clusters, and what is asked once of branches and tags."""
+    """What is the same for all images of one look: clusters, and what is asked once of repositories and tags."""
 
     clusters: Mapping[str, Known]
+    forges: Mapping[str, Forge]
     commit: Once[str]
     digest: Once[Digest]
     built: Once[ImageReference | None]

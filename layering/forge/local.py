@@ -5,6 +5,9 @@ the commit that was last proposed. No working tree, index or HEAD is ever touche
 localstate.py. See docs/decisions/0007.
 """
 
+import copy
+from typing import Self
+
 from layering.errors import ConflictError, UnavailableError
 from layering.forge.basefile import BaseFiles
 from layering.forge.forge import Author, Proposal, ProposalState, ProposalTarget, Proposed, State
@@ -12,12 +15,15 @@ from layering.forge.localstate import (
     ENDED_BY_PERSON,
     IMAGE_TRAILER,
     KEY_TRAILER,
+    RefsOf,
     Seen,
     edited_text,
     look,
+    read_refs,
     state_of,
 )
 from layering.gitrepository import Move, signature
+from layering.once import Once
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
@@ -33,16 +39,23 @@ class LocalForge:
     def __init__(self, author: Author | None = None) -> None:
         self._author = author or Author()
         self._files = BaseFiles()
+        self._refs: RefsOf = read_refs
+
+    def for_one_look(self) -> Self:
+        """See Forge. Targets in one repository are told from the same reading of its refs."""
+        one = copy.copy(self)
+        one._refs = Once(read_refs)
+        return one
 
     def observe(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
         """See Forge."""
-        return state_of(look(target, key, self._author, self._files), key, image)
+        return state_of(look(target, key, self._author, self._files, self._refs), key, image)
 
     def propose(self, proposal: Proposal) -> Proposed:
         """See Forge. Who loses a race looks again, and finds the winner's work."""
         target = proposal.target
         for _ in range(_ATTEMPTS):
-            seen = look(target, proposal.key, self._author, self._files)
+            seen = look(target, proposal.key, self._author, self._files, read_refs)
             found = state_of(seen, proposal.key, proposal.image)
             if found.reason is Reason.CONFLICT_ON_BASE:
                 raise ConflictError(

@@ -3,6 +3,7 @@
 Reads only. docs/proposals.md is the table; `state_of` goes through it from its first row to its last.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +20,11 @@ from layering.reference import Digest, ImageReference
 KEY_TRAILER = "Layerwatch-Key"
 IMAGE_TRAILER = "Layered-Image"
 ENDED_BY_PERSON = frozenset({Reason.CLOSED_BY_PERSON, Reason.IGNORED_BY_COMMAND, Reason.REVERTED})
+_OURS = ("refs/heads/layerwatch", "refs/layerwatch", "refs/layerwatch-refused")
 _NOTES = "layerwatch"
 _IGNORE = "/layerwatch ignore"
+
+RefsOf = Callable[[GitRepository, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,12 @@ class Seen:
         return self.top is not None and (self.head == self.known or _only_we_can_have_made(self, self.top))
 
 
-def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles) -> Seen:
+def read_refs(repository: GitRepository, base: str) -> Mapping[str, str]:
+    """What the base branch holds, and all refs that are ours, of every target in the repository."""
+    return repository.refs([base, *_OURS])
+
+
+def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles, refs_of: RefsOf) -> Seen:
     """Read the refs, and the file unless `files` has it. Raises NotFoundError, InputError, RefusedError."""
     repository = GitRepository(path=Path(target.repository))
     if not repository.is_there():
@@ -94,7 +103,7 @@ def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles) -> 
         )
     base, branch = f"refs/heads/{target.branch}", f"refs/heads/{target.proposal_branch}"
     memory, ended = f"refs/layerwatch/{target.cluster}/{target.pool}", _ended_ref(target, key)
-    refs = repository.refs([base, branch, memory, ended])
+    refs = refs_of(repository, base)
     late = refs
     if refs.get(branch) != refs.get(memory):
         # git moves the refs of a transaction one after the other, the memory last: once that is read, a branch that is

@@ -245,6 +245,16 @@ def test_observing_writes_nothing(bare: Path) -> None:
     assert (demo_git.refs(bare), run_git(bare, ["count-objects", "-v"])) == before
 
 
+def test_what_was_read_is_believed_for_one_look_and_no_longer(bare: Path) -> None:
+    forge = LocalForge()
+    first = forge.for_one_look()
+    seen = [first.observe(target(bare), KEYS[FIRST], FIRST).pinned]
+    base_line_changes(bare)
+    looks = [first, forge.for_one_look(), forge]
+    seen += [look.observe(target(bare), KEYS[FIRST], FIRST).pinned for look in looks]
+    assert seen == [None, None, str(FOREIGN), str(FOREIGN)]
+
+
 def test_a_crash_between_the_two_refs_is_no_edit_by_a_person(bare: Path) -> None:
     propose(bare)
     run_git(bare, ["update-ref", "-d", "refs/layerwatch/prod/worker"])

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from watcher.once import Once
+from layering.once import Once
 
 
 def test_many_threads_one_computation() -> None:
