@@ -58,6 +58,7 @@ class InForce:
         self.watch = watch
         self._process = process
         self._announcer = announcer
+        self.has_looked = False  # its first round asks for a tick
         self._subjects = [subject_of(target) for target in targets(watch.settings)]
         self._places = {
             image.name: place for image in watch.settings.images if (place := run_place(watch.settings, image))
@@ -134,8 +135,10 @@ def in_force(settings: Settings, process: Process) -> Iterator[InForce]:
         for refresher in (*refreshers, *runs):
             refresher.start()
             opened.callback(refresher.stop)
-        opened.enter_context(process.clockwork.looking(settings.schedule, lambda: _round(refreshers, process)))
-        yield InForce(watch, process, announcer)
+        current = InForce(watch, process, announcer)
+        look = lambda: _round(refreshers, process, current)  # noqa: E731
+        opened.enter_context(process.clockwork.looking(settings.schedule, look))
+        yield current
 
 
 def _progress(process: Process) -> Callable[[str], None]:
@@ -178,11 +181,12 @@ def _look(watch: Watch, process: Process) -> Callable[[str], bool]:
     return look
 
 
-def _round(refreshers: Sequence[Refresher], process: Process) -> None:
+def _round(refreshers: Sequence[Refresher], process: Process, current: InForce) -> None:
     """One look at everything, then a tick over everything; who is late has a tick of its own."""
     late = look_at_all(refreshers)
     for name in sorted(late):
         _log.debug("%s has not answered so far", name, extra={"cluster": name})
+    current.has_looked = True
     process.bell.ring(EVERYTHING)
 
 

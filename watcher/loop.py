@@ -31,6 +31,10 @@ _RETRY_LONGEST_SECONDS = 300.0
 class Ticking(Protocol):
     """One configuration in force."""
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether its clusters had the time to answer once; before that, a tick could tell nothing of them."""
+
     def tick(self, only: Set[str] | None) -> Sequence[Verdict]:
         """One tick over everything, or over what involves the named clusters."""
 
@@ -119,7 +123,7 @@ class Loop:
         try:
             if self._next is not None:
                 self._change()
-            if names and self._current is not None:
+            if names and self._current is not None and self._current.has_looked:
                 self._tick(self._current, None if EVERYTHING in names else frozenset(names))
         except Exception:  # noqa: BLE001 logged with its traceback; the loop goes on
             _log.exception("a defect of layerwatch; the next tick starts over")
@@ -140,6 +144,7 @@ class Loop:
         self._open.close()
         self._open.push(opened)
         self._current = begun
+        self._again_at = float("inf")  # it looks at everything anyway
 
     def _tick(self, current: Ticking, only: Set[str] | None) -> None:
         started = time.monotonic()

@@ -39,6 +39,7 @@ class World:
     open: list[float] = field(default_factory=list)
     goes_on: threading.Event = field(default_factory=threading.Event)
     leads: bool = True
+    has_looked: bool = True
     fault: Exception | None = None
     says: Verdict = field(default_factory=verdict)
     unusable: LayerwatchError | None = None
@@ -59,6 +60,10 @@ class World:
 class InForce:
     every: float
     world: World
+
+    @property
+    def has_looked(self) -> bool:
+        return self.world.has_looked
 
     def tick(self, only: Set[str] | None) -> Sequence[Verdict]:
         self.world.ticks.put((self.every, only))
@@ -109,6 +114,18 @@ def test_a_tick_is_over_what_was_rung_for(world: World, loop: Loop) -> None:
     assert ticked(world) == (60.0, None)
     assert ended(world) is TickResult.OK
     assert loop.has_ticked.is_set()
+
+
+def test_no_tick_before_the_clusters_had_the_time_to_answer(world: World, loop: Loop) -> None:
+    world.has_looked = False
+    loop.put_in_force(configuration("60s"))
+    for name in ("prod", EVERYTHING):
+        world.bell.ring(name)
+        assert loop.has_ticked.wait(0.2) is False
+    assert world.open == [60.0]
+    world.has_looked = True
+    world.bell.ring(EVERYTHING)
+    assert ticked(world) == (60.0, None)
 
 
 def test_what_rings_during_a_tick_is_one_tick_after_it(world: World, loop: Loop) -> None:

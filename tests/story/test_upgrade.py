@@ -60,7 +60,7 @@ def world(tmp_path: Path, world_of: Callable[..., StoryWorld]) -> Iterator[Story
 
 
 def test_from_an_upgrade_to_machines_that_run_its_image(world: StoryWorld) -> None:
-    with running(world.config) as daemon:
+    with running(world.config, "--leader-elect") as daemon:
         first = eventually("a run for 4.19.1", lambda: world.run_for("4.19.1"))
         assert world.end_of(first) == ("True", "Succeeded")
         comes_to(daemon, "AwaitingApproval", "ProposalOpen")
