@@ -49,6 +49,8 @@ def follow(
                 if is_change:
                     changed()
         except LayerwatchError as error:
+            if stop.is_set():
+                return  # the API was closed: the watch was ended, it did not fail
             trouble.has(error)
         if not stop.is_set():
             stop.wait(trouble.pause_seconds())

@@ -101,6 +101,21 @@ def test_following_survives_a_killed_server_and_what_it_forgot(server: TestApiSe
     assert not follower.is_alive()
 
 
+def test_following_that_is_ended_is_no_trouble_to_tell_of(
+    server: TestApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with each new configuration: `stop`, then the API is closed, which ends the watch before its first event."""
+    told, stop = threading.Event(), threading.Event()
+    with ClusterApi(Kubeconfig(file=server.kubeconfig), name="prod") as api:
+        follower = threading.Thread(target=follow, args=(api, CONFIG_MAPS, told.set, stop), daemon=True)
+        follower.start()
+        assert told.wait(WAIT_SECONDS)
+        stop.set()
+    follower.join(timeout=WAIT_SECONDS)
+    assert not follower.is_alive()
+    assert [record.message for record in caplog.records] == []
+
+
 def test_following_what_is_not_served_waits_for_it(server: TestApiServer, api: ClusterApi) -> None:
     told, stop = threading.Event(), threading.Event()
     follower = threading.Thread(target=follow, args=(api, PIPELINE_RUNS, told.set, stop), daemon=True)
