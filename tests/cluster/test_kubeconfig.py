@@ -14,6 +14,7 @@ from layering.cluster.api import ClusterApi
 from layering.cluster.connection import Connector
 from layering.cluster.resources import NODES
 from layering.errors import InputError
+from tests.kubernetes.certificates import write_certificates
 
 TOKEN = "sha256~very-secret-token"
 
@@ -128,10 +129,11 @@ def test_a_token_of_a_file_beside_it_is_read_again_when_it_changes(tmp_path: Pat
 
 def test_a_mounted_token_is_read_again_when_its_link_is_moved(tmp_path: Path) -> None:
     """A projected volume changes by renaming the link that its files lie behind."""
+    authority = write_certificates(tmp_path).ca.read_bytes()
     for number in ("1", "2"):
         (tmp_path / number).mkdir()
         (tmp_path / number / "token").write_text(f"token-{number}\n")
-        (tmp_path / number / "ca.crt").write_text("")
+        (tmp_path / number / "ca.crt").write_bytes(authority)
     (tmp_path / "data").symlink_to("1")
     environment = {
         "LAYERWATCH_SERVICEACCOUNT_DIR": str(tmp_path / "data"),
