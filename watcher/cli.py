@@ -17,10 +17,12 @@ examples:
   layerwatch demo                        the whole job on this machine, told step by step
   layerwatch validate -c layerwatch.yaml
   layerwatch check -c layerwatch.yaml    what would be done, and why; acts on nothing
+  layerwatch status -c layerwatch.yaml   every cluster, pool and image
   layerwatch run -c layerwatch.yaml --once
 
 exit codes: 0 done, 1 a defect of ours, 2 bad input, 3 refused, 4 try again, 5 not what it claims, 6 conflict,
-7 a check said no; `check` also has 10 (something to do) and 11 (something blocked or unknown)."""
+7 a check said no; `check` also has 10 (something to do) and 11 (something blocked or unknown); `status` and `explain`
+only tell, and end with 0 whatever they find."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(commands, "check", "observe and decide, act on nothing", _check)
     _add_config(check)
     _add_output(check)
+
+    status = _add(commands, "status", "every cluster, pool and image: what it is, should be, and is becoming", _status)
+    _add_config(status)
+    _add_output(status)
+
+    explain = _add(commands, "explain", "why this image was, or was not, rebuilt: each fact with its source", _explain)
+    explain.add_argument("image", metavar="IMAGE", help="its name in the configuration")
+    _add_config(explain)
+    _add_output(explain)
 
     run = _add(commands, "run", "the daemon; --once: one tick", _run)
     _add_config(run)
@@ -124,6 +135,18 @@ def _check(arguments: argparse.Namespace) -> int:
     from watcher.run import check
 
     return check(arguments.config, json_output=arguments.output == "json")
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from watcher.status import status
+
+    return status(arguments.config, json_output=arguments.output == "json")
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from watcher.explain import explain
+
+    return explain(arguments.config, arguments.image, json_output=arguments.output == "json")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,9 @@ from watcher.inforce import InForce
 from watcher.listener import Answer
 from watcher.loop import Pulse
 from watcher.metrics import CONTENT_TYPE, Metrics
-from watcher.report import document
+from watcher.overview import status_of
+from watcher.status_document import document
+from watcher.watch import utc_now
 
 _NO_TICK = "no tick has ended so far"
 
@@ -29,7 +31,8 @@ def exposition(metrics: Metrics) -> Answer:
 
 
 def status(current: InForce | None) -> Answer:
-    """What the last ticks decided; a stand-by has none."""
+    """What the last ticks decided, and what is known of clusters, with its age; a stand-by has none."""
     if current is None:
         return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, _NO_TICK)
-    return Answer.json(document("Status", current.verdicts))
+    watch = current.watch
+    return Answer.json(document(status_of(watch.settings, current.verdicts, watch.clusters.known, utc_now())))

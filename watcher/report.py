@@ -14,7 +14,7 @@ from watcher.decision import Decision, Kind
 from watcher.world import Failure, Observation, Subject
 
 _NOTHING_TO_DO = {Kind.UP_TO_DATE, Kind.BUILDING, Kind.AWAITING_APPROVAL, Kind.ROLLING_OUT, Kind.HELD}
-_COLOURS = {
+COLOURS = {
     Kind.UP_TO_DATE: "32",
     Kind.REBUILD: "36",
     Kind.BUILDING: "36",
@@ -51,10 +51,11 @@ def tick_exit_code(verdicts: Iterable[Verdict]) -> int:
 
 def document(kind: str, verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """The JSON of `check` (kind Check) and `run --once` (kind Tick), in the configuration's order."""
-    return {"apiVersion": API_VERSION, "kind": kind, "images": [_entry(verdict) for verdict in verdicts]}
+    return {"apiVersion": API_VERSION, "kind": kind, "images": [entry(verdict) for verdict in verdicts]}
 
 
-def _entry(verdict: Verdict) -> dict[str, Any]:
+def entry(verdict: Verdict) -> dict[str, Any]:
+    """One verdict as it stands in the JSON of every command."""
     subject, seen, decision = verdict.subject, verdict.seen, verdict.decision
     base = str(seen.wanted.base.reference) if isinstance(seen, Observation) else None
     proposal = seen.proposal if isinstance(seen, Observation) else None
@@ -80,20 +81,21 @@ def as_table(verdicts: Sequence[Verdict], *, colour: bool = False) -> str:
     """One line per image and pool, its message below, and the next step when there is one."""
     if not verdicts:
         return "no images are configured\n"
-    rows = [(v.subject.image, _place(v.subject), v.decision.kind.value, v.decision.reason.value) for v in verdicts]
+    rows = [(v.subject.image, place(v.subject), v.decision.kind.value, v.decision.reason.value) for v in verdicts]
     header = ("IMAGE", "POOL", "DECISION", "REASON")
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(4)]
     lines = [_row(header, widths)]
     for row, verdict in zip(rows, verdicts, strict=True):
         decision = verdict.decision
-        lines.append(_row(row, widths, _COLOURS[decision.kind] if colour else None))
+        lines.append(_row(row, widths, COLOURS[decision.kind] if colour else None))
         lines.extend(f"    {line}" for line in shown(decision.message).splitlines())
         if decision.next_step:
             lines.append(f"    next: {shown(decision.next_step)}")
     return "\n".join(lines) + "\n"
 
 
-def _place(subject: Subject) -> str:
+def place(subject: Subject) -> str:
+    """Cluster and pool, or a dash."""
     return f"{subject.cluster}/{subject.pool}" if subject.pool else "-"
 
 

@@ -36,7 +36,7 @@ def tick(
     """
 
     def judge(target: Target, seen: Observation | Failure) -> Verdict:
-        verdict = _judged(target, seen, now())
+        verdict = judged(target, seen, now())
         tell(verdict)
         return verdict
 
@@ -78,7 +78,8 @@ def _settle(
     return verdict
 
 
-def _judged(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:
+def judged(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:
+    """What is decided on one target, as its proposal is configured."""
     _, entry = target
     policy = Policy(hold_until_completed=entry is None or entry.hold == "completed")
     return Verdict(subject=subject_of(target), seen=seen, decision=decide(seen, policy, now))
