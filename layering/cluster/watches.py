@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from layering.cluster.api import ClusterApi, ExpiredError
 from layering.cluster.objects import mapping, text
 from layering.cluster.resources import Resource
-from layering.errors import LayerwatchError, UnavailableError
+from layering.errors import InputError, LayerwatchError, UnavailableError
 from layering.reasons import Reason
 
 _log = logging.getLogger("layerwatch.watch")
@@ -21,6 +21,7 @@ _WINDOW_SECONDS = 120.0  # a server that died without a word is noticed after th
 _SHORT_SECONDS = 2.0  # a watch that ends sooner, and without an event, is not opened again at once
 _PAUSE_FIRST_SECONDS = 0.25
 _PAUSE_LONGEST_SECONDS = 5.0
+_PAUSE_LOGIN_SECONDS = 10.0  # a token or a kubeconfig is renewed without a word to us
 _PAUSE_REFUSED_SECONDS = 60.0  # what a person must mend is looked at less often
 
 
@@ -101,13 +102,13 @@ class _Trouble:
         self._what = what
         self._cluster = cluster
         self._reason: Reason | None = None
-        self._is_temporary = True
+        self._pause_longest_seconds = _PAUSE_LONGEST_SECONDS
         self._times = 0
 
     def has(self, error: LayerwatchError) -> None:
         """It failed once more. Said once for each reason."""
         self._times += 1
-        self._is_temporary = isinstance(error, UnavailableError)
+        self._pause_longest_seconds = pause_longest_seconds(error)
         if error.reason is not self._reason:
             self._reason = error.reason
             _log.warning("%s: %s", self._what, error.what, extra={"cluster": self._cluster, "reason": error.reason})
@@ -121,6 +122,15 @@ class _Trouble:
 
     def pause_seconds(self) -> float:
         """Half of it at least, at random, so that many watches do not come back at the same moment."""
-        longest = _PAUSE_LONGEST_SECONDS if self._is_temporary else _PAUSE_REFUSED_SECONDS
+        longest = self._pause_longest_seconds
         pause = min(longest, _PAUSE_FIRST_SECONDS * 2 ** min(self._times, 16)) if self._times else 0.0
         return pause * random.uniform(0.5, 1)  # noqa: S311 no secret
+
+
+def pause_longest_seconds(error: LayerwatchError) -> float:
+    """What the pauses after this failure grow to, when it lasts."""
+    if isinstance(error, UnavailableError):
+        return _PAUSE_LONGEST_SECONDS
+    if isinstance(error, InputError) or error.reason is Reason.UNAUTHORIZED:
+        return _PAUSE_LOGIN_SECONDS
+    return _PAUSE_REFUSED_SECONDS

@@ -15,8 +15,8 @@ from layering.cluster.api import ClusterApi, ExpiredError
 from layering.cluster.registries import read_cas, read_mirrors, read_proxy
 from layering.cluster.resources import CONFIG_MAPS, NODES, PIPELINE_RUNS, Resource
 from layering.cluster.state import Memory, read_state
-from layering.cluster.watches import follow
-from layering.errors import LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.cluster.watches import follow, pause_longest_seconds
+from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reasons import Reason
 from tests.kubernetes.admin import CRDS
 from tests.kubernetes.crds import load_openshift
@@ -114,6 +114,22 @@ def test_following_that_is_ended_is_no_trouble_to_tell_of(
     follower.join(timeout=WAIT_SECONDS)
     assert not follower.is_alive()
     assert [record.message for record in caplog.records] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "within_seconds"),
+    [
+        pytest.param(UnavailableError("x", reason=Reason.UNREACHABLE), 10, id="unreachable"),
+        pytest.param(RefusedError("x", reason=Reason.UNAUTHORIZED), 10, id="a token that ran out"),
+        pytest.param(InputError("x"), 10, id="a kubeconfig that cannot be read"),
+        pytest.param(RefusedError("x", reason=Reason.FORBIDDEN), 60, id="missing rights"),
+        pytest.param(NotFoundError("x", reason=Reason.API_MISSING), 60, id="plain Kubernetes"),
+    ],
+)
+def test_what_may_mend_by_itself_is_tried_often_enough_to_notice_an_upgrade_in_15_seconds(
+    error: LayerwatchError, within_seconds: float
+) -> None:
+    assert pause_longest_seconds(error) <= within_seconds
 
 
 def test_following_what_is_not_served_waits_for_it(server: TestApiServer, api: ClusterApi) -> None:
