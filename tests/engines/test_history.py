@@ -236,3 +236,10 @@ def test_every_history_has_an_answer(documents: list[Document], limit: int) -> N
     build = build_of(*documents, attempts=Attempts(limit=limit, backoff=MINUTE, namespace="builds"))
     assert (build.retry_at is not None) == (build.state is BuildState.FAILED)
     assert build.name in {document["metadata"]["name"] for document in documents}
+
+
+def test_however_long_tekton_speaks_the_run_and_the_reason_stay() -> None:
+    document = failed(reason="CouldntGetPipeline")
+    document["status"]["conditions"][0]["message"] = "token=abc\x1b[2J" + "m" * 100_000 + " the end"
+    message = build_of(document).message
+    assert message == f"{document['metadata']['name']} failed: CouldntGetPipeline: … the end"

@@ -56,10 +56,10 @@ def with_ending(build: Build, ending: Ending) -> Build:
 def _with_log(api: ClusterApi, namespace: str, failed: TaskRunState) -> Ending:
     step = failed.step
     if step is None or not failed.pod:
-        return Ending(message=excerpt(f"task {failed.task}: {failed.reason}: {failed.message}"))
+        return Ending(message=f"{excerpt(f'task {failed.task}: {failed.reason}')}: {excerpt(failed.message)}")
     said = f"step {step.name} of task {failed.task} ended with exit code {step.exit_code}"
     if failed.reason not in ("Failed", "StepFailed"):
-        said = f"{said} ({failed.reason}: {failed.message})"
+        said = f"{said} ({failed.reason}: {excerpt(failed.message)})"
     try:
         log = api.pod_log(namespace, failed.pod, step.container, tail_lines=_LOG_LINES, limit_bytes=_LOG_BYTES)
     except NotFoundError:

@@ -157,7 +157,8 @@ def _sentence(run: RunState) -> str:
         return f"{run.name} succeeded{_claim(run)}, and its image is not in the registry"
     if run.reason == PLAINLY_FAILED:
         return f"{run.name} failed"
-    return excerpt(f"{run.name} failed: {run.reason or 'no reason given'}: {run.message or 'no message'}")
+    reason = excerpt(run.reason, lines=1, characters=200) or "no reason given"
+    return f"{run.name} failed: {reason}: {excerpt(run.message) or 'no message'}"
 
 
 def _claim(run: RunState) -> str:
