@@ -82,6 +82,8 @@ def _suggestion(detail: ErrorDetails, at: Location) -> str:
     if detail["type"] != "extra_forbidden":
         return ""
     known: Sequence[str] = known_keys(at[:-1])
+    if at[-1] in known:
+        return "it goes with another form of this place, such as another engine"
     return did_you_mean(str(at[-1]), known) or f"it has {', '.join(known)}"
 
 

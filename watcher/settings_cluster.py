@@ -6,7 +6,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator, mode
 
 from layering.cluster.access import ClusterAccess, InCluster, Kubeconfig
 from layering.fields import STRICT, Name, Text
-from watcher.settings_fields import Duration, LocalFile
+from watcher.settings_fields import Duration, LocalFile, Namespace, ObjectName
 
 IN_CLUSTER = "in-cluster"
 
@@ -69,7 +69,7 @@ class LeaderElection(BaseModel):
 
     model_config = STRICT
 
-    name: Name = Field(default="layerwatch", description="The Lease in the daemon's namespace.")
+    name: ObjectName = Field(default="layerwatch", description="The Lease in the daemon's namespace.")
     lease_duration: Duration = Field(
         default="15s", validate_default=True, alias="leaseDuration", description="After this a stand-by may take over."
     )
@@ -98,7 +98,7 @@ class Daemon(BaseModel):
     cluster: Name | None = Field(
         default=None, description="The home cluster; without it, the first that is not read from a file."
     )
-    namespace: Name | None = Field(
+    namespace: Namespace | None = Field(
         default=None,
         description="Its namespace there; without it, that of the first build, the ServiceAccount's, or layerwatch.",
     )

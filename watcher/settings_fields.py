@@ -31,10 +31,13 @@ DIRECTORY = "directory"  # the key of the validation's context
 _HOST = r"(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?"
 _ARGUMENT = r"[A-Za-z_][A-Za-z0-9_]*"
 _DURATION = r"([0-9]+(ms|s|m|h))+"
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"  # RFC 1123, as Kubernetes has it
+_SUBDOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _NOT_IN_A_REF = re.compile(
     r"^[-/.]|\.\.|//|/\.|@\{|[\x00-\x20\x7f~^:?*\[\\]|[/.]$|\.lock(/|$)|^@$"
 )  # check-ref-format(1)
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@]*)@")
+_QUERY = re.compile(r"https?://[^?]*\?", re.IGNORECASE)
 _OTHER_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 _T = TypeVar("_T")
 
@@ -71,6 +74,10 @@ def _git_url(text: str, info: ValidationInfo) -> str:
     user_info = _USER_INFO.match(text)
     if user_info is not None and (":" in user_info["user"] or user_info["scheme"].lower() in ("http", "https")):
         raise ValueError("has a password or user in it; leave it out, and let a credential helper of git give it")
+    if _QUERY.match(text):
+        raise ValueError(
+            "has a query in it, where tokens are kept; leave it out, and let a credential helper give them"
+        )
     if text.startswith("-"):
         raise ValueError("starts with '-'")
     is_remote = "://" in text or "::" in text or ":" in text.partition("/")[0]
@@ -80,6 +87,18 @@ def _git_url(text: str, info: ValidationInfo) -> str:
 def _git_ref(text: str) -> str:
     if _NOT_IN_A_REF.search(text):
         raise ValueError(f"{text!r} is not a branch, a tag or a commit id")
+    return text
+
+
+def _namespace(text: str) -> str:
+    if len(text) > 63 or not re.fullmatch(_LABEL, text):
+        raise ValueError(f"{text!r} is not the name of a namespace")
+    return text
+
+
+def _object_name(text: str) -> str:
+    if len(text) > 253 or not re.fullmatch(_SUBDOMAIN, text):
+        raise ValueError(f"{text!r} is not the name of a Kubernetes object")
     return text
 
 
@@ -132,6 +151,12 @@ LocalFileOrCluster = Annotated[
 LocalDirectory = Annotated[_Text, AfterValidator(lambda text, info: str(_local(text, info)))]
 GitUrl = Annotated[_Text, AfterValidator(_git_url)]
 GitRef = Annotated[_Text, AfterValidator(_git_ref)]
+Namespace = Annotated[
+    _Text, AfterValidator(_namespace), Field(json_schema_extra={"pattern": f"^{_LABEL}$", "maxLength": 63})
+]
+ObjectName = Annotated[
+    _Text, AfterValidator(_object_name), Field(json_schema_extra={"pattern": f"^{_SUBDOMAIN}$", "maxLength": 253})
+]
 HostField = Annotated[_Text, AfterValidator(_host), Field(json_schema_extra={"pattern": f"^{_HOST}$"})]
 ArgumentName = Annotated[_Text, AfterValidator(_argument_name)]
 MatchField = Annotated[str, BeforeValidator(_parsed(_match)), WithJsonSchema({"type": "string", "minLength": 1})]

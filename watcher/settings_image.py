@@ -26,6 +26,8 @@ from watcher.settings_fields import (
     GitUrl,
     LocalDirectory,
     MatchField,
+    Namespace,
+    ObjectName,
     PlatformName,
 )
 
@@ -90,12 +92,20 @@ class Source(BaseModel):
         return self.named_containerfile or str(PurePosixPath(self.context) / "Containerfile")
 
 
+def _known_engine(value: Any) -> Any:
+    if value not in ("local", "tekton"):
+        raise ValueError("must be local or tekton")
+    return value
+
+
 class LocalBuild(BaseModel):
     """How the image is built: on this machine."""
 
     model_config = STRICT
 
-    engine: Literal["local"] = Field(default="local", description="local: on this machine.")
+    engine: Annotated[Literal["local"], BeforeValidator(_known_engine)] = Field(
+        default="local", description="local: on this machine."
+    )
     builder: Literal["auto", "buildah", "compose"] = Field(
         default="auto", description="auto: compose when it can prove that it gives the same image, else buildah."
     )
@@ -124,9 +134,9 @@ class TektonBuild(LocalBuild):
 
     engine: Literal["tekton"] = Field(description="tekton: as a PipelineRun.")  # type: ignore[assignment]
     cluster: Name | None = Field(default=None, description="Where it runs; without it, the daemon's home cluster.")
-    namespace: Name | None = Field(default=None, description="Where it runs; without it, the daemon's namespace.")
-    pipeline: Name = Field(default="layered-image-rebuild", description="The Pipeline, in that namespace.")
-    service_account: Name = Field(
+    namespace: Namespace | None = Field(default=None, description="Where it runs; without it, the daemon's namespace.")
+    pipeline: ObjectName = Field(default="layered-image-rebuild", description="The Pipeline, in that namespace.")
+    service_account: ObjectName = Field(
         default="layerwatch-build", alias="serviceAccountName", description="The ServiceAccount of its pods."
     )
     timeout: Duration = Field(default="2h", validate_default=True, description="How long one run may take.")

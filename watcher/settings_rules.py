@@ -21,6 +21,7 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Fault]:
     if isinstance(document.get("clusters", []), list):
         yield from _unknown_clusters([item.get("name") for _, item in clusters], images)
     yield from _nowhere_to_build(document, clusters, images)
+    yield from _nobody_to_tell(document, clusters)
     yield from _shared_pools(images)
     for at, image in images:
         platforms = image.get("platforms")
@@ -84,6 +85,17 @@ def _nowhere_to_build(
         if isinstance(name, str) and name not in answering:
             listed = ", ".join(str(known) for known in answering) or "none"
             yield Fault(at=place, message=f"{name} is no cluster with an API", suggestion=f"there is {listed}")
+
+
+def _nobody_to_tell(document: Mapping[str, Any], clusters: Sequence[_Place]) -> Iterator[Fault]:
+    """What a cluster shall say about registries, when all clusters are files."""
+    registries = document.get("registries")
+    if not isinstance(registries, dict) or not all(_is_file(item.get("access")) for _, item in clusters):
+        return
+    for key in ("authFile", "caFile", "mirrors", "proxy"):
+        if registries.get(key) == "cluster":
+            message = "there is no cluster with an API to say it"
+            yield Fault(at=("registries", key), message=message, suggestion="add one to clusters, or name a file")
 
 
 def _is_file(access: Any) -> bool:

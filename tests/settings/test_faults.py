@@ -108,7 +108,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "Tekton's key of a local build": (
         one_image(build={"attempts": 2}),
         f"{IMAGE}.build.attempts",
-        "is not a key of this place",
+        "goes with another form",
     ),
     "no attempts": (in_cluster(attempts=0), f"{IMAGE}.build.attempts", "greater than or equal to 1"),
     "a workspace without a name": (
@@ -118,7 +118,20 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "the request as a param": (in_cluster(params={"request": "x"}), f"{IMAGE}.build.params", "layerwatch itself"),
     "a param that is a number": (in_cluster(params={"A": 1}), f"{IMAGE}.build.params.A", "must be text"),
-    "another engine": (one_image(build={"engine": "jenkins"}), f"{IMAGE}.build.engine", "must be 'local'"),
+    "another engine": (one_image(build={"engine": "jenkins"}), f"{IMAGE}.build.engine", "must be local or tekton"),
+    "a namespace that is no label": (in_cluster(namespace="a.b"), f"{IMAGE}.build.namespace", "of a namespace"),
+    "a namespace that is too long": (in_cluster(namespace="a" * 64), f"{IMAGE}.build.namespace", "of a namespace"),
+    "a pipeline's name that is none": (in_cluster(pipeline="a_b"), f"{IMAGE}.build.pipeline", "a Kubernetes object"),
+    "a ServiceAccount's name that is too long": (
+        in_cluster(serviceAccountName="a" * 254),
+        f"{IMAGE}.build.serviceAccountName",
+        "a Kubernetes object",
+    ),
+    "no cluster to say how registries are reached": (
+        document(registries={"mirrors": "cluster"}),
+        "registries.mirrors",
+        "no cluster with an API",
+    ),
     # Images
     "image without target": (one_image(without=["target"]), f"{IMAGE}.target", "is missing"),
     "image without source": (one_image(without=["source"]), f"{IMAGE}.source", "is missing"),
@@ -156,6 +169,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "source without git": (one_image(source={}), f"{SOURCE}.git", "is missing"),
     "password in a URL": (source(git="https://joe:hunter2@git.example.com/x"), f"{SOURCE}.git", "credential helper"),
     "token in a URL": (source(git="https://ghp-hunter2@git.example.com/x"), f"{SOURCE}.git", "credential helper"),
+    "token in a query": (
+        source(git="https://git.example.com/x?private_token=hunter2"),
+        f"{SOURCE}.git",
+        "a query in it",
+    ),
     "URL that is an option": (source(git="--upload-pack=touch /x"), f"{SOURCE}.git", "starts with '-'"),
     "ref that is an option": (source(ref="--all"), f"{SOURCE}.ref", "is not a branch"),
     "ref that is a range": (source(ref="a..b"), f"{SOURCE}.ref", "is not a branch"),

@@ -92,6 +92,19 @@ def test_home(tmp_path: Path, keys: dict[str, Any], home: str, namespace: str) -
     assert (settings.home, settings.home_namespace("ci")) == (home, namespace)
 
 
+def test_names_of_kubernetes_may_be_as_long_as_kubernetes_lets_them(tmp_path: Path) -> None:
+    """40 characters are the limit for what our own names are made of; these are others'."""
+    build = {"engine": "tekton", "namespace": "n" * 63, "pipeline": "os.rebuild", "serviceAccountName": "b" * 253}
+    content = document(
+        clusters=[cluster(access="in-cluster")],
+        images=[image(build=build)],
+        daemon={"namespace": "n" * 63, "leaderElection": {"name": "layerwatch.example.com"}},
+    )
+    settings = load(written(tmp_path, content))
+    assert settings.home_namespace() == "n" * 63
+    assert settings.daemon.leader_election.name == "layerwatch.example.com"
+
+
 def test_the_smallest_configuration_watches_nothing(tmp_path: Path) -> None:
     settings = load(written(tmp_path, "apiVersion: layerwatch/v1alpha1\nkind: WatchConfig\n"))
     assert (settings.clusters, settings.images) == ((), ())
