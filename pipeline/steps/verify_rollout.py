@@ -81,6 +81,8 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Check what does not need the cluster. Raises InputError."""
     if not math.isfinite(arguments.timeout_seconds) or arguments.timeout_seconds < 0:
         raise InputError("must be 0 or more seconds", where="--timeout-seconds")
+    if not arguments.pool:
+        raise InputError("is empty", where="--pool", next_step="name a MachineConfigPool, such as worker")
     if arguments.context is not None and arguments.kubeconfig is None:
         raise InputError("a context is one of a kubeconfig", where="--context", next_step="name it with --kubeconfig")
     return Inputs(

@@ -198,6 +198,7 @@ FAULTS: dict[str, tuple[list[str], str]] = {
     "an image by tag": (["--image", "quay.io/acme/os:1"], "not pinned"),
     "a negative time": (["--timeout-seconds", "-1"], "0 or more"),
     "no time": (["--timeout-seconds", "nan"], "0 or more"),
+    "no pool": (["--pool", ""], "is empty"),  # as from a variable that is not set; the API would list all of them
     "a context of nothing": (["--context", "x"], "kubeconfig"),
 }
 
