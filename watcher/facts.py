@@ -90,7 +90,7 @@ def _wanted(image: ImageSettings, seen: Observation, followed: Known | None) -> 
 
 
 def _target(wanted: Wanted, seen: Observation) -> Iterator[Fact]:
-    made_of = "made of the base's digests, the source's tree, the Containerfile, build arguments and builder"
+    made_of = "layerwatch, of the base's digests, the source's tree, the Containerfile, build arguments and builder"
     yield Fact(fact="build key", value=str(wanted.key), source=made_of)
     built = f"there: {seen.built.pinned}" if seen.built else "not there"
     yield Fact(fact="target tag", value=built, source=f"registry {wanted.target}")
