@@ -24,7 +24,7 @@ _PARTS = (
         "*Built* is each image with its target tag, *pinned* is that and a MachineConfig of its own in one git\n"
         "repository. The first tick of a process asks for each target tag once, reads the annotations of each image\n"
         "that is pinned, and reads the payload, the base and the source once. Later ticks remember what cannot\n"
-        "change, and ask for what can: the source's branch, and for each pool the refs and the file of its repository.",
+        "change, and ask for what can: the source's branch, and the refs of the repository that pins.",
     ),
     (
         "latency",

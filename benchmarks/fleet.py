@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from benchmarks.fleet_world import World, make_world
+from benchmarks.fleet_world import EVERY_SECONDS, World, make_world
 from benchmarks.recorded import RecordedFleet
 from layering.registry.server import RegistryServer
 from tests.daemon.process import Daemon, eventually, running
@@ -154,7 +154,10 @@ def _of_daemon(world: World) -> list[Row]:
     with running(world.config, "--dry-run", environment={"GIT_TRACE2": str(trace)}) as daemon:
         meter = Meter(world, daemon.process.pid, trace)
         _wait_for_ticks(daemon, 2)
-        idle = meter.row("daemon: an idle tick", lambda: _wait_for_ticks(daemon, _DAEMON_TICKS), _DAEMON_TICKS)
+        time.sleep(EVERY_SECONDS / 2)  # so that no tick is cut in two
+        name = f"daemon: {EVERY_SECONDS} s, with an idle tick"
+        idle = meter.row(name, lambda: time.sleep(_DAEMON_TICKS * EVERY_SECONDS), _DAEMON_TICKS)
+        _wait_for_ticks(daemon, 1)
         rebuilds = _rebuilds(daemon)
 
         def upgrade() -> None:

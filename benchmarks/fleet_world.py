@@ -22,6 +22,7 @@ from tests.kubernetes.certificates import CertificateFiles
 from watcher import demo_git
 
 _CONTAINERFILE = "FROM quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:...\nCOPY motd /etc/motd\n"
+EVERY_SECONDS = 20
 _PREFIX = RECORDED.removesuffix("00")
 
 
@@ -117,7 +118,7 @@ def _write(path: Path, address: str, clusters: list[Any], images: list[Any]) -> 
         "apiVersion": "layerwatch/v1alpha1",
         "kind": "WatchConfig",
         "registries": {"insecure": [address]},
-        "schedule": {"every": "20s"},
+        "schedule": {"every": f"{EVERY_SECONDS}s"},
         "clusters": clusters,
         "images": images,
     }
