@@ -13,12 +13,15 @@ from layering.errors import RefusedError
 from layering.reasons import Reason
 from layering.reference import Digest, Repository
 from tests.scenario import Scenario
+from tests.watcher.test_decide import APPLIED, IN_GIT, ON_THE_MOVE, POOL, seen
 from watcher.configuration import load
+from watcher.decision import Decision, Kind
 from watcher.known import Known
 from watcher.overview import Status, status_of
+from watcher.report import Verdict
 from watcher.status_document import document
 from watcher.status_table import age, as_table
-from watcher.world import Failure
+from watcher.world import Failure, Observation
 
 NOW = datetime(2025, 6, 3, 12, 0, tzinfo=UTC)
 RELEASE = ClusterRelease(
@@ -137,3 +140,26 @@ def test_the_table_tells_a_cluster_that_is_not_known(scenario: Scenario) -> None
 )
 def test_age(seconds: float, expected: str) -> None:
     assert age(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(running=IN_GIT, pool=ON_THE_MOVE), {"updated": 1, "total": 3}),
+        (seen(running=IN_GIT, pool=APPLIED), {"updated": 3, "total": 3}),
+        (seen(running=IN_GIT, pool=POOL), {"updated": 0, "total": 3}),
+        (seen(running=None, pool=POOL), None),
+        (seen(running=IN_GIT, pool=None), None),
+    ],
+    ids=["on the move", "done", "not applied", "nothing pinned", "a pool nobody knows"],
+)
+def test_a_rollout_counts_the_machines_that_run_what_git_pins(
+    scenario: Scenario, observed: Observation, expected: dict[str, int] | None
+) -> None:
+    decision = Decision(kind=Kind.HELD, reason=Reason.POOL_PAUSED, message="it is paused")
+    verdict = Verdict(subject=observed.subject, seen=observed, decision=decision)
+    status = status_of(load(scenario.config), [verdict], lambda name: Known(), NOW)
+    (image,) = document(status)["images"]
+    assert image["rollout"] == expected
+    if expected:
+        assert f"rollout: {expected['updated']} of 3 nodes" in as_table(status)
