@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from layering.errors import ContentError, InputError
 from layering.platform import Platform
+from layering.provenance import readable_version
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
@@ -82,7 +83,7 @@ def resolve_base(registry: RegistryClient, source: BaseSource, platforms: Sequen
         reference=reference,
         name=name,
         platforms={platform: digest for platform, (digest, _) in configs.items()},
-        version=next((first_config.labels[key] for key in _VERSION_LABELS if first_config.labels.get(key)), None),
+        version=next(filter(None, (readable_version(first_config.labels.get(key)) for key in _VERSION_LABELS)), None),
         labels=first_config.labels,
         release=release,
     )

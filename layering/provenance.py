@@ -20,6 +20,8 @@ CREATED = "org.opencontainers.image.created"
 BUILD_KEY = "layerwatch.build-key"
 BASE_VERSION = "layerwatch.base-version"
 
+_VERSION_LENGTH_MAX = 128  # what a ClusterVersion may have
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
@@ -38,9 +40,14 @@ def provenance_of(annotations: Mapping[str, str]) -> Provenance:
         key=annotations.get(BUILD_KEY),
         base_name=annotations.get(BASE_NAME),
         base_digest=_digest(annotations.get(BASE_DIGEST)),
-        base_version=annotations.get(BASE_VERSION),
+        base_version=readable_version(annotations.get(BASE_VERSION)),
         revision=annotations.get(REVISION),
     )
+
+
+def readable_version(text: str | None) -> str | None:
+    """A version as an image tells it: one printable line, not too long; anybody may write anything there."""
+    return text if text and text.isprintable() and len(text) <= _VERSION_LENGTH_MAX else None
 
 
 def read_provenance(registry: RegistryClient, image: ImageReference) -> Provenance:

@@ -102,6 +102,9 @@ def test_each_platform_must_be_a_base(place: Place) -> None:
         ({"version": "1", "org.opencontainers.image.version": "2"}, "1"),
         ({"org.opencontainers.image.version": "2"}, "2"),
         ({"version": "", "org.opencontainers.image.version": "2"}, "2"),
+        ({"version": "9.6\x1b[2J", "org.opencontainers.image.version": "2"}, "2"),
+        ({"version": "9.6\n## a heading"}, None),
+        ({"version": "9" * 129}, None),
         ({}, None),
     ],
 )
