@@ -55,7 +55,7 @@ def _table(header: tuple[str, ...], rows: Sequence[_Row], *, colour: bool) -> st
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], colour: str | None = None) -> str:
-    *first, last = (shown(cell) for cell in cells)
+    *first, last = (" ".join(shown(cell).split()) for cell in cells)  # a text from outside begins no row
     padded = [cell.ljust(width) for cell, width in zip(first, widths, strict=False)]
     return "  ".join([*padded, f"\033[{colour}m{last}\033[0m" if colour else last]).rstrip()
 
