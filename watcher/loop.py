@@ -1,9 +1,9 @@
 """The one thread that ticks: waits until somebody asks for a look, ticks, and tells what came of it.
 
-One tick at a time, whoever asks. What could not be told is looked at again soon, ever more slowly. A new configuration
-is put in force between two ticks, by this thread, so that no tick ever sees half of it. A defect in a tick is logged
-with its traceback, and the loop goes on. When to look is not its affair (the schedule, watches), nor is what a tick
-does (watcher/tick.py).
+One tick at a time, whoever asks. What could not be told is looked at again soon, ever more slowly; a build that failed,
+when its next attempt is due. A new configuration is put in force between two ticks, by this thread, so that no tick
+ever sees half of it. A defect in a tick is logged with its traceback, and the loop goes on. When to look is not its
+affair (the schedule, watches), nor is what a tick does (watcher/tick.py).
 """
 
 import logging
@@ -11,21 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from typing import Protocol
 
 from layering.errors import LayerwatchError
 from watcher.backoff import Backoff
 from watcher.bell import Bell
 from watcher.decision import Kind
+from watcher.engines.engine import BuildState
 from watcher.metrics import TickResult
 from watcher.report import Verdict, tick_exit_code
 from watcher.settings import Settings
+from watcher.world import Observation
 
 _log = logging.getLogger("layerwatch.loop")
 EVERYTHING = ""  # rung instead of a cluster's name; no cluster has an empty one
 _PAUSE_SECONDS = 5.0
 _RETRY_FIRST_SECONDS = 2.0
 _RETRY_LONGEST_SECONDS = 300.0
+_NEVER = float("inf")
 
 
 class Ticking(Protocol):
@@ -91,7 +95,7 @@ class Loop:
         self._current: Ticking | None = None
         self._open = ExitStack()
         self._backoff = Backoff(first_seconds=_RETRY_FIRST_SECONDS, longest_seconds=_RETRY_LONGEST_SECONDS)
-        self._again_at = float("inf")
+        self._again_at = _NEVER
         self._thread = threading.Thread(target=self._run, name="ticks", daemon=True)
 
     def start(self) -> None:
@@ -127,7 +131,7 @@ class Loop:
                 self._tick(self._current, None if EVERYTHING in names else frozenset(names))
         except Exception:  # noqa: BLE001 logged with its traceback; the loop goes on
             _log.exception("a defect of layerwatch; the next tick starts over")
-            self._again_at = float("inf")  # the schedule is soon enough
+            self._again_at = _NEVER  # the schedule is soon enough
             self._ended(TickResult.DEFECT, 0.0)
 
     def _change(self) -> None:
@@ -144,7 +148,7 @@ class Loop:
         self._open.close()
         self._open.push(opened)
         self._current = begun
-        self._again_at = float("inf")  # it looks at everything anyway
+        self._again_at = _NEVER  # it looks at everything anyway
 
     def _tick(self, current: Ticking, only: Set[str] | None) -> None:
         started = time.monotonic()
@@ -155,12 +159,20 @@ class Loop:
         self._plan_again(verdicts, is_whole=only is None)
 
     def _plan_again(self, verdicts: Sequence[Verdict], *, is_whole: bool) -> None:
-        """A part of everything says nothing about the rest: what was unknown there is still to be looked at again."""
+        """A part of everything says nothing about the rest: what was planned for that stays planned."""
+        pause = _seconds_to_the_next_attempt(verdicts)
         if any(verdict.decision.kind is Kind.UNKNOWN for verdict in verdicts):
             self._backoff.failed()
+            pause = min(pause, self._backoff.seconds or _NEVER)
         elif is_whole:
             self._backoff.went_well()
-        else:
-            return
-        seconds = self._backoff.seconds
-        self._again_at = float("inf") if seconds is None else time.monotonic() + seconds
+        planned = _NEVER if is_whole else self._again_at
+        self._again_at = min(planned, time.monotonic() + pause)
+
+
+def _seconds_to_the_next_attempt(verdicts: Sequence[Verdict]) -> float:
+    """Until the first of the builds that failed and wait is due; the schedule may be hours away."""
+    builds = (verdict.seen.build for verdict in verdicts if isinstance(verdict.seen, Observation))
+    due = (build.retry_at for build in builds if build and build.state is BuildState.FAILED and build.retry_at)
+    now = datetime.now(UTC)
+    return min(((at - now).total_seconds() for at in due if at > now), default=_NEVER)

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from layering.errors import InputError, LayerwatchError
 from layering.reasons import Reason
-from tests.daemon.verdicts import verdict
+from tests.daemon.verdicts import build, observation, verdict
 from watcher.bell import Bell
 from watcher.decision import Kind
+from watcher.engines.engine import BuildState
 from watcher.loop import EVERYTHING, Loop, Pulse
 from watcher.metrics import TickResult
 from watcher.report import Verdict
@@ -180,6 +182,16 @@ def test_a_defect_is_logged_and_the_loop_goes_on(world: World, loop: Loop, caplo
 
 def test_what_could_not_be_told_is_looked_at_again_without_being_asked(world: World, loop: Loop) -> None:
     world.says = verdict(Kind.UNKNOWN, Reason.UNREACHABLE)
+    loop.put_in_force(configuration("60s"))
+    world.bell.ring("prod")
+    assert ticked(world) == (60.0, {"prod"})
+    world.says = verdict()
+    assert ticked(world) == (60.0, None)
+
+
+def test_a_build_that_waits_is_looked_at_when_it_is_due_however_rare_the_schedule(world: World, loop: Loop) -> None:
+    failed = replace(build(BuildState.FAILED), retry_at=datetime.now(UTC) + timedelta(seconds=1))
+    world.says = verdict(Kind.HELD, Reason.BACK_OFF, seen=observation(build=failed))
     loop.put_in_force(configuration("60s"))
     world.bell.ring("prod")
     assert ticked(world) == (60.0, {"prod"})
