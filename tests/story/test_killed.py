@@ -11,6 +11,7 @@ from layering.git import run_git
 from tests.scenario import BRANCH, Scenario
 from tests.story.mortal import Mortals
 from tests.story.world import StoryWorld, commits_of_ours
+from tests.tekton.installed import condition
 
 KILLS = 50
 BEGINNERS = 0.2  # of those that are killed, before they decided anything
@@ -59,9 +60,8 @@ class Others:
         self.world.openshift.roll_out("worker")
 
     def _has_built(self, version: str) -> bool:
-        run = self.world.run_for(version) or {}
-        (condition,) = (run.get("status") or {}).get("conditions") or [{"status": "Unknown"}]
-        return bool(condition["status"] == "True")
+        run = self.world.run_for(version)
+        return run is not None and condition(run)[0] == "True"
 
 
 @pytest.mark.parametrize("seed", [4190])

@@ -9,7 +9,7 @@ import pytest
 
 from layering.cluster.resources import PIPELINE_RUNS, PODS, TASK_RUNS
 from layering.git import run_git
-from tests.daemon.process import eventually, running
+from tests.daemon.process import Daemon, eventually, running
 from tests.docker_registry import docker_registry
 from tests.kubernetes.rest import Body
 from tests.scenario import Scenario
@@ -61,57 +61,80 @@ def world(tmp_path: Path, world_of: Callable[..., StoryWorld]) -> Iterator[Story
 
 def test_from_an_upgrade_to_machines_that_run_its_image(world: StoryWorld) -> None:
     with running(world.config, "--leader-elect") as daemon:
-        first = eventually("a run for 4.19.1", lambda: world.run_for("4.19.1"))
-        assert world.end_of(first) == ("True", "Succeeded")
-        comes_to(daemon, "AwaitingApproval", "ProposalOpen")
-        world.scenario.merge()
-        comes_to(daemon, "RollingOut", "MergedNotApplied")
-        world.apply()
-        comes_to(daemon, "RollingOut", "PoolUpdating")
-        world.openshift.roll_out("worker")
-        assert comes_to(daemon, "UpToDate", "MatchesBase")["base"].endswith(digest(world, "4.19.1"))
-
+        the_first_image(world, daemon)
         world.upgrade("4.19.2")
-        run = eventually("a run for 4.19.2", lambda: world.run_for("4.19.2"))
-        assert world.end_of(run) == ("True", "Succeeded")
-        comes_to(daemon, "Held", "UpdateInProgress")
-        assert world.scenario.branches() == ["refs/heads/main"]
+        run = the_build_during_the_upgrade(world, daemon)
         world.openshift.complete_upgrade()
         waiting = comes_to(daemon, "AwaitingApproval", "ProposalOpen")
         assert waiting["pull_request"] == "layerwatch/prod/worker"
-        world.scenario.merge()
-        comes_to(daemon, "RollingOut", "MergedNotApplied")
-        image = world.pinned()
-        assert world.verify_rollout(image) == (4, "NotRequested")
-        world.apply()
-        world.openshift.roll_out("worker", machines=1)
-        assert comes_to(daemon, "RollingOut", "PoolUpdating")["message"] == "1 of 2 nodes run the image"
-        assert world.verify_rollout(image) == (4, "Updating")
-        world.openshift.degrade("worker", "worker-1: no space left on device")
-        assert "no space left" in comes_to(daemon, "Blocked", "PoolDegraded")["message"]
-        assert world.verify_rollout(image) == (7, "Degraded")
-        world.openshift.roll_out("worker", machines=0)
-        comes_to(daemon, "RollingOut", "PoolUpdating")
-        world.openshift.roll_out("worker")
-        assert comes_to(daemon, "UpToDate", "MatchesBase")["base"].endswith(digest(world, "4.19.2"))
-        assert world.verify_rollout(image) == (0, "RolledOut")
-        assert world.openshift.image_of("worker") == image
-
+        the_rollout(world, daemon)
         assert decisions(daemon) == FIRST_IMAGE + UPGRADE
-        told = daemon.metrics()
-        assert told["layerwatch_decision"] == {("worker-os", "prod", "worker", "UpToDate", "MatchesBase"): 1.0}
-        assert told["layerwatch_builds_total"] == {("worker-os", "succeeded"): 2.0}
-        assert told["layerwatch_proposals_total"] == {("worker-os", "opened"): 2.0, ("worker-os", "merged"): 2.0}
-        expected = Counter(reason for _, reason in FIRST_IMAGE + UPGRADE)
-        eventually("all that people are told", lambda: reasons(world.events()) == expected)
+        what_is_counted_and_told(world, daemon)
         assert world.scenario.decision() == ("UpToDate", "MatchesBase")
     nothing_happened_twice(world)
     what_the_run_says(world, run)
     what_the_image_says(world, run)
 
 
+def the_first_image(world: StoryWorld, daemon: Daemon) -> None:
+    """From a pool that nobody overrides to one that runs our image of the same release."""
+    first = eventually("a run for 4.19.1", lambda: world.run_for("4.19.1"))
+    assert world.end_of(first) == ("True", "Succeeded")
+    comes_to(daemon, "AwaitingApproval", "ProposalOpen")
+    world.scenario.merge()
+    comes_to(daemon, "RollingOut", "MergedNotApplied")
+    world.apply()
+    comes_to(daemon, "RollingOut", "PoolUpdating")
+    world.openshift.roll_out("worker")
+    assert bases(comes_to(daemon, "UpToDate", "MatchesBase")) == [digest(world, "4.19.1")] * 2
+
+
+def the_build_during_the_upgrade(world: StoryWorld, daemon: Daemon) -> Body:
+    """It is built at once, and proposed not before the cluster has come to the release. Gives the run."""
+    run: Body = eventually("a run for 4.19.2", lambda: world.run_for("4.19.2"))
+    assert world.end_of(run) == ("True", "Succeeded")
+    comes_to(daemon, "Held", "UpdateInProgress")
+    assert world.scenario.branches() == ["refs/heads/main"]
+    return run
+
+
+def the_rollout(world: StoryWorld, daemon: Daemon) -> None:
+    """Merged, applied, on one machine, stuck, mended, on all: the daemon and verify-rollout say the same."""
+    world.scenario.merge()
+    comes_to(daemon, "RollingOut", "MergedNotApplied")
+    image = world.pinned()
+    assert world.verify_rollout(image) == (4, "NotRequested")
+    world.apply()
+    world.openshift.roll_out("worker", machines=1)
+    assert comes_to(daemon, "RollingOut", "PoolUpdating")["message"] == "1 of 2 nodes run the image"
+    assert world.verify_rollout(image) == (4, "Updating")
+    world.openshift.degrade("worker", "worker-1: no space left on device")
+    assert "no space left" in comes_to(daemon, "Blocked", "PoolDegraded")["message"]
+    assert world.verify_rollout(image) == (7, "Degraded")
+    world.openshift.roll_out("worker", machines=0)
+    comes_to(daemon, "RollingOut", "PoolUpdating")
+    world.openshift.roll_out("worker")
+    assert bases(comes_to(daemon, "UpToDate", "MatchesBase")) == [digest(world, "4.19.2")] * 2
+    assert world.verify_rollout(image) == (0, "RolledOut")
+    assert world.openshift.image_of("worker") == image
+
+
+def what_is_counted_and_told(world: StoryWorld, daemon: Daemon) -> None:
+    told = daemon.metrics()
+    assert told["layerwatch_decision"] == {("worker-os", "prod", "worker", "UpToDate", "MatchesBase"): 1.0}
+    assert told["layerwatch_builds_total"] == {("worker-os", "succeeded"): 2.0}
+    assert told["layerwatch_proposals_total"] == {("worker-os", "opened"): 2.0, ("worker-os", "merged"): 2.0}
+    expected = Counter(reason for _, reason in FIRST_IMAGE + UPGRADE)
+    eventually("all that people are told", lambda: reasons(world.events()) == expected)
+
+
 def digest(world: StoryWorld, version: str) -> str:
     return str(world.scenario.os_images[version].digest)
+
+
+def bases(entry: Body) -> list[str]:
+    """The digests of the base that runs and of the one that matches, as /status has them."""
+    return [str(entry["base"][which]).rpartition("@")[2] for which in ("running", "matching")]
 
 
 def nothing_happened_twice(world: StoryWorld) -> None:

@@ -25,6 +25,7 @@ from tests.daemon.process import ClusterWorld, Daemon, eventually
 from tests.kubernetes.kubelet import Kubelet
 from tests.kubernetes.rest import Body
 from tests.scenario import Scenario
+from tests.tekton.installed import condition
 
 UNSEEN = "StatusNotObserved"  # a look between an operator's change of a spec and its report on it
 _SECONDS = 180
@@ -88,8 +89,7 @@ class StoryWorld(ClusterWorld):
 
         def ended() -> Told | None:
             found = self.server.admin.read(PIPELINE_RUNS, run["metadata"]["name"], namespace=self.namespace)
-            (condition,) = (found.get("status") or {}).get("conditions") or [{"status": "Unknown"}]
-            return None if condition["status"] == "Unknown" else (condition["status"], condition["reason"])
+            return condition(found) if condition(found)[0] in ("True", "False") else None
 
         told: Told = eventually(f"the end of {run['metadata']['name']}", ended, _SECONDS)
         return told
