@@ -26,13 +26,15 @@ _NO_EVIDENCE = Evidence()
 class Facts:
     """What is proposed, for whom, and from where. None where it is not known; the body then does not mention it.
 
-    `version` and `old_version` are a release's, or the base's own when a tag is followed. `why` is Markdown.
+    `also` are other pools that take the same MachineConfig. `version` and `old_version` are a release's, or the base's
+    own when a tag is followed. `why` is Markdown.
     """
 
     cluster: str
     pool: str
     image: ImageReference
     key: str
+    also: tuple[str, ...] = ()
     name: str | None = None
     why: str | None = None
     old_image: str | None = None
@@ -71,12 +73,17 @@ def _parts(facts: Facts) -> Iterable[str]:
         yield f"Not compared with the image in use: {code(facts.evidence.not_compared)}."
     yield _checked(facts)
     yield (
-        f"**Merging** reboots the nodes of pool {code(facts.pool)}, one after the other as far as its `maxUnavailable` "
-        "allows; a paused pool waits.\n"
+        f"**Merging** reboots the nodes of {_pools(facts)}, one after the other as far as `maxUnavailable` allows; a "
+        "paused pool waits.\n"
         "**Going back** is a revert of this commit: the pool boots the previous image again.\n"
         "**Refusing** is deleting the branch unmerged: this image is not proposed again, the next one is."
     )
     yield _full_names(facts)
+
+
+def _pools(facts: Facts) -> str:
+    named = f"pool {code(facts.pool)}"
+    return f"{named}, and of {', '.join(map(code, facts.also))}, which take its MachineConfigs" if facts.also else named
 
 
 def _opening(facts: Facts) -> str:

@@ -157,6 +157,10 @@ class Scenario:
         listed = run_git(self.forge, ["for-each-ref", "--format=%(refname)", "refs/heads"])
         return sorted(listed.split())
 
+    def proposal_message(self) -> str:
+        """The message of the proposal's commit, with its body."""
+        return run_git(self.forge, ["log", "-1", "--format=%B", f"refs/heads/{BRANCH}"])
+
     def proposal_commits(self) -> list[str]:
         listed = run_git(self.forge, ["rev-list", f"main..refs/heads/{BRANCH}"])
         return listed.split()

@@ -106,6 +106,7 @@ def proposal_facts(
         pool=entry.pool,
         image=built,
         key=str(wanted.key),
+        also=tuple(pool.name for pool in seen.also),
         name=image.name,
         why=_why(image, seen),
         old_image=str(running.image) if running else None,

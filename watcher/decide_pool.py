@@ -44,13 +44,15 @@ def not_to_be_touched(seen: Observation) -> Decision | None:
 
 def _architecture_missing(seen: Observation, pool: Pool) -> Decision | None:
     built_for = {platform.architecture for platform in seen.platforms}
-    missing = sorted(set(pool.architectures or ()) - built_for)
+    lacking = {one.name: set(one.architectures or ()) - built_for for one in (pool, *seen.also)}
+    missing = sorted(set().union(*lacking.values()))
     if not missing:
         return None
+    named = ", ".join(name for name, architectures in lacking.items() if architectures)
     return Decision(
         kind=Kind.BLOCKED,
         reason=Reason.ARCHITECTURE_MISSING,
-        message=f"the pool has {', '.join(missing)} nodes, and the image is built for {', '.join(sorted(built_for))}",
+        message=f"{named} has {', '.join(missing)} nodes, and the image is built for {', '.join(sorted(built_for))}",
         next_step=f"add {', '.join(f'linux/{name}' for name in missing)} to the image's platforms",
     )
 

@@ -50,11 +50,13 @@ def pool_facts(target: Target, seen: Observation | Failure, pool: Pool | None) -
         if seen.proposal is not None:
             yield _pinned(entry, seen.proposal)
         if seen.running is not None:
-            yield from _running(seen.running, seen)
+            yield from _annotations("pinned", seen.running)
         if seen.proposal is not None:
             yield _proposal(entry, seen.proposal)
     if entry is not None and pool is not None:
         yield from _pool(entry.cluster, pool)
+        if isinstance(seen, Observation) and seen.applied is not None:
+            yield from _annotations("running", seen.applied)
     if isinstance(seen, Failure):
         yield Fact(fact="could not be told", value=seen.message, source=f"the look itself: {seen.reason}")
 
@@ -121,13 +123,13 @@ def _pinned(entry: ProposalEntry, proposal: ProposalState) -> Fact:
     return Fact(fact="git pins", value=value, source=f"{entry.repository} {entry.branch}:{entry.file}")
 
 
-def _running(running: Running, seen: Observation) -> Iterator[Fact]:
-    """The annotations of the image that git pins; one without any is no build of ours."""
+def _annotations(which: str, running: Running) -> Iterator[Fact]:
+    """What an image says that it was built from; one that says nothing is no build of ours."""
     where = f"registry {running.image}: annotation"
     told = {
-        "running base": (running_base(seen), BASE_DIGEST),
-        "running base's version": (running.version, BASE_VERSION),
-        "running build key": (running.key, BUILD_KEY),
+        f"{which} base": (running_base(running), BASE_DIGEST),
+        f"{which} base's version": (running.version, BASE_VERSION),
+        f"{which} build key": (running.key, BUILD_KEY),
     }
     for fact, (value, annotation) in told.items():
         yield Fact(fact=fact, value=value or "(not annotated)", source=f"{where} {annotation}")
@@ -147,6 +149,8 @@ def _pool(cluster: str, pool: Pool) -> Iterator[Fact]:
     where = f"{cluster}: MachineConfigPool/{pool.name}"
     rendered = f"{cluster}: MachineConfig/{pool.rendered}"
     yield Fact(fact="nodes are told", value=pool.os_image or "(not known)", source=f"{rendered} spec.osImageURL")
+    current = f"{cluster}: MachineConfig/{pool.current} spec.osImageURL"
+    yield Fact(fact="nodes run", value=pool.current_image or "(not known)", source=current)
     yield Fact(
         fact="osImageURL set by",
         value=f"MachineConfig {pool.set_by}" if pool.set_by else "the release",

@@ -7,16 +7,15 @@ It decides nothing and writes nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState
-from layering.cluster.state import ClusterState, Pool
+from layering.cluster.state import ClusterState
 from layering.containerfile import Match
 from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
-from layering.forge.forge import Forge
+from layering.forge.forge import Forge, ProposalState
 from layering.once import Once
 from layering.provenance import provenance_of, read_provenance
 from layering.reasons import Reason
@@ -27,6 +26,7 @@ from layering.source import SourceFacts, source_facts
 from layering.target import target_tag
 from watcher.engines.engine import Build, Engine
 from watcher.known import Known
+from watcher.look import Look
 from watcher.settings import Settings
 from watcher.settings_image import FollowedCluster, ImageSettings
 from watcher.targets import Target, built_in, subject_of
@@ -64,7 +64,7 @@ class Observer:
         """
         wanted = list(wanted)
         images = {image.name: image for image, _ in wanted}
-        look = _Look(
+        look = Look(
             clusters={cluster.name: self._known(cluster.name) for cluster in settings.clusters},
             forges={name: forge.for_one_look() for name, forge in self._forges.items()},
             commit=Once(git.resolve_commit),
@@ -75,18 +75,19 @@ class Observer:
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             return list(pool.map(lambda target: self._observe(target, look), wanted))
 
-    def _observe(self, target: Target, look: "_Look") -> Observation | Failure:
+    def _observe(self, target: Target, look: Look) -> Observation | Failure:
         try:
             return self._observed(target, look)
         except LayerwatchError as error:
             return Failure.of(error)
 
-    def _observed(self, target: Target, look: "_Look") -> Observation:
+    def _observed(self, target: Target, look: Look) -> Observation:
         image, entry = target
         registry = self._registry(image)
         wanted = self._wanted(registry, image, look)
         built = look.built(registry, wanted.target, wanted.key)
-        state = look.forges[entry.forge].observe(entry.target, str(wanted.key), built) if entry else None
+        state = _proposal(entry, look.forges[entry.forge], wanted.key, built) if entry else None
+        pool = look.pool(entry) if entry else None
         return Observation(
             subject=subject_of(target),
             wanted=wanted,
@@ -94,7 +95,9 @@ class Observer:
             built=built,
             running=self._running(registry, state.pinned, image) if state else None,
             proposal=state,
-            pool=look.pool(entry) if entry else None,
+            pool=pool,
+            also=look.also(entry, state.config) if entry and state else (),
+            applied=self._running(registry, pool.current_image, image) if pool else None,
             build=None if built else look.build(image.name, wanted.key),
         )
 
@@ -105,7 +108,7 @@ class Observer:
             raise CouldNotTell(failure)
         return self._engines[image.build.engine].find(image, str(key))
 
-    def _wanted(self, registry: RegistryClient, image: ImageSettings, look: "_Look") -> Wanted:
+    def _wanted(self, registry: RegistryClient, image: ImageSettings, look: Look) -> Wanted:
         follow = image.base
         if isinstance(follow, FollowedCluster):
             state, release = look.release(follow.cluster)
@@ -170,50 +173,16 @@ class Observer:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Look:
-    """What is the same for all images of one look: clusters, and what is asked once of repositories and tags."""
-
-    clusters: Mapping[str, Known]
-    forges: Mapping[str, Forge]
-    commit: Once[str]
-    digest: Once[Digest]
-    built: Once[ImageReference | None]
-    build: Once[Build | None]
-
-    def pin(self, registry: RegistryClient, reference: ImageReference) -> ImageReference:
-        """The reference with its digest; a tag costs one HEAD."""
-        if reference.digest is not None:
-            return reference
-        return ImageReference(reference.repository, reference.tag, self.digest(registry, reference))
-
-    def release(self, cluster: str) -> tuple[ClusterState, ClusterRelease]:
-        """What a cluster runs. Raises CouldNotTell, or the error that stands in its place."""
-        state = self.clusters[cluster].state
-        if isinstance(state, Failure):
-            raise CouldNotTell(state)
-        if isinstance(state.release, LayerwatchError):
-            raise CouldNotTell(Failure.of(state.release))
-        return state, state.release
-
-    def pool(self, entry: ProposalEntry) -> Pool | None:
-        """The pool that is proposed for; None when its cluster is a file, or none of ours."""
-        known = self.clusters.get(entry.cluster)
-        if known is None:
-            return None
-        if isinstance(known.state, Failure):
-            raise CouldNotTell(known.state)
-        pools = known.state.pools
-        if isinstance(pools, LayerwatchError):
-            raise CouldNotTell(Failure.of(pools))
-        if pools is not None and entry.pool not in pools:
-            raise InputError(
-                f"the cluster has no MachineConfigPool {entry.pool}",
-                where=f"{entry.cluster}: MachineConfigPool/{entry.pool}",
-                next_step=f"it has {', '.join(sorted(pools)) or 'none'}; name one of them in proposals[].pool",
-                reason=Reason.POOL_MISSING,
-            )
-        return pools[entry.pool] if pools is not None else None
+def _proposal(entry: ProposalEntry, forge: Forge, key: BuildKey, built: ImageReference | None) -> ProposalState:
+    """What the forge holds. Raises InputError for a file that is not there and may not be made: before any build."""
+    state = forge.observe(entry.target, str(key), built)
+    if state.config is None and not entry.create:
+        raise InputError(
+            f"there is no {entry.file} on {entry.branch}",
+            where=entry.repository,
+            next_step="name the MachineConfig's file in proposals[].file, or allow it to be made (create: true)",
+        )
+    return state
 
 
 def _digest_of(registry: RegistryClient, reference: ImageReference) -> Digest:
@@ -221,7 +190,7 @@ def _digest_of(registry: RegistryClient, reference: ImageReference) -> Digest:
 
 
 def _followed(
-    follow: FollowedCluster, state: ClusterState, release: ClusterRelease, look: _Look, registry: RegistryClient
+    follow: FollowedCluster, state: ClusterState, release: ClusterRelease, look: Look, registry: RegistryClient
 ) -> BaseSource:
     """What the base is taken from: the payload's tag, or the image of the cluster's OS image stream."""
     if follow.tag is not None:
@@ -235,7 +204,11 @@ def _followed(
         raise InputError(
             f"the cluster has no OS image stream {follow.stream}",
             where=f"{follow.cluster}: OSImageStream/cluster status.availableStreams",
-            next_step=f"it has {', '.join(sorted(images)) or 'none'}; follow one of them, or a tag of the payload",
+            next_step=(
+                f"it has {', '.join(sorted(images))}; follow one of them, or a tag of the payload"
+                if images
+                else "it has no streams: follow a tag of the payload (base: {cluster, tag})"
+            ),
             reason=Reason.BASE_NOT_FOUND,
         )
     return FollowedImage(image)

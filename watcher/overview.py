@@ -17,7 +17,7 @@ from watcher.known import Known
 from watcher.report import Verdict
 from watcher.settings import Settings
 from watcher.settings_image import FollowedCluster
-from watcher.world import Failure, Observation
+from watcher.world import Failure, Observation, Running
 
 PAYLOAD_DEFAULT_TAG = "rhel-coreos"
 
@@ -46,7 +46,8 @@ class ClusterStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageStatus:
-    """One image for one pool. `running` is the pinned base of the image that git pins; each None: not known, or none.
+    """One image for one pool. `running` is the base of the image that the pool's nodes run, or, where nothing is known
+    of the pool, of the one that git pins; each None: not known, or none.
 
     `rollout` counts the pool's machines that run that image, and all of them.
     """
@@ -150,16 +151,20 @@ def _image(
         return ImageStatus(verdict=verdict, running=None, matching=None, behind=None, rollout=None)
     return ImageStatus(
         verdict=verdict,
-        running=running_base(seen),
+        running=running_base(in_use(seen)),
         matching=str(seen.wanted.base.reference),
         behind=_behind(seen, clusters.get(follow.cluster) if follow else None, now),
         rollout=_rollout(seen),
     )
 
 
-def running_base(seen: Observation) -> str | None:
-    """The base of the image that git pins, as its annotations tell: repository and digest."""
-    running = seen.running
+def in_use(seen: Observation) -> Running | None:
+    """What the nodes of the pool run; what git pins, where nothing is known of the pool."""
+    return seen.applied if seen.pool is not None else seen.running
+
+
+def running_base(running: Running | None) -> str | None:
+    """The base of an image, as its annotations tell: repository and digest."""
     if running is None or running.base_digest is None:
         return None
     if running.base_name is None:
@@ -171,20 +176,21 @@ def running_base(seen: Observation) -> str | None:
 
 
 def runs_matching(seen: Observation) -> bool:
-    """Whether the image that git pins is built FROM the matching base: its index, or a manifest of it."""
-    base = seen.wanted.base
-    return seen.running is not None and seen.running.base_digest in {base.digest, *base.platforms.values()}
+    """Whether the image in use is built FROM the matching base: its index, or a manifest of it."""
+    base, running = seen.wanted.base, in_use(seen)
+    return running is not None and running.base_digest in {base.digest, *base.platforms.values()}
 
 
 def _behind(seen: Observation, known: Known | None, now: datetime) -> Behind | None:
-    """None when git pins no image of ours, or one that follows a tag and is not on it."""
-    if seen.running is None or seen.running.base_digest is None:
+    """None when no image of ours is in use, or one that follows a tag and is not on it."""
+    running = in_use(seen)
+    if running is None or running.base_digest is None:
         return None
     if runs_matching(seen):
         return ON_ITS_BASE
     state = facts_of(known)[0] if known else None
     release = _release(state) if state else None
-    return behind(release.history, seen.running.version, now) if release else None
+    return behind(release.history, running.version, now) if release else None
 
 
 def _rollout(seen: Observation) -> tuple[int, int] | None:

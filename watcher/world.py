@@ -79,7 +79,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """The image git pins on the base branch, and what its annotations say it was built from."""
+    """An image that git pins on the base branch, or nodes run, and what its annotations say it was built from."""
 
     image: ImageReference
     key: str | None = None
@@ -92,7 +92,9 @@ class Running:
 class Observation:
     """Everything `decide` may look at. `pool` is None when nothing is known of it: its cluster is a file, or nobody's.
 
-    `build` is the newest attempt at the wanted key; None when there is none, or the image is there.
+    `also` are other pools of that cluster whose image the same MachineConfig decides: merging reboots them, too.
+    `applied` is what the pool's nodes run. `build` is the newest attempt at the wanted key; None when there is none, or
+    the image is there.
     """
 
     subject: Subject
@@ -102,4 +104,6 @@ class Observation:
     running: Running | None = None
     proposal: ProposalState | None = None
     pool: Pool | None = None
+    also: tuple[Pool, ...] = ()
+    applied: Running | None = None
     build: Build | None = None

@@ -57,6 +57,11 @@ class MachineConfigs:
             overridden=annotations(body).get(OVERRIDDEN_ANNOTATION) == "true" or verdict is not None,
         )
 
+    def os_image(self, name: str) -> str | None:
+        """The osImageURL of one MachineConfig; None when it has none, or there is none of that name."""
+        body = self._get(name)
+        return _os_image(body) if body is not None else None
+
     def _claim(self, source: str) -> Claim | None:
         """The source as a claim; None for one that the operator generated, or that is gone by now."""
         if source not in self._written_by_people():

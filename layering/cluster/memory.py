@@ -12,8 +12,10 @@ from layering.cluster.machineconfigs import Rendered
 class Memory:
     """One cluster's. `rendered`: a rendered MachineConfig's name and sources, and what it says; it is never changed.
 
+    `images`: the osImageURL of a rendered MachineConfig that nodes still have.
     `stream_version`: the version in which OSImageStream was last found to be served.
     """
 
     rendered: dict[tuple[str, tuple[str, ...]], Rendered] = field(default_factory=dict)
+    images: dict[str, str | None] = field(default_factory=dict)
     stream_version: str | None = None

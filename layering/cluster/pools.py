@@ -4,7 +4,7 @@ openshift/api machineconfiguration/v1 types.go; openshift/machine-config-operato
 server checks nothing across fields, so what does not fit reads as absent. Nothing is decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,17 +25,18 @@ _DEGRADED = ("NodeDegraded", "RenderDegraded", "ImageBuildDegraded", "Degraded")
 class Pool:
     """One MachineConfigPool.
 
-    `os_image` is the osImageURL of its rendered MachineConfig, `set_by` the MachineConfig that sets it, None for the
-    release's own, and `set_by_role` that one's pool label; `overridden` says that it is not the release's own.
-    `layered_by` is the MachineOSConfig with which the cluster layers the pool itself. `stream` is the OS image stream
-    that the pool names. `rendered` is the configuration it wants, `current` the one its nodes have, `sources` what the
-    wanted one was made from. `observed`: the status is about the spec as it stands. The four numbers count machines.
-    `architectures` as in Go (`amd64`); None: not known. `message` says why it is degraded, or what holds it up,
-    cut and without what could be a secret: it is the nodes' own words.
+    `os_image` is the osImageURL of its rendered MachineConfig, `current_image` that of the one its nodes have, `set_by`
+    the MachineConfig that sets it, None for the release's own, and `set_by_role` that one's pool label; `overridden`
+    says that it is not the release's own. `layered_by` is the MachineOSConfig with which the cluster layers the pool
+    itself. `stream` is the OS image stream that the pool names. `rendered` is the configuration it wants, `current` the
+    one its nodes have, `sources` what the wanted one was made from. `observed`: the status is about the spec as it
+    stands. The four numbers count machines. `architectures` as in Go (`amd64`); None: not known. `message` says why it
+    is degraded, or what holds it up, cut and without what could be a secret: it is the nodes' own words.
     """
 
     name: str
     os_image: str | None
+    current_image: str | None
     set_by: str | None
     set_by_role: str | None
     overridden: bool
@@ -70,11 +71,13 @@ def read_pools(api: ClusterApi, memory: Memory) -> Mapping[str, Pool]:
     known = {name: _rendering(name, body) for name, body in bodies.items()}
     configs = MachineConfigs(api)
     found = {name: _rendered(configs, memory, rendered, name) for name, rendered in known.items()}
-    _forget_others(memory, known)
+    current = {name: _current_image(configs, memory, body, found[name]) for name, body in bodies.items()}
+    _forget_others(memory, known, {_current(body) for body in bodies.values()})
     return {
         name: parse_pool(
             body,
             rendered=found[name],
+            current_image=current[name],
             layered_by=layered_by.get(name),
             architectures=architectures.get(name, ()) if architectures is not None else None,
         )
@@ -111,9 +114,28 @@ def _rendered(configs: MachineConfigs, memory: Memory, rendering: _Rendering, po
     return known
 
 
-def _forget_others(memory: Memory, known: Mapping[str, _Rendering]) -> None:
+def _current(body: Mapping[str, Any]) -> str:
+    """The name of the rendered MachineConfig that all nodes have."""
+    return text(mapping(mapping(body.get("status")).get("configuration")).get("name"))
+
+
+def _current_image(
+    configs: MachineConfigs, memory: Memory, body: Mapping[str, Any], rendered: Rendered | None
+) -> str | None:
+    """What the nodes run for certain. Asked for only while it is not what they are told to run."""
+    name, (wanted, _) = _current(body), _rendering(name_of(body), body)
+    if name == wanted:
+        return rendered.os_image if rendered else None
+    if name and name not in memory.images:
+        memory.images[name] = configs.os_image(name)
+    return memory.images.get(name)
+
+
+def _forget_others(memory: Memory, known: Mapping[str, _Rendering], current: Set[str]) -> None:
     for rendering in set(memory.rendered) - set(known.values()):
         del memory.rendered[rendering]
+    for name in set(memory.images) - current:
+        del memory.images[name]
 
 
 def _layered_by(api: ClusterApi) -> Mapping[str, str]:
@@ -144,6 +166,7 @@ def parse_pool(
     rendered: Rendered | None,
     layered_by: str | None,
     architectures: tuple[str, ...] | None,
+    current_image: str | None = None,
 ) -> Pool:
     """Read a MachineConfigPool, with what is not in it: its image, who layers it, its nodes' architectures."""
     name, (wanted, sources) = name_of(body), _rendering(name_of(body), body)
@@ -151,6 +174,7 @@ def parse_pool(
     return Pool(
         name=name,
         os_image=rendered.os_image if rendered else None,
+        current_image=current_image,
         set_by=rendered.set_by if rendered else None,
         set_by_role=rendered.set_by_role if rendered else None,
         overridden=rendered.overridden if rendered else False,
@@ -162,7 +186,7 @@ def parse_pool(
         updated=_holds(said, "Updated"),
         observed=is_observed(body),
         rendered=wanted,
-        current=text(mapping(status.get("configuration")).get("name")),
+        current=_current(body),
         sources=sources,
         total=number(status.get("machineCount")),
         updated_machines=number(status.get("updatedMachineCount")),

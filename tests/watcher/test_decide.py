@@ -81,6 +81,7 @@ def seen(
     proposal: ProposalState | None = ABSENT,
     wanted: Wanted = WANTED,
     pool: Pool | None = None,
+    also: tuple[Pool, ...] = (),
     build: Build | None = None,
 ) -> Observation:
     return Observation(
@@ -91,6 +92,7 @@ def seen(
         proposal=proposal,
         platforms=(Platform("linux", "amd64"),),
         pool=pool,
+        also=also,
         build=build,
     )
 
@@ -116,6 +118,7 @@ OURS = "99-worker-osimageurl"
 POOL = Pool(
     name="worker",
     os_image=str(OTHER_IMAGE),
+    current_image=str(OTHER_IMAGE),
     set_by=OURS,
     set_by_role="worker",
     overridden=True,
@@ -249,6 +252,9 @@ ROWS = [
      seen(wanted=replace(WANTED, disagreement="rhel-9 is another")), Kind.BLOCKED, Reason.STREAM_DISAGREEMENT),
     ("the pool has arm64 nodes, the image is for amd64",
      seen(pool=replace(POOL, architectures=("amd64", "arm64"))), Kind.BLOCKED, Reason.ARCHITECTURE_MISSING),
+    ("a custom pool that takes the same MachineConfig has arm64 nodes",
+     seen(pool=POOL, also=(replace(POOL, name="infra", architectures=("arm64",)),)),
+     Kind.BLOCKED, Reason.ARCHITECTURE_MISSING),
     ("another MachineConfig sets it, and would win", seen(pool=OTHERS), Kind.BLOCKED, Reason.OVERRIDDEN_ELSEWHERE),
     ("another MachineConfig wins over what is merged",
      seen(running=IN_GIT, pool=OTHERS), Kind.BLOCKED, Reason.OVERRIDDEN_ELSEWHERE),

@@ -40,9 +40,9 @@ def test_each_fact_has_its_source(scenario: Scenario) -> None:
     assert found["target tag"][1].startswith(f"registry {scenario.target}:4.19.2-")
     assert found["git pins"][1] == f"{scenario.forge} main:clusters/prod/99-worker.yaml"
     pinned = found["git pins"][0]
-    assert found["running base"][1] == f"registry {pinned}: annotation org.opencontainers.image.base.digest"
-    assert found["running base"][0] != found["matching base"][0]
-    assert found["running base's version"][0] == "4.19.1"
+    assert found["pinned base"][1] == f"registry {pinned}: annotation org.opencontainers.image.base.digest"
+    assert found["pinned base"][0] != found["matching base"][0]
+    assert found["pinned base's version"][0] == "4.19.1"
     assert found["proposal"] == ("absent", f"forge local {scenario.forge} layerwatch/prod/worker")
 
 

@@ -62,6 +62,12 @@ class World:
         self.scenario.merge()
         return read_os_image(self.scenario.file_on_main()) or ""
 
+    def status(self) -> list[dict[str, Any]]:
+        """The images of `layerwatch status --output json`."""
+        told = self.scenario.layerwatch("status", "-c", str(self.scenario.config), "--output", "json")
+        images: list[dict[str, Any]] = json.loads(told.stdout)["images"]
+        return images
+
     def os_image(self, version: str) -> str:
         """The OS image of a release that was pushed."""
         return str(self.scenario.os_images[version])
@@ -155,6 +161,48 @@ def test_a_paused_pool_keeps_what_is_merged_waiting(world: World) -> None:
     world.openshift.machine_config(OURS, "worker", image)
     world.openshift.render("worker")
     assert world.decision() == ("Held", "PoolPaused")
+
+
+def test_status_tells_what_the_nodes_run_and_not_what_git_pins(world: World) -> None:
+    """A paused pool is behind, although the newer image is merged and applied."""
+    world.openshift.machine_config(OURS, "worker", world.merged())
+    world.openshift.render("worker")
+    world.openshift.roll_out("worker")
+    (old,) = world.status()
+    world.openshift.pause("worker")
+    world.openshift.upgrade("4.19.2", str(world.scenario.payloads["4.19.2"]))
+    world.openshift.complete_upgrade()
+    world.openshift.machine_config(OURS, "worker", world.merged())
+    world.openshift.render("worker")
+    (new,) = world.status()
+    assert (new["reason"], new["behind"]["releases"], new["rollout"]) == ("PoolPaused", 1, {"updated": 0, "total": 1})
+    assert new["base"]["running"] == old["base"]["running"] != new["base"]["matching"]
+    world.openshift.pause("worker", paused=False)
+    world.openshift.roll_out("worker")
+    (done,) = world.status()
+    assert (done["reason"], done["behind"]["releases"]) == ("MatchesBase", 0)
+    assert done["base"]["running"] == done["base"]["matching"]
+
+
+def test_a_custom_pool_that_takes_worker_s_image_is_named_and_its_nodes_count(world: World) -> None:
+    world.openshift.machine_config(OURS, "worker", f"registry.example.com/os@sha256:{'4' * 64}")
+    world.openshift.pool("infra", machines=1)
+    world.openshift.render("worker")
+    world.openshift.render("infra")
+    with watching(load(world.scenario.config)) as watch:
+        watch.look_and_tick(lambda verdict: None)
+    assert "pool `worker`, and of `infra`, which take its MachineConfigs" in world.scenario.proposal_message()
+    world.openshift.node("arm", pool="infra", arch="arm64")
+    (verdict,) = world.decided()
+    assert verdict.decision.reason.value == "ArchitectureMissing"
+    assert verdict.decision.message.startswith("infra has arm64 nodes")
+
+
+def test_a_file_that_is_not_in_git_is_told_before_anything_is_built(world: World) -> None:
+    world.configure(proposals=[world.scenario.proposal(file="clusters/prod/98-typo.yaml")])
+    (verdict,) = world.decided()
+    assert (verdict.decision.kind.value, verdict.decision.reason.value) == ("Blocked", "InputInvalid")
+    assert "there is no clusters/prod/98-typo.yaml on main" in verdict.decision.message
 
 
 def test_following_a_stream(world: World) -> None:
