@@ -193,18 +193,28 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as client, target_lock(inputs.target, say):
         bases = _bases(client, inputs)
         key = inputs.key or _key(inputs, bases)
-        if inputs.push and (earlier := earlier_build(client, inputs.target, key)):
-            say(f"{inputs.target} holds this very build already: nothing to do")
-            return _outputs(inputs, earlier.digest, earlier.builder, ALREADY_BUILT, key)
+        if (there := _there(client, inputs, key, say)) is not None:
+            return there
         request = _request(inputs, bases, key)
         with tempfile.TemporaryDirectory(prefix="layerwatch-") as directory:
             built = _builders(client, inputs, say).build(inputs.builder, request, Path(directory))
             assembled = assemble(built.images, {**request.labels, BUILDER_ANNOTATION: built.builder})
+            if (there := _there(client, inputs, key, say)) is not None:
+                return there  # made by another pod in the meantime, for another cluster of the same release
             if inputs.push:
                 _publish(client, inputs, built, assembled, say)
             else:
                 say("built, and not pushed: no --push")
         return _outputs(inputs, assembled.digest, built.builder, built.reason, key)
+
+
+def _there(client: RegistryClient, inputs: Inputs, key: BuildKey, say: Callable[[str], None]) -> Outputs | None:
+    """This very build, when it is to be pushed and the tag holds it."""
+    earlier = earlier_build(client, inputs.target, key) if inputs.push else None
+    if earlier is None:
+        return None
+    say(f"{inputs.target} holds this very build already: nothing to do")
+    return _outputs(inputs, earlier.digest, earlier.builder, ALREADY_BUILT, key)
 
 
 def _publish(

@@ -18,7 +18,7 @@ from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import ImageIndex, ImageManifest
 from layering.registry.server import RegistryServer
-from layering.registry.server_http import error
+from layering.registry.server_http import Asked, error
 from layering.registry.settings import RegistrySettings
 from tests.builders.bases import push_base, push_index
 from tests.builders.tars import odd_base
@@ -167,6 +167,24 @@ def test_two_at_once_make_one_image(place: Place) -> None:
     assert sorted(document["builder_reason"] for document in documents) == ["AlreadyBuilt", "Composable"]
     assert documents[0]["digest"] == documents[1]["digest"]
     assert len([line for line in place.written() if line.endswith("/manifests/4.19.2-1")]) == 1
+
+
+def test_a_build_that_another_machine_finished_first_stands(place: Place, tmp_path: Path) -> None:
+    """Two pods share no lock: the tag is looked at again after the building, and is not moved."""
+    elsewhere: list[subprocess.CompletedProcess[str]] = []
+
+    def build_elsewhere(asked: Asked) -> None:
+        if "/v2/base/blobs/" in asked.target and not elsewhere:
+            elsewhere.append(subprocess.CompletedProcess([], 1))
+            argv = place.argv("--push", "--created", "2025-12-24T00:00:00Z", "--cache-dir", str(tmp_path / "other"))
+            environment = {**os.environ, "TMPDIR": str(tmp_path)}
+            elsewhere[0] = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+
+    place.server.intercept = build_elsewhere
+    ended = place.run("--push")
+    first = json.loads(elsewhere[0].stdout)
+    assert (first["builder_reason"], ended.document["builder_reason"]) == ("Composable", "AlreadyBuilt")
+    assert first["digest"] == ended.document["digest"] == str(place.client.resolve(place.target()).digest)
 
 
 def test_several_platforms_make_an_index(place: Place) -> None:
