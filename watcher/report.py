@@ -14,6 +14,7 @@ from watcher.decision import Decision, Kind
 from watcher.world import Failure, Observation, Subject
 
 _NOTHING_TO_DO = {Kind.UP_TO_DATE, Kind.BUILDING, Kind.AWAITING_APPROVAL, Kind.ROLLING_OUT, Kind.HELD}
+_LOGGED_LENGTH_MAX = 300
 COLOURS = {
     Kind.UP_TO_DATE: "32",
     Kind.REBUILD: "36",
@@ -106,8 +107,17 @@ def _row(cells: Sequence[str], widths: Sequence[int], decision_colour: str | Non
     return "  ".join(padded).rstrip()
 
 
+def _in_one_line(message: str) -> str:
+    """The whole of it when it is short; of a build's log the end says why it failed."""
+    line = " ".join(message.split())
+    if len(line) <= _LOGGED_LENGTH_MAX:
+        return line
+    said, _, more = message.partition("\n")
+    return f"{said} … {' '.join(more.split())[-_LOGGED_LENGTH_MAX:]}" if more else line
+
+
 def log_line(verdict: Verdict) -> str:
     """The decision as one line, reason constant included, so that a search for the reason finds it."""
     decision = verdict.decision
-    line = f"{verdict.subject}: {decision.kind} {decision.reason}: {' '.join(decision.message.split())}"
+    line = f"{verdict.subject}: {decision.kind} {decision.reason}: {_in_one_line(decision.message)}"
     return f"{line}; next: {decision.next_step}" if decision.next_step else line

@@ -25,7 +25,7 @@ def check(config: Path, *, json_output: bool) -> int:
 
 def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
     """One tick. Exit code 0, or 11 when something is in the way."""
-    with watching(load(config)) as watch:
+    with watching(load(config), stays=False) as watch:
         verdicts = watch.look_and_tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
     _print("Tick", verdicts, json_output=json_output)
     return tick_exit_code(verdicts)

@@ -55,17 +55,19 @@ def watching(
     on_request: Callable[[str, int | str], None] | None = None,
     on_registry_request: Callable[[Request], None] | None = None,
     may_act: Callable[[], bool] = lambda: True,
+    stays: bool = True,
 ) -> Iterator[Watch]:
     """The parts for one configuration.
 
     `progress` hears what a build on this machine says, the other two hear of each request; `may_act` is asked before
-    each write.
+    each write; `stays` says that there are ticks to come.
     """
     with ExitStack() as opened:
         clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
         registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
         forges = {"local": LocalForge()}
-        engines = _engines(settings, clusters, registries, progress)
+        local = LocalEngine(registries.settings, progress, utc_now, stays=stays)
+        engines = _engines(settings, clusters, registries, local)
         yield Watch(
             settings=settings,
             clusters=clusters,
@@ -75,10 +77,9 @@ def watching(
 
 
 def _engines(
-    settings: Settings, clusters: Clusters, registries: ImageRegistries, progress: Callable[[str], None]
+    settings: Settings, clusters: Clusters, registries: ImageRegistries, local: LocalEngine
 ) -> Mapping[str, Engine]:
     """The engines of this configuration; Tekton's only where a cluster has an API."""
-    local = LocalEngine(registries.settings, progress, utc_now)
     if settings.home is None:
         return {"local": local}
     told = lambda image: _registry_params(registries.settings(image))  # noqa: E731

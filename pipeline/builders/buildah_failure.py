@@ -66,7 +66,7 @@ def _failed_run(stdout: str, stderr: str) -> LayerwatchError:
     else:
         next_step = "correct the command, or what it needs; its output ends above"
     return CheckError(
-        f"a RUN of the Containerfile failed:\n{_tail(stdout)}\n{_tail(stderr)}",
+        f"a RUN of the Containerfile failed:\n{_tail(_last_step(stdout))}\n{_tail(stderr)}",
         next_step=next_step,
         reason=Reason.BUILD_FAILED,
     )
@@ -93,6 +93,11 @@ def _first_line(text: str) -> str:
     """The message in one line; the copier's dump of its request is left out."""
     line = text.splitlines()[0] if text else "it said nothing"
     return re.sub(r"error during bulk transfer for copier\.request\{.*\}: ", "", line)[:_TAIL_CHARACTERS]
+
+
+def _last_step(stdout: str) -> str:
+    """From the step that failed on; buildah names each before its output."""
+    return stdout[stdout.rfind("\nSTEP ") + 1 :]
 
 
 def _tail(output: str) -> str:

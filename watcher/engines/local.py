@@ -13,6 +13,7 @@ from pathlib import Path
 
 from layering.commands import run
 from layering.errors import ExitCode
+from layering.excerpt import excerpt
 from layering.reasons import Reason
 from layering.registry.settings import RegistrySettings, as_arguments, proxy_environment
 from layering.request import RebuildRequest
@@ -27,6 +28,7 @@ _BACKOFF_LONGEST = timedelta(hours=1)
 _REASON_LINE = re.compile(r"^  reason: (\w+)$", re.MULTILINE)
 _NEXT_LINE = re.compile(r"^  next: (.+)$", re.MULTILINE)
 _MESSAGE_LENGTH_MAX = 2000
+_LOG_LINES = 10
 _ENDED_BY_SIGTERM = 128 + 15
 
 
@@ -38,10 +40,14 @@ class LocalEngine:
         registries: Callable[[ImageSettings], RegistrySettings],
         say: Callable[[str], None],
         now: Callable[[], datetime],
+        *,
+        stays: bool = True,
     ) -> None:
+        """`stays`: whether this process is still there when a failed build would be tried again."""
         self._registries = registries
         self._say = say
         self._now = now
+        self._stays = stays
         self._failed: dict[str, Build] = {}
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
@@ -65,18 +71,23 @@ class LocalEngine:
             return _succeeded(request)
         failure = _failure(completed.returncode, completed.stderr.decode(errors="replace"))
         attempt = self._failed[key].attempt + 1 if key in self._failed else 1
-        self._failed[key] = Build(
+        self._failed[key] = self._failed_build(failure, attempt)
+        return self._failed[key]
+
+    def _failed_build(self, failure: Failure, attempt: int) -> Build:
+        """What cannot be built as it stands waits for another key; everything else is tried again."""
+        is_final = failure.reason is Reason.BUILD_MISCONFIGURED
+        return Build(
             engine=_ENGINE,
             name=None,
-            state=BuildState.FAILED,
+            state=BuildState.MISCONFIGURED if is_final else BuildState.FAILED,
             attempt=attempt,
             reason=failure.reason,
             message=failure.message,
             next_step=failure.next_step,
-            retry_at=self._now() + backoff(attempt),
+            retry_at=self._now() + backoff(attempt) if self._stays and not is_final else None,
             temporary=failure.temporary,
         )
-        return self._failed[key]
 
 
 def _succeeded(request: RebuildRequest) -> Build:
@@ -125,8 +136,11 @@ def _failure(returncode: int, stderr: str) -> Failure:
 
 
 def _last_message(stderr: str) -> str:
-    """The error the step printed, without its `next` and `reason` lines; the end of it when it is long."""
+    """The error the step printed, without its `next` and `reason` lines: what it says, and the end of a log below."""
     start = stderr.rfind("layerwatch-step run: ")
     text = stderr[start:].removeprefix("layerwatch-step run: ") if start >= 0 else stderr
     lines = [line for line in text.splitlines() if not line.startswith(("  next: ", "  reason: "))]
-    return "\n".join(lines).strip()[-_MESSAGE_LENGTH_MAX:]
+    said, line_end, log = "\n".join(lines).strip().partition("\n")
+    if not line_end:
+        return said[-_MESSAGE_LENGTH_MAX:]
+    return f"{said[-_MESSAGE_LENGTH_MAX:].rstrip(':')}\n{excerpt(log, lines=_LOG_LINES)}"
