@@ -3,6 +3,7 @@
 Whatever goes wrong becomes a `Failure`, so that one image in trouble never stops the others. It decides nothing.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from watcher.decision import Decision, Kind
 from watcher.engines.engine import Engine
 from watcher.settings_image import ImageSettings
 from watcher.world import Failure, Observation
+
+_log = logging.getLogger("layerwatch.act")
 
 
 class Actor:
@@ -43,6 +46,7 @@ class Actor:
         self._engines = engines
         self._now = now
         self._may_act = may_act
+        self._ended_for: dict[str, str] = {}
 
     def act(
         self, image: ImageSettings, entry: ProposalEntry | None, seen: Observation, decision: Decision
@@ -56,6 +60,23 @@ class Actor:
         except LayerwatchError as error:
             return Failure.of(error)
         return None
+
+    def end_others(self, image: ImageSettings, seen: Observation) -> None:
+        """The wanted image is there: what is still being built for another key is not wanted any more.
+
+        Asked once for each key; what the engine cannot do now is tried again by the next tick.
+        """
+        key = str(seen.wanted.key)
+        if self._ended_for.get(image.name) == key:
+            return
+        try:
+            self._check_that_we_may()
+            self._engines[image.build.engine].end_others(image, key)
+        except LayerwatchError as error:
+            level = logging.DEBUG if isinstance(error, UnavailableError) else logging.WARNING
+            _log.log(level, "builds of other keys may still run: %s", error, extra={"image": image.name})
+        else:
+            self._ended_for[image.name] = key
 
     def _build(self, image: ImageSettings, seen: Observation) -> None:
         self._check_that_we_may()

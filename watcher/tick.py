@@ -66,6 +66,8 @@ def _settle(
     tell: Callable[[Verdict], None],
 ) -> Verdict:
     """Act until nothing is left to do for this target, and return the last verdict."""
+    if isinstance(verdict.seen, Observation) and verdict.seen.built is not None:
+        actor.end_others(target[0], verdict.seen)
     for _ in range(_ACTIONS_PER_TICK):
         if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break

@@ -19,6 +19,7 @@ from watcher.engines.engine import Engine
 from watcher.engines.local import LocalEngine
 from watcher.engines.tekton import TektonEngine
 from watcher.home import home_namespace
+from watcher.known import Known
 from watcher.observe import Observer
 from watcher.registries import ImageRegistries
 from watcher.report import Verdict
@@ -84,9 +85,18 @@ def _engines(
         return {"local": local}
     told = lambda image: _registry_params(registries.settings(image))  # noqa: E731
     tekton = TektonEngine(
-        clusters.api, home=settings.home, namespace=home_namespace(settings), now=utc_now, params=told
+        clusters.api,
+        home=settings.home,
+        namespace=home_namespace(settings),
+        now=utc_now,
+        params=told,
+        answers=lambda name: _answered(clusters.known(name)),
     )
     return {"local": local, "tekton": tekton}
+
+
+def _answered(known: Known) -> bool:
+    return known.failure is None or not known.failure.temporary
 
 
 def _registry_params(registries: RegistrySettings) -> Mapping[str, str]:

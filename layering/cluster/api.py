@@ -97,9 +97,13 @@ class ClusterApi:
         return Listed(items=found, resource_version=str(_metadata(answer).get("resourceVersion") or ""))
 
     def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str | None = None) -> dict[str, Any]:
-        """Make it. Raises ConflictError when it is there already."""
+        """Make it. Raises ConflictError when it is there already, InputError for a field that its kind has not.
+
+        The server would drop such a field without a word (fieldValidation, Kubernetes API conventions).
+        """
         where = self._where(resource, str(_metadata(body).get("name", "")), namespace)
-        return self._object("POST", resource.path(namespace=namespace), where, body=body)
+        path, query = resource.path(namespace=namespace), {"fieldValidation": "Strict"}
+        return self._object("POST", path, where, query=query, body=body)
 
     def replace(self, resource: Resource, body: Mapping[str, Any], *, namespace: str | None = None) -> dict[str, Any]:
         """Write over it. Raises ConflictError when it changed since its resourceVersion was read."""

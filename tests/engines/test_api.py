@@ -11,7 +11,14 @@ import pytest
 from layering.cluster.access import Kubeconfig
 from layering.cluster.api import ClusterApi
 from layering.cluster.resources import PIPELINE_RUNS
-from layering.errors import ConflictError, LayerwatchError, NotFoundError, RefusedError
+from layering.errors import (
+    ConflictError,
+    InputError,
+    LayerwatchError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
 from layering.reasons import Reason
 from tests.engines.clock import Clock
 from tests.engines.runs import KEY, OTHER_KEY, image, request
@@ -140,3 +147,35 @@ def test_the_image_says_in_which_cluster(api: ClusterApi, namespace: str, clock:
     engine.find(HERE, KEY)
     engine.find(image(namespace=namespace, cluster="builders"), KEY)
     assert asked == ["home", "builders"]
+
+
+def test_what_is_built_for_another_key_is_ended_once_the_wanted_image_is_there(
+    engine: TektonEngine, api: ClusterApi, namespace: str
+) -> None:
+    build = engine.start(HERE, request(), None)
+    engine.end_others(HERE, KEY)
+    assert "status" not in api.get(PIPELINE_RUNS, str(build.name), namespace=namespace)["spec"]
+    engine.end_others(HERE, OTHER_KEY)
+    engine.end_others(HERE, OTHER_KEY)
+    ended = api.get(PIPELINE_RUNS, str(build.name), namespace=namespace)
+    assert ended["spec"]["status"] == "CancelledRunFinally"
+
+
+def test_a_cluster_that_did_not_answer_is_not_asked_what_it_builds(
+    api: ClusterApi, namespace: str, clock: Clock
+) -> None:
+    engine = TektonEngine(lambda name: api, home="home", namespace=namespace, now=clock, answers=lambda name: False)
+    with pytest.raises(UnavailableError):
+        engine.end_others(HERE, KEY)
+
+
+def test_where_nothing_can_run_nothing_is_ended(plain_server: TestApiServer, clock: Clock) -> None:
+    with ClusterApi(Kubeconfig(file=plain_server.kubeconfig), name="plain") as api:
+        TektonEngine(lambda name: api, home="plain", namespace="builds", now=clock).end_others(HERE, KEY)
+
+
+def test_a_key_that_a_workspace_has_not_is_not_dropped_without_a_word(engine: TektonEngine) -> None:
+    misspelt = image(namespace=None, workspaces=[{"name": "source", "emptyDir": {}, "nonsense": 1}])
+    with pytest.raises(InputError, match="nonsense") as caught:
+        engine.start(misspelt, request(), None)
+    assert caught.value.reason is Reason.BUILD_MISCONFIGURED

@@ -1,6 +1,6 @@
 """What a build is to the watcher, whichever engine runs it: find it by its key, or start it.
 
-An engine never says that an image exists; the registry does. Both calls can be repeated safely.
+An engine never says that an image exists; the registry does. All calls can be repeated safely.
 """
 
 from dataclasses import dataclass
@@ -44,10 +44,13 @@ class Build:
 
 
 class Engine(Protocol):
-    """One way to run builds. Both calls raise LayerwatchError when the engine itself cannot be asked."""
+    """One way to run builds. All calls raise LayerwatchError when the engine itself cannot be asked."""
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
         """What became of this key so far; None when nothing is known of it. Reads only. `key` is 64 hex digits."""
+
+    def end_others(self, image: ImageSettings, key: str) -> None:
+        """End what is still being built of this image for another key: nobody waits for it. Can be repeated."""
 
     def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
         """Build it, or find that it is being built. `build` is what `find` gave. May wait for the end."""

@@ -54,6 +54,9 @@ class LocalEngine:
         """What became of the last attempt at this key, when it failed."""
         return self._failed.get(key)
 
+    def end_others(self, image: ImageSettings, key: str) -> None:
+        """Nothing to do: a build is waited for, so that no other is under way."""
+
     def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
         """Build, and wait for the end."""
         registries = self._registries(image)

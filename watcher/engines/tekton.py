@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from layering.cluster.api import ClusterApi
 from layering.cluster.pipelineruns import Progress, RunState
-from layering.errors import ConflictError, InputError, UnavailableError
+from layering.errors import ConflictError, InputError, NotFoundError, UnavailableError
 from layering.reasons import Reason
 from layering.request import RebuildRequest
 from watcher.engines.engine import Build, BuildState
@@ -27,8 +27,9 @@ class TektonEngine:
     """Builds with Tekton, in the cluster and namespace each image names. Safe to use from threads.
 
     `apis` gives a cluster's API by its name. `home` and `namespace` are used where an image names none. `params` gives
-    more params of the Pipeline than the configuration has, such as the mirrors of a disconnected cluster.
-    Both methods raise what ClusterApi raises, with the next step to take.
+    more params of the Pipeline than the configuration has, such as the mirrors of a disconnected cluster. `answers`:
+    whether a cluster did when it was last looked at.
+    Its methods raise what ClusterApi raises, with the next step to take.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class TektonEngine:
         namespace: str,
         now: Callable[[], datetime],
         params: Callable[[ImageSettings], Mapping[str, str]] = lambda image: {},
+        answers: Callable[[str], bool] = lambda cluster: True,
     ) -> None:
         self._apis = apis
         self._home = home
         self._namespace = namespace
         self._now = now
         self._params = params
+        self._answers = answers
         self._endings: dict[str, Ending] = {}  # by uid: a finished run does not change
         self._guard = threading.Lock()
 
@@ -59,6 +62,19 @@ class TektonEngine:
         if run.progress is not Progress.FAILED or run.is_superseded:
             return found
         return with_ending(found, self._ending(runs, run))
+
+    def end_others(self, image: ImageSettings, key: str) -> None:
+        """Cancel the unfinished runs of this image that have another key.
+
+        A cluster that did not answer lately is not asked: everything else would wait for it.
+        """
+        runs = self._runs(image)
+        if not self._answers(runs.api.name):
+            raise UnavailableError("it did not answer lately", where=runs.api.name, reason=Reason.UNREACHABLE)
+        try:
+            runs.supersede(image.name, key)
+        except NotFoundError:
+            return  # neither Tekton nor the namespace: nothing runs there
 
     def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
         """Create the run of the next attempt; runs of another key of this image are cancelled first.
