@@ -46,6 +46,14 @@ class Clusters:
             if cluster.api is not None:
                 self._apis[cluster.name] = self._open.enter_context(self._api(cluster.name, cluster.api, on_request))
 
+    def inherit(self, before: "Clusters") -> None:
+        """What another configuration knew last of clusters of the same name and access is the last known here, too."""
+        access = {cluster.name: cluster.access for cluster in before._settings.clusters}
+        for cluster in self._settings.clusters:
+            if access.get(cluster.name) == cluster.access:
+                known = before.known(cluster.name)
+                self._known[cluster.name] = Known(last_good=known.last_good, last_good_at=known.last_good_at)
+
     def _api(self, name: str, access: ClusterAccess, on_request: Callable[[str, int | str], None] | None) -> ClusterApi:
         counted = (lambda code: on_request(name, code)) if on_request else None
         timeout = self._settings.daemon.api_timeout

@@ -107,9 +107,10 @@ def facts(change: Change) -> dict[str, str | None]:
 
 
 @contextmanager
-def in_force(settings: Settings, process: Process) -> Iterator[InForce]:
+def in_force(settings: Settings, process: Process, before: InForce | None = None) -> Iterator[InForce]:
     """Put a configuration in force: open its parts, look at its clusters on schedule and whenever one changes.
 
+    What the one `before` knew last of the same clusters stays known, also when they do not answer now.
     Raises LayerwatchError when it cannot be.
     """
     with ExitStack() as opened:
@@ -122,6 +123,8 @@ def in_force(settings: Settings, process: Process) -> Iterator[InForce]:
                 may_act=process.may_act,
             )
         )
+        if before is not None:
+            watch.clusters.inherit(before.watch.clusters)
         announcer = Announcer(watch.clusters.apis, process.identity, process.complained)
         opened.callback(announcer.close)
         _forget_others(settings, process)

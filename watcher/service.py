@@ -181,7 +181,7 @@ class Service:
 
     @contextmanager
     def _begin(self, settings: Settings) -> Iterator[InForce]:
-        with in_force(settings, self._process) as current:
+        with in_force(settings, self._process, self._current) as current:
             self._current = current
             self._metrics.reloaded(is_good=True)
             yield current
