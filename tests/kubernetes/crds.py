@@ -99,12 +99,15 @@ def _load(admin: Admin, crds: Iterable[Body]) -> None:
 def _is_served(admin: Admin, crd: Body) -> bool:
     """Asking is the only sign: a CRD is Established some 100 ms before the first request gets through.
 
-    The list is asked of the server's cache, which has to be filled first: until then, lists end in 429 now and then.
+    The list is asked of the server's cache, too: each version has one of its own, and until it is filled, lists end in
+    429 now and then.
     """
     spec = crd["spec"]
-    version = next(each["name"] for each in spec["versions"] if each["storage"])
+    converted = spec.get("conversion", {}).get("strategy") == "Webhook"  # which may not be there
+    versions = [each["name"] for each in spec["versions"] if each["storage" if converted else "served"]]
+    paths = [f"/apis/{spec['group']}/{version}/{spec['names']['plural']}" for version in versions]
     try:
-        return admin.get(f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?resourceVersion=0") is not None
+        return all(admin.get(f"{path}{how}") is not None for path in paths for how in ("?resourceVersion=0", ""))
     except RefusedError as error:
         if error.code != _STARTING:
             raise
