@@ -21,8 +21,8 @@ examples:
   layerwatch run -c layerwatch.yaml --once
 
 exit codes: 0 done, 1 a defect of ours, 2 bad input, 3 refused, 4 try again, 5 not what it claims, 6 conflict,
-7 a check said no; `check` also has 10 (something to do) and 11 (something blocked or unknown); `status` and `explain`
-only tell, and end with 0 whatever they find."""
+7 a check said no; `check` also has 10 (something to do) and 11 (something blocked or unknown), `run --once` has 11 too;
+`status` and `explain` only tell, and end with 0 whatever they find."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,5 +26,13 @@ def validate(config: Path, *, json_output: bool) -> int:
         print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": []}, indent=2))
     else:
         pools = sum(len(image.proposals) for image in settings.images)
-        print(f"{config}: {len(settings.clusters)} clusters, {len(settings.images)} images, {pools} pools: no faults")
+        held = ", ".join(
+            _counted(*pair)
+            for pair in ((len(settings.clusters), "cluster"), (len(settings.images), "image"), (pools, "pool"))
+        )
+        print(f"{config}: {held}: the file has no faults; `layerwatch check` tries what it names")
     return 0
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

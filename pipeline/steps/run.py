@@ -41,7 +41,7 @@ from pipeline.steps import build_image, prepare_source
 from pipeline.steps.fetch_source import add_git_credentials
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."
-EXAMPLE = "layerwatch-step run --request request.json      (or - for stdin, env:NAME for a variable)"
+EXAMPLE = "layerwatch-step run --request request.json"
 
 Say = Callable[[str], None]
 

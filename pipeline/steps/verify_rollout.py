@@ -21,7 +21,10 @@ from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 
 SUMMARY = "wait until every machine of a pool runs an image"
-EXAMPLE = "layerwatch-step verify-rollout --pool worker --image quay.io/acme/os@sha256:… --timeout-seconds 3600"
+EXAMPLE = (
+    "layerwatch-step verify-rollout --kubeconfig ~/.kube/config --pool worker \\\n"
+    "    --image quay.io/acme/os@sha256:… --timeout-seconds 3600"
+)
 _INTERVAL_SECONDS = 10.0
 _CALL_SECONDS = 10.0
 
@@ -131,7 +134,11 @@ def _look(
         return judge(read_pool(api.within(), inputs.pool, memory), inputs.image.pinned)
     except NotFoundError as error:
         if error.reason is Reason.NOT_FOUND:
-            raise InputError(f"the cluster has no MachineConfigPool {inputs.pool}", where="--pool") from None
+            raise InputError(
+                f"the cluster has no MachineConfigPool {inputs.pool}",
+                where="--pool",
+                next_step="name one that `oc get machineconfigpool` lists",
+            ) from None
         raise
     except UnavailableError as error:
         if is_last:

@@ -12,7 +12,7 @@ from pipeline import cli as steps
 from tests.docs.markdown import code, page, table
 from watcher import cli as watcher
 
-_REPEATABLE = re.compile(r"^repeatable\s+| \(repeatable\)")
+_REPEATABLE = re.compile(r"^repeatable\s+| \(repeatable\)|(?<=\()repeatable[;,] ")
 
 
 def command_line() -> str:
@@ -60,6 +60,8 @@ def _option(action: argparse.Action) -> str:
 def _use(action: argparse.Action) -> str:
     if action.required:
         return "required"
+    if not action.option_strings and action.nargs == "*":
+        return "any number"
     return "repeatable" if isinstance(action, argparse._AppendAction) else ""
 
 
