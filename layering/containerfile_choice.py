@@ -146,7 +146,7 @@ def _named(
 ) -> Sequence[Candidate]:
     for match in matches:
         if not any(candidate.fits(match, base) for candidate in candidates):
-            raise _ambiguous(f"--match {match} fits no FROM", candidates, where)
+            raise _ambiguous(f"match {match} fits no FROM", candidates, where)
     return [candidate for candidate in candidates if any(candidate.fits(match, base) for match in matches)]
 
 
@@ -154,12 +154,12 @@ def _ambiguous(what: str, candidates: Sequence[Candidate], where: str) -> InputE
     lines = []
     for candidate in candidates:
         match = _match_for(candidate, candidates)
-        hint = f"--match {match}" if match else "give it a name with AS to choose it"
+        hint = f"match {match}" if match else "give it a name with AS to choose it"
         lines.append(f"line {candidate.stage.line}: FROM {candidate.stage.base.text[:_SHOWN_LENGTH_MAX]} ({hint})")
     return InputError(
         f"{what}: {'; '.join(lines)}",
         where=where,
-        next_step="say which one with --match, or match in the configuration",
+        next_step="say which one with match (source.match, --match)",
         reason=Reason.BASE_AMBIGUOUS,
     )
 

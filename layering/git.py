@@ -166,7 +166,11 @@ def _object_id(repository: Path, commit: str, path: str, kind: str, word: str) -
     found = git(repository, ["rev-parse", "--verify", "--quiet", "--end-of-options", name])
     object_id = found.stdout.decode().strip()
     if not found.succeeded or run_git(repository, ["cat-file", "-t", object_id]).strip() != kind:
-        raise InputError(f"there is no {word} {path!r} in commit {commit[:12]}", where="source")
+        raise InputError(
+            f"there is no {word} {path!r} in commit {commit[:12]}",
+            where="source",
+            next_step=f"correct the path in the configuration, or commit the {word} to the source",
+        )
     return object_id
 
 

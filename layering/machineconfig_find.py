@@ -83,7 +83,9 @@ def select(listing: Listing, *, name: str | None, pool: str | None, where: str =
     raise InputError(
         f"there {found}{wanted}; in the file:{listing}",
         where=where,
-        next_step="name one with --name" if listing.configs else "name a file that holds a MachineConfig",
+        next_step="name one (name of the proposal, --name)"
+        if listing.configs
+        else "name a file that holds a MachineConfig",
     )
 
 
@@ -98,7 +100,8 @@ def _setting(fitting: list[Located], pool: str, where: str) -> list[Located]:
             f"{len(decided.overridden) + 1} MachineConfigs set the osImageURL of the pool {pool}:{lines}\n"
             f"  {decided.winner.name} wins: {decided.why}",
             where=where,
-            next_step=f"remove osImageURL from the others, or say which one with --name {decided.winner.name}",
+            next_step="remove osImageURL from the others, or "
+            f"name one (name of the proposal, --name): {decided.winner.name}",
         )
     return [config for config in fitting if config.claim is decided.winner]
 

@@ -120,4 +120,4 @@ def _faults(error: ValidationError) -> str:
     for fault in error.errors(include_url=False, include_input=False):
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
         lines.append(f"{path or 'document'}: {fault['msg'].removeprefix('Value error, ')}")
-    return "; ".join(lines)
+    return "\n  ".join(lines)

@@ -35,7 +35,11 @@ def environment_text(name: str, flag: str) -> str:
     try:
         return os.environ[name.removeprefix(ENV_PREFIX)]
     except KeyError:
-        raise InputError(f"the environment has no variable {name.removeprefix(ENV_PREFIX)!r}", where=flag) from None
+        raise InputError(
+            f"the environment has no variable {name.removeprefix(ENV_PREFIX)!r}",
+            where=flag,
+            next_step="set and export it, or name a file",
+        ) from None
 
 
 def variable_file(path: Path, flag: str) -> Path | None:

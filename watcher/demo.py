@@ -25,6 +25,7 @@ from watcher.report import Verdict, log_line
 from watcher.story import Story
 from watcher.watch import Watch, watching
 
+_ELSEWHERE = "name a new directory, where you may write"
 _BRANCH = f"layerwatch/{CLUSTER}/{POOL}"
 
 
@@ -150,9 +151,9 @@ def _stage(directory: Path | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise InputError(f"{directory} is not an empty directory", where="--dir", next_step="name a new one")
+        raise InputError(f"{directory} is not an empty directory", where="--dir", next_step=_ELSEWHERE)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{directory} cannot be made: {error.strerror}", where="--dir") from None
+        raise InputError(f"{directory} cannot be made: {error.strerror}", where="--dir", next_step=_ELSEWHERE) from None
     yield directory.resolve()

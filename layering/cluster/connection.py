@@ -87,7 +87,7 @@ def check_extra() -> None:
     if importlib.util.find_spec("kubernetes") is None:
         raise InputError(
             "asking a cluster needs the Kubernetes client, which is not installed",
-            next_step="install the extra `cluster`: pip install 'layerwatch[cluster]'",
+            next_step="install the extra `cluster`: pip install '.[cluster]' in the checkout",
         )
 
 
@@ -97,7 +97,7 @@ def _in_cluster(access: InCluster, name: str) -> Connection:
         raise InputError(
             "access is in-cluster, and this is no pod: $KUBERNETES_SERVICE_HOST is not set",
             where=name,
-            next_step="name a kubeconfig for this cluster, or run in the cluster",
+            next_step="name a kubeconfig for it (access.kubeconfig, --kubeconfig FILE), or run in the cluster",
         )
     stamps = _stamps((token_file, ca_file))
     token = _text(token_file, name).strip()
@@ -145,7 +145,11 @@ def _with_kubeconfig(access: Kubeconfig, name: str) -> Connection:
             configuration
         )
     except ConfigException as error:
-        raise InputError(f"the kubeconfig cannot be used: {error}", where=where) from None
+        raise InputError(
+            f"the kubeconfig cannot be used: {error}",
+            where=where,
+            next_step="see whether `kubectl --kubeconfig FILE get nodes` works with it",
+        ) from None
     except (AttributeError, LookupError, TypeError, ValueError, OSError) as error:  # what the loader lets through
         detail = getattr(error, "strerror", None) or type(error).__name__  # the text may quote a credential
         raise InputError(f"the kubeconfig's context {context.name} cannot be used: {detail}", where=where) from None

@@ -14,6 +14,7 @@ import yaml
 
 from layering.errors import InputError
 
+_WRITE_ANEW = "write it anew: `oc login --kubeconfig FILE`, or `kubectl config view --raw --minify`"
 _BYTES_MAX = 4 * 1024 * 1024
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _NO_LOGIN = ("exec", "auth-provider")
@@ -35,7 +36,9 @@ def read_kubeconfig(file: Path, where: str) -> dict[str, Any]:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise InputError(f"the kubeconfig cannot be read: {error.strerror}", where=where) from None
+        raise InputError(
+            f"the kubeconfig cannot be read: {error.strerror}", where=where, next_step="name a file that we may read"
+        ) from None
     if len(raw) > _BYTES_MAX:
         raise InputError(f"the kubeconfig is larger than {_BYTES_MAX} bytes", where=where)
     try:
@@ -43,9 +46,9 @@ def read_kubeconfig(file: Path, where: str) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise InputError("the kubeconfig is not YAML", where=f"{where}{line}") from None
+        raise InputError("the kubeconfig is not YAML", where=f"{where}{line}", next_step=_WRITE_ANEW) from None
     if not isinstance(document, dict) or not isinstance(document.get("clusters"), list):
-        raise InputError("this is no kubeconfig: it has no list of clusters", where=where)
+        raise InputError("this is no kubeconfig: it has no list of clusters", where=where, next_step=_WRITE_ANEW)
     return document
 
 

@@ -110,7 +110,11 @@ def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles, ref
         # not there was deleted, and not about to be made.
         late = repository.refs([branch, ended])
     if base not in refs:
-        raise InputError(f"there is no branch {target.branch!r}", where=target.repository)
+        raise InputError(
+            f"there is no branch {target.branch!r}",
+            where=target.repository,
+            next_step="name the branch that proposals are merged into, or push it there",
+        )
     if base == branch:
         raise InputError(f"{target.branch!r} is the proposal's own branch", where=target.repository)
     return Seen(

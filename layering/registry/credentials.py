@@ -125,7 +125,9 @@ def _entries(raw: bytes, origin: str, *, legacy: bool = False) -> Mapping[str, A
 
 def _unreadable(origin: str, detail: str) -> InputError:
     return InputError(
-        f"credentials cannot be read: {detail}", where=origin, next_step="name a readable auth.json with --authfile"
+        f"credentials cannot be read: {detail}",
+        where=origin,
+        next_step="name a readable auth.json (registries.authFile, --authfile)",
     )
 
 

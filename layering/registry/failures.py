@@ -3,10 +3,12 @@
 Their texts may hold URLs with secrets, so only the reason at the bottom of them is kept. This module raises nothing.
 """
 
+import socket
 import ssl
 from typing import Any
 
 import requests
+from urllib3.exceptions import NameResolutionError
 
 from layering.errors import RefusedError, UnavailableError
 
@@ -36,8 +38,11 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
     culprit = (
         "the proxy" if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes) else "the registry"
     )
+    unresolved = any(isinstance(cause, socket.gaierror | NameResolutionError) for cause in causes)
     return UnavailableError(
-        f"{culprit} cannot be reached: {detail}", where=where, next_step="see whether it is up; then try again"
+        f"{culprit} cannot be reached: {detail}",
+        where=where,
+        next_step="check the name, DNS and the proxy" if unresolved else "see whether it is up; then try again",
     )
 
 

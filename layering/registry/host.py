@@ -145,7 +145,11 @@ class RegistryHost:
         if not same_origin(response.url, self._find(asking.deadline).url):
             return RefusedError(f"{host_of(response)}, where the registry sends us, answers {status}", where=where)
         if status == 404:
-            return NotFoundError(f"there is no such thing: {said}", where=where)
+            return NotFoundError(
+                f"there is no such thing: {said}",
+                where=where,
+                next_step="check the name and the tag or digest; some registries hide what a login may not read",
+            )
         if status in (401, 403):
             used = described(find_credential(asking.repository, self._auth))
             return RefusedError(

@@ -130,7 +130,7 @@ class TokenCache:
         return RefusedError(
             f"its token service answers {status} to {described(credential)}",
             where=self.registry_url,
-            next_step="log in again (podman login) or name other credentials with --authfile",
+            next_step="log in again (podman login) or name other credentials (registries.authFile, --authfile)",
         )
 
 

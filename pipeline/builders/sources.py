@@ -66,7 +66,7 @@ def find_sources(context: Path, pattern: str, line: int) -> tuple[Path, ...]:
         raise InputError(
             f"{pattern} is not in the build context",
             where=f"line {line}",
-            next_step=f"add it below {context}, or correct the path in the Containerfile",
+            next_step="add it to the build context in the source, or correct the path in the Containerfile",
             reason=Reason.BUILD_MISCONFIGURED,
         )
     return tuple(found)

@@ -184,7 +184,7 @@ def test_without_the_extra_it_says_which_to_install() -> None:
         "except InputError as error: print(int(error.exit_code), error)"
     )
     assert said.startswith("2 ")
-    assert "layerwatch[cluster]" in said
+    assert "pip install '.[cluster]'" in said
 
 
 def test_the_client_is_loaded_only_when_a_cluster_is_asked() -> None:

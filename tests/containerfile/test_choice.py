@@ -23,15 +23,15 @@ DOUBTS = [
         "FROM golang:1.22 AS build\nRUN go build\nFROM mirror.example.com/os:1\n",
         (),
         [
-            "line 1: FROM golang:1.22 (--match stage:build)",
-            "line 3: FROM mirror.example.com/os:1 (--match mirror.example.com/os)",
+            "line 1: FROM golang:1.22 (match stage:build)",
+            "line 3: FROM mirror.example.com/os:1 (match mirror.example.com/os)",
         ],
         id="neither has the base's repository",
     ),
     pytest.param(
         f"FROM {REPOSITORY}@sha256:{'1' * 64} AS dtk\nFROM fedora\n\nFROM {REPOSITORY}:4.18 AS os\n",
         (),
-        ["line 1: FROM quay.io", "(--match stage:dtk)", f"line 4: FROM {REPOSITORY}:4.18 (--match stage:os)"],
+        ["line 1: FROM quay.io", "(match stage:dtk)", f"line 4: FROM {REPOSITORY}:4.18 (match stage:os)"],
         id="two of the base's repository that are not the same image",
     ),
     pytest.param(
@@ -43,7 +43,7 @@ DOUBTS = [
     pytest.param(
         "ARG BASE\nFROM golang\nFROM $BASE\n",
         (),
-        ["line 2: FROM golang (--match docker.io/library/golang)", "line 3: FROM $BASE (--match arg:BASE)"],
+        ["line 2: FROM golang (match docker.io/library/golang)", "line 3: FROM $BASE (match arg:BASE)"],
         id="an ARG without a default",
     ),
     pytest.param(
@@ -52,20 +52,18 @@ DOUBTS = [
     pytest.param(
         "FROM a/x AS a\nFROM b/x\n",
         ("stage:c",),
-        ["--match stage:c fits no FROM", "line 1:", "line 2:"],
+        ["match stage:c fits no FROM", "line 1:", "line 2:"],
         id="no such stage",
     ),
     pytest.param(
-        "FROM a/x AS a\nFROM a\n", ("arg:BASE",), ["--match arg:BASE fits no FROM", "line 1:"], id="no such ARG"
+        "FROM a/x AS a\nFROM a\n", ("arg:BASE",), ["match arg:BASE fits no FROM", "line 1:"], id="no such ARG"
     ),
-    pytest.param("FROM a/x\n", ("b/x",), ["--match docker.io/b/x fits no FROM", "line 1:"], id="no such repository"),
-    pytest.param(
-        "FROM a/x\nFROM b/x\n", ("a/x", "c/x"), ["--match docker.io/c/x fits no FROM"], id="one of two matches"
-    ),
+    pytest.param("FROM a/x\n", ("b/x",), ["match docker.io/b/x fits no FROM", "line 1:"], id="no such repository"),
+    pytest.param("FROM a/x\nFROM b/x\n", ("a/x", "c/x"), ["match docker.io/c/x fits no FROM"], id="one of two matches"),
     pytest.param(
         "FROM a AS build\nCOPY --from=b/x / /\n",
         ("b/x",),
-        ["--match docker.io/b/x fits no FROM"],
+        ["match docker.io/b/x fits no FROM"],
         id="COPY --from is no FROM",
     ),
 ]
@@ -82,7 +80,7 @@ def test_a_doubt_lists_the_candidates(text: str, matches: tuple[str, ...], says:
 
 @pytest.mark.parametrize(("text", "matches", "says"), DOUBTS)
 def test_what_a_doubt_suggests_can_be_written(text: str, matches: tuple[str, ...], says: list[str]) -> None:
-    suggested = [part.partition(")")[0] for part in refusal(text, *matches).what.split("(--match ")[1:]]
+    suggested = [part.partition(")")[0] for part in refusal(text, *matches).what.split("(match ")[1:]]
     for match in suggested:
         assert pin_base(text, BASE, [Match.parse(match)])
 
