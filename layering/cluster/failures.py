@@ -9,6 +9,7 @@ from typing import Any
 
 import urllib3
 
+from layering.causes import causes
 from layering.errors import (
     ConflictError,
     ContentError,
@@ -22,7 +23,6 @@ from layering.reasons import Reason
 from layering.secrets import redact
 
 _SAID_LENGTH_MAX = 400
-_CAUSES_MAX = 20
 _RIGHTS_HINT = "grant it; the ClusterRole and Roles in deploy/ list every right that layerwatch needs"
 
 
@@ -110,28 +110,28 @@ def timed_out(seconds: float, where: str) -> UnavailableError:
 
 def disconnected(error: Exception, seconds: float, where: str) -> UnavailableError:
     """Our error for one of the connection's. Only the reason at the bottom of it is kept."""
-    causes = _causes(error)
-    if any(_is_timeout(cause) for cause in causes):
+    found = causes(error)
+    if any(_is_timeout(cause) for cause in found):
         return timed_out(seconds, where)
     next_step = "see whether the API server is up, and its address right"
-    for cause in causes:
+    for cause in found:
         if isinstance(cause, ssl.SSLCertVerificationError):
             detail = f"its certificate is not trusted: {cause.verify_message}"
             next_step = "put the authority of its certificate into the kubeconfig, or reach it by its right name"
             break
     else:
-        detail = _detail(causes)
+        detail = _detail(found)
     return UnavailableError(
         f"the cluster cannot be reached: {detail}", where=where, next_step=next_step, reason=Reason.UNREACHABLE
     )
 
 
-def _detail(causes: list[BaseException]) -> str:
-    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+def _detail(found: list[BaseException]) -> str:
+    said = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
     if said:
         return said[-1]
-    is_broken = any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in causes)
-    return "the connection broke off" if is_broken else type(causes[-1]).__name__
+    is_broken = any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in found)
+    return "the connection broke off" if is_broken else type(found[-1]).__name__
 
 
 def _is_timeout(cause: BaseException) -> bool:
@@ -153,15 +153,3 @@ def _status(body: bytes) -> dict[str, Any]:
 def _printable(text: str) -> str:
     text = "".join(character if character.isprintable() else " " for character in redact(text))
     return text if len(text) <= _SAID_LENGTH_MAX else f"{text[:_SAID_LENGTH_MAX]}…"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what is behind it, outermost first; urllib3 hides causes in args and `reason`."""
-    found: list[BaseException] = []
-    queue: list[Any] = [error]
-    while queue and len(found) < _CAUSES_MAX:
-        current = queue.pop(0)
-        if isinstance(current, BaseException) and current not in found:
-            found.append(current)
-            queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
-    return found

@@ -5,14 +5,13 @@ Their texts may hold URLs with secrets, so only the reason at the bottom of them
 
 import socket
 import ssl
-from typing import Any
 
 import requests
 from urllib3.exceptions import NameResolutionError
 
+from layering.causes import causes
 from layering.errors import RefusedError, UnavailableError
 
-_CAUSES_MAX = 20
 # OpenSSL's words, which differ between its versions, for an answer that is no TLS.
 _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
 # OpenSSL, x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
@@ -21,8 +20,8 @@ _NO_MATTER_OF_AUTHORITY = {9, 10, 62, 64}
 
 def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
     """Our error for one of theirs: RefusedError for what trying again cannot mend."""
-    causes = _causes(error)
-    for cause in causes:
+    found = causes(error)
+    for cause in found:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, where)
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
@@ -32,13 +31,13 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
                 next_step="if it is your own and plain http is wanted, name it with --insecure-registry"
                 " (registries.insecure in the configuration)",
             )
-    detail = getattr(causes[-1], "strerror", None) or type(causes[-1]).__name__
-    if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in causes):
+    detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
+    if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
         detail = "no answer in time"
     culprit = (
-        "the proxy" if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes) else "the registry"
+        "the proxy" if any(isinstance(cause, requests.exceptions.ProxyError) for cause in found) else "the registry"
     )
-    unresolved = any(isinstance(cause, socket.gaierror | NameResolutionError) for cause in causes)
+    unresolved = any(isinstance(cause, socket.gaierror | NameResolutionError) for cause in found)
     return UnavailableError(
         f"{culprit} cannot be reached: {detail}",
         where=where,
@@ -52,15 +51,3 @@ def _untrusted(cause: ssl.SSLCertVerificationError, where: str) -> RefusedError:
     else:
         next_step = "name the authority's certificate with --ca-file (registries.caFile in the configuration)"
     return RefusedError(f"its certificate is not trusted: {cause.verify_message}", where=where, next_step=next_step)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what is behind it, outermost first; requests and urllib3 hide causes in args and `reason`."""
-    found: list[BaseException] = []
-    queue: list[Any] = [error]
-    while queue and len(found) < _CAUSES_MAX:
-        current = queue.pop(0)
-        if isinstance(current, BaseException) and current not in found:
-            found.append(current)
-            queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
-    return found
