@@ -25,7 +25,8 @@ def exit_codes() -> str:
         table(["Code", "Who must act, and why"], rows),
         "`layerwatch check` answers with two codes more: 10, there is something to do, and 11, something is blocked or "
         "could not be told, which outweighs 10. `layerwatch run --once` ends with 0 when the tick did all it could, "
-        "also when a proposal waits for a person, and with 11 when anything is blocked or unknown.",
+        "also when a proposal waits for a person, and with 11 when anything is blocked or unknown. "
+        "`status` and `explain` only tell, and end with 0 whatever they find.",
     )
 
 
