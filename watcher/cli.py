@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(check)
     _add_output(check)
 
-    status = _add(commands, "status", "every cluster, pool and image: its base, how far behind, what is under way", _status)
+    status = _add(commands, "status", "clusters, pools, images: their base, how far behind, what is under way", _status)
     _add_config(status)
     _add_output(status)
 
