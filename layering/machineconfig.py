@@ -76,13 +76,11 @@ def set_os_image(
     return Edit(text=apply(parsed, splice), change=change, old=old, document=config.claim.name, notes=notes)
 
 
-def read_os_image(text: str, *, name: str | None = None, pool: str | None = None, where: str = "") -> str | None:
-    """The osImageURL that one MachineConfig has, wherever it comes from; None when it has none. Raises InputError."""
-    return read_claim(text, name=name, pool=pool, where=where).image
-
-
 def read_claim(text: str, *, name: str | None = None, pool: str | None = None, where: str = "") -> Claim:
-    """One MachineConfig of a text: its name, its role, the osImageURL it has. Raises InputError."""
+    """One MachineConfig of a text: its name, its role, and the osImageURL it has, wherever that comes from.
+
+    Raises InputError.
+    """
     config = select(machine_configs(text, where), name=name, pool=pool, where=where)
     _value(config, where)
     return config.claim

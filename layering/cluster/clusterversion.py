@@ -73,11 +73,6 @@ class ClusterRelease:
     available_updates: tuple[AvailableUpdate, ...] | None = None
     history: tuple[HistoryEntry, ...] = ()
 
-    @property
-    def updates_known(self) -> bool:
-        """Whether the cluster knows which updates it is offered."""
-        return self.available_updates is not None
-
 
 def read_file(path: Path) -> ClusterRelease:
     """Read a ClusterVersion from a file. Raises UnavailableError when it is not there, InputError when it is none."""

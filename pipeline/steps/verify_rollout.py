@@ -18,7 +18,7 @@ from layering.cluster.memory import Memory
 from layering.cluster.pools import Pool, read_pool
 from layering.errors import ExitCode, InputError, NotFoundError, UnavailableError
 from layering.reasons import Reason
-from layering.reference import Digest, ImageReference
+from layering.reference import ImageReference, same_digest
 
 SUMMARY = "wait until every machine of a pool runs an image"
 EXAMPLE = (
@@ -131,7 +131,7 @@ def _look(
 ) -> Outputs | None:
     """What the pool says; None when the cluster could not be asked this time, and there will be another."""
     try:
-        return judge(read_pool(api.within(), inputs.pool, memory), inputs.image.pinned)
+        return judge(read_pool(api.within(), inputs.pool, memory), inputs.image)
     except NotFoundError as error:
         if error.reason is Reason.NOT_FOUND:
             raise InputError(
@@ -147,7 +147,7 @@ def _look(
         return None
 
 
-def judge(pool: Pool, wanted: Digest) -> Outputs:
+def judge(pool: Pool, wanted: ImageReference) -> Outputs:
     """How far a pool is on its way to an image. Only digests are compared: a mirror's name is the same image."""
     state, message = _state(pool, wanted)
     return Outputs(
@@ -159,9 +159,9 @@ def judge(pool: Pool, wanted: Digest) -> Outputs:
     )
 
 
-def _state(pool: Pool, wanted: Digest) -> tuple[State, str]:
+def _state(pool: Pool, wanted: ImageReference) -> tuple[State, str]:
     progress = f"{pool.updated_machines} of {pool.total} machines have it"
-    if not _names(pool.os_image, wanted):
+    if not same_digest(pool.os_image, wanted):
         trouble = f"; degraded: {pool.message}" if pool.degraded else ""  # perhaps of what is being replaced
         return State.NOT_REQUESTED, f"its configuration names another image: {pool.os_image or 'none'}{trouble}"
     if pool.degraded:
@@ -171,10 +171,3 @@ def _state(pool: Pool, wanted: Digest) -> tuple[State, str]:
     if pool.paused:
         return State.PAUSED, f"paused, so that no machine is moved; {progress}"
     return State.UPDATING, progress
-
-
-def _names(image: str | None, wanted: Digest) -> bool:
-    try:
-        return image is not None and ImageReference.parse(image).digest == wanted
-    except InputError:
-        return False

@@ -125,7 +125,7 @@ def test_whether_the_updates_were_retrieved_decides_what_null_means(
     )
     found = release.available_updates
     assert (None if found is None else [update.version for update in found]) == versions
-    assert release.updates_known is (versions is not None)
+    assert (release.available_updates is not None) is (versions is not None)
 
 
 def test_the_history_has_the_newest_first_and_tells_what_was_superseded() -> None:

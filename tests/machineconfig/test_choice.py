@@ -3,7 +3,7 @@
 import pytest
 
 from layering.errors import InputError
-from layering.machineconfig import read_os_image, set_os_image
+from layering.machineconfig import read_claim, set_os_image
 from layering.reference import ImageReference
 
 OLD = "quay.io/acme/os@sha256:" + "1" * 64
@@ -43,7 +43,7 @@ FOREIGN = "apiVersion: example.com/v1\nkind: MachineConfig\nmetadata: {name: not
 def test_the_one_that_is_meant(text: str, name: str | None, pool: str | None, document: str) -> None:
     edit = set_os_image(text, NEW, name=name, pool=pool)
     assert edit.document == document
-    assert read_os_image(edit.text, name=name, pool=pool) == str(NEW)
+    assert read_claim(edit.text, name=name, pool=pool).image == str(NEW)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_unclear_is_an_error_that_lists_the_file(text: str, name: str | None, po
 
 def test_a_long_listing_is_cut() -> None:
     with pytest.raises(InputError) as caught:
-        read_os_image(file(*(config(f"n{number}", "worker") for number in range(50))), name="x")
+        read_claim(file(*(config(f"n{number}", "worker") for number in range(50))), name="x")
     assert "n19" in str(caught.value)
     assert "and 30 more" in str(caught.value)
     assert "n20" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from layering.errors import InputError
-from layering.machineconfig import new_machineconfig, read_os_image, set_os_image
+from layering.machineconfig import new_machineconfig, read_claim, set_os_image
 from layering.machineconfig_find import SIZE_MAX
 from layering.reference import ImageReference
 
@@ -178,7 +178,7 @@ def test_create_inserts_a_missing_key(before: str, after: str, ending: str) -> N
     ],
 )
 def test_reading(body: str, expected: str | None) -> None:
-    assert read_os_image(HEAD + body) == expected
+    assert read_claim(HEAD + body).image == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from layering.machineconfig import Edit, read_os_image, set_os_image
+from layering.machineconfig import Edit, read_claim, set_os_image
 from layering.reference import ImageReference
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def test_only_the_image_changes(file: str) -> None:
 @pytest.mark.parametrize("file", CASES)
 def test_the_new_value_is_read_back(file: str) -> None:
     which = {key: value for key, value in CASES[file].items() if key != "create"}
-    assert read_os_image(read("expected", file), **which) == str(NEW)
+    assert read_claim(read("expected", file), **which).image == str(NEW)
 
 
 @pytest.mark.parametrize("file", CASES)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.errors import InputError
-from layering.machineconfig import new_machineconfig, read_os_image, set_os_image
+from layering.machineconfig import new_machineconfig, read_claim, set_os_image
 from layering.reference import ImageReference
 
 OLD = "quay.io/acme/os@sha256:" + "1" * 64
@@ -127,7 +127,7 @@ def test_a_loader_sees_no_other_difference(file: Written) -> None:
 def test_insertion_adds_one_entry(file: Written) -> None:
     text = file.text.replace("osImageURL", "osImageUrl")
     edited = set_os_image(text, NEW, pool="worker", create=True)
-    assert read_os_image(edited.text, pool="worker") == str(NEW)
+    assert read_claim(edited.text, pool="worker").image == str(NEW)
     assert edited.change is not None
     assert str(NEW) in edited.text.split("\n")[edited.change.line - 1]
     lines = [line for line in edited.text.split("\n") if str(NEW) not in line]
@@ -196,7 +196,7 @@ def test_any_text_is_edited_or_refused(head: str, rest: str) -> None:
         edited = set_os_image(head + rest, NEW, create=True)
     except InputError:
         return
-    assert read_os_image(edited.text) == str(NEW) or (edited.change is None and edited.text == head + rest)
+    assert read_claim(edited.text).image == str(NEW) or (edited.change is None and edited.text == head + rest)
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

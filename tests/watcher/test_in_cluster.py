@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from layering.machineconfig import read_os_image
+from layering.machineconfig import read_claim
 from layering.registry.server import RegistryServer
 from tests.kubernetes.openshift import OpenShiftPlay
 from tests.kubernetes.server import TestApiServer
@@ -60,7 +60,7 @@ class World:
         with watching(load(self.scenario.config)) as watch:
             watch.look_and_tick(lambda verdict: None)
         self.scenario.merge()
-        return read_os_image(self.scenario.file_on_main()) or ""
+        return read_claim(self.scenario.file_on_main()).image or ""
 
     def status(self) -> list[dict[str, Any]]:
         """The images of `layerwatch status --output json`."""
