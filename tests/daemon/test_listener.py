@@ -45,9 +45,10 @@ def ask(listener: Listener, method: str, path: str) -> tuple[int, str | None, st
 
 def wait_for_threads() -> None:
     """Until no connection is answered any more."""
-    for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
-            thread.join()
+    while answering := [each for each in threading.enumerate() if "process_request_thread" in each.name]:
+        for thread in answering:
+            if thread.ident is not None:  # one that is listed and not begun yet comes up again
+                thread.join()
 
 
 TEXT = "text/plain; charset=utf-8"
