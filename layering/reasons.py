@@ -25,6 +25,7 @@ class Reason(StrEnum):
     # A proposal is due, or waits for a person.
     IMAGE_READY = "ImageReady"  # the image is in the registry and not proposed yet
     PROPOSAL_OPEN = "ProposalOpen"  # the proposal waits for a person to merge it
+    AWAITING_APPROVAL = "AwaitingApproval"  # the same, as open-pull-request calls it
     ALREADY_ON_BASE = "AlreadyOnBase"  # the branch it would be proposed into already pins this digest
 
     # Merged: the cluster is putting it on its nodes.
@@ -38,8 +39,10 @@ class Reason(StrEnum):
     BUILD_CANCELLED = "BuildCancelled"  # somebody cancelled the build; delete the run to have another
     BACK_OFF = "BackOff"  # the build failed; it is tried again after a while
     EDITED_BY_PERSON = "EditedByPerson"  # somebody else's commit is on the proposal's branch; it is theirs now
-    CLOSED_BY_PERSON = "ClosedByPerson"  # this proposal was refused: its branch was deleted unmerged
+    CLOSED_BY_PERSON = "ClosedByPerson"  # this proposal was refused: closed, or its branch deleted, unmerged
     IGNORED_BY_COMMAND = "IgnoredByCommand"  # this proposal was refused with /layerwatch ignore
+    OUTSIDE_WINDOW = "OutsideWindow"  # proposals are opened, or moved to a newer image, in their window only
+    TOO_MANY_OPEN = "TooManyOpen"  # as many proposals are open in the repository as the forge's maxOpen allows
 
     # Blocked: a person must act.
     INPUT_INVALID = "InputInvalid"  # something we were given cannot be used as it stands
@@ -47,6 +50,7 @@ class Reason(StrEnum):
     BASE_AMBIGUOUS = "BaseAmbiguous"  # several FROMs could be the base; say which one with match
     CONTENT_INVALID = "ContentInvalid"  # content is not what it claims to be: digest, size, format, pinning
     BUILD_FAILED = "BuildFailed"  # an instruction of the Containerfile failed
+    BUILD_WITHOUT_IMAGE = "BuildWithoutImage"  # the build says that it succeeded, and its image is not in the registry
     BUILD_MISCONFIGURED = "BuildMisconfigured"  # the Containerfile or its context cannot be built as it stands
     POOL_LAYERED_BY_MACHINE_OS_CONFIG = "PoolLayeredByMachineOSConfig"  # the cluster itself layers it
     STREAM_DISAGREEMENT = "StreamDisagreement"  # the payload's tag is none of the cluster's OS image streams

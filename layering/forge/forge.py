@@ -4,11 +4,14 @@ The interface that each forge implements, and its values. State names and reason
 `open-pull-request`, so that a person reads the same words everywhere.
 """
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from layering.forge.manners import NO_MANNERS, Manners
 from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -30,7 +33,8 @@ class State(StrEnum):
 class ProposalTarget:
     """Where it goes: a MachineConfig file on a branch of a repository, for one pool of one cluster.
 
-    `name` is the MachineConfig's, when the file has several. `create` allows the file or the key to be made.
+    `name` is the MachineConfig's, when the file has several. `create` allows the file or the key to be made. Proposals
+    with the same `group` into the same branch of a repository share one branch, one commit and one pull request.
     """
 
     repository: str
@@ -40,11 +44,17 @@ class ProposalTarget:
     pool: str
     name: str | None = None
     create: bool = False
+    group: str | None = None
 
     @property
     def proposal_branch(self) -> str:
         """The branch of the proposal itself."""
-        return f"layerwatch/{self.cluster}/{self.pool}"
+        return f"layerwatch/group/{self.group}" if self.group else f"layerwatch/{self.cluster}/{self.pool}"
+
+    @property
+    def member(self) -> str:
+        """Whose line it is in a proposal that several share."""
+        return f"{self.cluster}/{self.pool}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +62,8 @@ class ProposalState:
     """What a forge holds now. `pinned` is the osImageURL on the base branch, or None; `branch` the proposal's own.
 
     `reason` is None when there is nothing to tell: nothing was proposed yet, or a newer key is due. `config` is the
-    MachineConfig that pins it, None while there is no file.
+    MachineConfig that pins it, None while there is no file. `pull_request` is the page a person opens, or the local
+    forge's branch. `members` are the keys of a shared proposal that is open, by `ProposalTarget.member`.
     """
 
     state: State
@@ -63,6 +74,8 @@ class ProposalState:
     key: str | None = None
     pull_request: str | None = None
     config: Claim | None = None
+    number: int | None = None
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,20 +87,51 @@ class Author:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One line of a proposal: this target's MachineConfig is to pin `image`, which was built for `key`."""
+
+    target: ProposalTarget
+    image: ImageReference
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """One proposal to make. `key` is 64 hex digits; `body` is Markdown; `when` dates the commit."""
+    """One proposal to make. `key` is 64 hex digits; `body` is Markdown; `when` dates the commit.
+
+    `body` gives the text for at most so many characters, the least important cut. `others` are the further lines of a
+    shared proposal, in other files or other MachineConfigs, all with the same group.
+    """
 
     target: ProposalTarget
     image: ImageReference
     key: str
     title: str
-    body: str
+    body: Callable[[int], str]
     when: datetime
+    manners: Manners = NO_MANNERS
+    others: tuple[Change, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All lines, the proposal's own first."""
+        return (Change(target=self.target, image=self.image, key=self.key), *self.others)
+
+    @property
+    def whole_key(self) -> str:
+        """The key of the pull request: the build key, or that of all members of a shared one."""
+        if self.target.group is None:
+            return self.key
+        lines = sorted(f"{change.target.member}={change.key}" for change in self.changes)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposed:
-    """What was done, in the contract's words. `commit` is the head of the proposal's branch, None if it is gone."""
+    """What was done, in the contract's words. `commit` is the head of the proposal's branch, None if it is gone.
+
+    State `absent` with TooManyOpen: nothing was written. `warnings` are for people: labels that could not be set.
+    """
 
     state: State
     reason: Reason
@@ -96,6 +140,7 @@ class Proposed:
     pull_request: str | None
     key: str
     number: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Forge(Protocol):

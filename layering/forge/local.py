@@ -27,6 +27,7 @@ from layering.once import Once
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
+_BODY_LENGTH_MAX = 60_000
 _ATTEMPTS = 5  # each one lost means that somebody else's was written
 
 
@@ -137,4 +138,4 @@ def _as_proposed(found: ProposalState, reason: Reason, key: str) -> Proposed:
 def _message(proposal: Proposal) -> str:
     """Title, body, and the trailers that make the commit ours."""
     trailers = f"{KEY_TRAILER}: {proposal.key}\n{IMAGE_TRAILER}: {proposal.image.without_tag()}"
-    return f"{proposal.title}\n\n{proposal.body.strip()}\n\n{trailers}\n"
+    return f"{proposal.title}\n\n{proposal.body(_BODY_LENGTH_MAX).strip()}\n\n{trailers}\n"

@@ -1,0 +1,111 @@
+"""What each forge's API can do for us: one small call per thing, the same for all of them.
+
+github.py, gitlab.py and gitea.py implement it; remote.py is the only caller and decides everything. A Host keeps no
+state but its connection, and answers with facts. Repositories are named as in the configuration: `OWNER/NAME`, on
+GitLab the full path.
+
+Every call raises RefusedError (ForgeRefused: wrong token, missing permission), NotFoundError (ForgeRefused),
+UnavailableError (ForgeUnreachable), InputError (the forge cannot take it as it stands), ConflictError where it says so.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from layering.forge.manners import Manners
+from layering.forge.pullrequest import Comment, NewPull, PullRequest, Repository
+from layering.forge.settings import Login
+
+
+class Host(Protocol):
+    """One forge's API. Safe to use from threads."""
+
+    body_length_max: int
+    """Characters a body may have, with room to spare."""
+
+    def now(self) -> datetime:
+        """The forge's clock, as its last answer told it (`Date`); ours before the first. UTC. Sends nothing."""
+
+    def login(self, repository: str) -> Login | None:
+        """For git over HTTP to this repository; None without a token."""
+
+    def login_refused(self) -> bool:
+        """git was refused with that login: read the token again. Whether it is another one now."""
+
+    def git_url(self, repository: str, clone_url: str) -> str:
+        """Where git reaches it: `clone_url`, or what the configuration's gitUrl makes of it."""
+
+    def repository(self, name: str) -> Repository:
+        """One request."""
+
+    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
+        """All pull requests whose head is this branch of the repository itself, newest first, closed ones included.
+
+        `base` is the branch ours goes into; one that a person retargeted elsewhere is listed, too, where the forge can
+        tell with the same number of requests. One request where the forge can select by head, pages otherwise.
+        """
+
+    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
+        """Those of the repository itself, whatever their branch, updated at `since` or later, oldest change first.
+
+        One request and more pages when there are; with an ETag where the forge offers them.
+        """
+
+    def open_pulls(self, repository: str) -> Sequence[PullRequest]:
+        """All that are open, in the repository itself, whatever their branch."""
+
+    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
+        """Open it; and the names of `new.manners.todo` that are set by the same request already (and need no `dress`).
+
+        Raises ConflictError when there is an open one for the branch already, or nothing to merge.
+        """
+
+    def edit(
+        self,
+        repository: str,
+        pull: PullRequest,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+    ) -> PullRequest:
+        """Change what is given, with one request, and say how it stands then. A draft stays a draft."""
+
+    def dress(
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+    ) -> tuple[PullRequest | None, tuple[str, ...]]:
+        """Set those fields of `manners` that `todo` names, then `body` with the last write (together with a field where
+        the forge can). Labels are only added, and made when the token may. What the forge refuses or does not know is
+        no error: one line each, for people. The pull request as the last answer has it, when it has it.
+        """
+
+    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
+        """Those made or changed at `since` or later, oldest first; all when it is None."""
+
+    def may_push(self, repository: str, user: str) -> bool:
+        """Whether somebody may push to the repository (contract: GitHub permission write, maintain or admin; Gitea
+        listed under /assignees; GitLab access level 30 or more).
+        """
+
+    def comment(self, repository: str, number: int, text: str) -> None:
+        """Say something in the conversation."""
+
+    def acknowledge(self, repository: str, number: int, comment: Comment) -> None:
+        """Show that a comment was acted on: a reaction where the forge has them, else a short answer."""
+
+    def commits_above(self, repository: str, base: str, commit: str) -> int:
+        """How many commits the history of `commit` has that the branch `base` has not. One request."""
+
+    def signs_commits(self) -> bool:
+        """Whether commits are to be made with `commit`, so that the forge signs them as its own."""
+
+    def commit(
+        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+    ) -> str:
+        """One commit on `parent` that sets these files' bytes (modes stay), made and signed by the forge, and `branch`
+        moved to it. Only asked when `signs_commits`. `old` is what the branch holds, None: it is not there.
+        Raises ConflictError when the branch was moved meanwhile.
+        """
+
+    def commit_authors(self) -> tuple[str, ...]:
+        """The e-mail addresses that the forge's own commits for us may carry. Only asked when `signs_commits`."""

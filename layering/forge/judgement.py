@@ -1,0 +1,184 @@
+"""How a proposal on a forge stands, and what is due: a pure function of pull requests, git's refs and the base's file.
+
+docs/pull-requests.md is the table; `judge` goes through it from its first row to its last. Nothing is asked here but
+what `Seen` was given to ask lazily, and nothing is written.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from layering.errors import InputError
+from layering.forge.basefile import BaseFile
+from layering.forge.forge import ProposalTarget, State
+from layering.forge.marker import Marker, Member
+from layering.forge.pullrequest import PullRequest, PullState
+from layering.reasons import Reason
+from layering.reference import Digest, ImageReference
+
+
+class Due(StrEnum):
+    """What is to be written."""
+
+    NOTHING = "nothing"
+    COMMIT = "commit"  # one commit on the current tip, and the pull request for it
+    FINISH = "finish"  # the commit is there; the pull request, its text or its manners are not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OurCommit:
+    """A commit that only we can have made: the whole key of its trailer, and what each file's line was before it."""
+
+    key: str
+    image: str
+    old: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was seen of one target. `tip` is the base branch's commit, `head` the proposal's branch's, None: not there.
+
+    `pulls` are those of the branch, newest first. `file` gives the target's file at `tip`; `made_by_us` tells whether
+    a commit is the only one above the base branch and can only be ours, and what it says then.
+    """
+
+    target: ProposalTarget
+    tip: str
+    head: str | None
+    pulls: Sequence[PullRequest]
+    file: Callable[[], BaseFile]
+    made_by_us: Callable[[str], OurCommit | None]
+
+    @cached_property
+    def open(self) -> PullRequest | None:
+        """The open pull request of the branch, when the branch is there."""
+        return next((pull for pull in self.pulls if pull.state is PullState.OPEN), None) if self.head else None
+
+    @cached_property
+    def marker(self) -> Marker | None:
+        """The open one's marker, when it is about the commit that the branch holds."""
+        marker = Marker.parse(self.open.body) if self.open else None
+        return marker if marker is not None and marker.commit == self.head else None
+
+    @cached_property
+    def ours(self) -> OurCommit | None:
+        """The branch's commit, when no marker tells of it and yet only we can have made it."""
+        return self.made_by_us(self.head) if self.head else None
+
+    @cached_property
+    def is_ours(self) -> bool:
+        """Whether the branch may be moved by us."""
+        if self.open is not None:
+            return self.open.base == self.target.branch and (self.marker is not None or self.ours is not None)
+        markers = (Marker.parse(pull.body) for pull in self.pulls)
+        return any(marker is not None and marker.commit == self.head for marker in markers) or self.ours is not None
+
+    @cached_property
+    def pinned(self) -> str | None:
+        """The osImageURL on the base branch; read only when no marker told it at this very commit."""
+        told = self._told_by_marker()
+        if told is not None:
+            return told.old
+        config = self.file().config
+        return config.image if config else None
+
+    def _told_by_marker(self) -> Member | None:
+        markers = (Marker.parse(pull.body) for pull in self.pulls[:1])
+        lines = (marker.line_of(self.target.member) for marker in markers if marker and marker.base == self.tip)
+        return next(lines, None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """How it stands. `reason` is None when there is nothing to tell yet; `pull` is the one this is about.
+
+    `line` is what the marker says of the target's line, when that is the wanted key's.
+    """
+
+    state: State
+    reason: Reason | None
+    due: Due
+    pull: PullRequest | None = None
+    line: Member | None = None
+
+
+def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
+    """The proposal of `key`; `image` is what it pins, when that is known. Total: everything seen has one answer."""
+    if image is not None and digest_of(seen.pinned) == image.pinned:
+        return Judgement(state=State.UNCHANGED, reason=Reason.ALREADY_ON_BASE, due=Due.NOTHING, pull=seen.open)
+    if seen.open is not None:
+        return _open(seen, seen.open, key)
+    if (ended := _ended(seen, key)) is not None:
+        return ended
+    if seen.head is not None and not seen.is_ours:
+        return _edited(None)
+    begun = seen.ours is not None and seen.ours.key == key
+    return Judgement(state=State.ABSENT, reason=None, due=Due.FINISH if begun else Due.COMMIT)
+
+
+def digest_of(pull_spec: str | None) -> Digest | None:
+    """Which image it is, however it is spelt."""
+    try:
+        return ImageReference.parse(pull_spec).digest if pull_spec else None
+    except InputError:
+        return None
+
+
+def _open(seen: Seen, pull: PullRequest, key: str) -> Judgement:
+    if not seen.is_ours:
+        return _edited(pull)
+    if _key_of(seen) != key:
+        if (ended := _ended(seen, key)) is not None:
+            return ended
+        return Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=pull)
+    line = _line(seen)
+    if line is not None and not same_value(line.old, seen.pinned):
+        return Judgement(
+            state=State.IGNORED, reason=Reason.CONFLICT_ON_BASE, due=Due.NOTHING, pull=pull, line=line
+        )
+    if seen.marker is None or seen.marker.todo:
+        return Judgement(state=State.OUTDATED, reason=None, due=Due.FINISH, pull=pull, line=line)
+    return Judgement(state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=pull, line=line)
+
+
+def _key_of(seen: Seen) -> str | None:
+    """The key that the branch holds, for this target."""
+    if seen.marker is not None:
+        line = seen.marker.line_of(seen.target.member)
+        return line.key if line else None
+    return seen.ours.key if seen.ours else None
+
+
+def _line(seen: Seen) -> Member | None:
+    if seen.marker is not None:
+        return seen.marker.line_of(seen.target.member)
+    ours = seen.ours
+    return Member(key=ours.key, image=ours.image, old=ours.old) if ours else None
+
+
+def _ended(seen: Seen, key: str) -> Judgement | None:
+    """The newest pull request of this key that is open no more; None when there is none."""
+    for pull in seen.pulls:
+        marker = Marker.parse(pull.body)
+        line = marker.line_of(seen.target.member) if marker else None
+        if pull is seen.open or marker is None or line is None or line.key != key:
+            continue
+        if digest_of(seen.pinned) is not None and digest_of(seen.pinned) == digest_of(line.image):
+            state, reason = State.UNCHANGED, Reason.ALREADY_ON_BASE
+        elif pull.state is PullState.MERGED:
+            state, reason = State.IGNORED, Reason.REVERTED
+        else:
+            state, reason = State.IGNORED, Reason.IGNORED_BY_COMMAND if marker.ignored else Reason.CLOSED_BY_PERSON
+        return Judgement(state=state, reason=reason, due=Due.NOTHING, pull=pull, line=line)
+    return None
+
+
+def same_value(old: str | None, now: str | None) -> bool:
+    """Whether the base branch pins what it pinned: the same image however spelt, or the same text."""
+    digest = digest_of(old)
+    return old == now or (digest is not None and digest == digest_of(now))
+
+
+def _edited(pull: PullRequest | None) -> Judgement:
+    return Judgement(state=State.HUMAN_EDITED, reason=Reason.EDITED_BY_PERSON, due=Due.NOTHING, pull=pull)

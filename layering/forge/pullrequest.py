@@ -1,0 +1,68 @@
+"""A pull request (GitLab: merge request) in our words, whichever forge it is on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from layering.forge.manners import NO_MANNERS, Manners
+
+
+class PullState(StrEnum):
+    """How it stands."""
+
+    OPEN = "open"
+    CLOSED = "closed"  # and not merged
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequest:
+    """One pull request whose head is a branch of the repository itself (a fork's is nobody's, and never one of these).
+
+    `head` is the branch, `head_commit` what the forge last saw there (git may know better); `base` the branch it goes
+    into. `title` is without a draft's prefix, where a forge has one. `url` is the page a person opens. `updated` is the
+    forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it.
+    """
+
+    number: int
+    url: str
+    title: str
+    body: str
+    state: PullState
+    draft: bool
+    head: str
+    head_commit: str
+    base: str
+    updated: datetime
+    labels: tuple[str, ...] = ()
+    clone_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewPull:
+    """What is opened. A forge that can set `manners` with the same request does (and says so in `Host.open`)."""
+
+    head: str
+    base: str
+    title: str
+    body: str
+    manners: Manners = NO_MANNERS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """One comment of the conversation, not of a review."""
+
+    id: int
+    author: str
+    text: str
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """What a forge says about a repository. `clone_url` is for git over HTTP; `url` the page a person opens."""
+
+    clone_url: str
+    url: str
+    archived: bool

@@ -1,0 +1,87 @@
+"""How a forge is reached, and whose name our commits there carry: values from the configuration or from flags.
+
+Secrets are not in it: it says where they are (credentials.py reads them, as late as possible).
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from layering.errors import InputError
+from layering.forge.forge import Author
+from layering.secrets import Secret
+
+MAX_WAIT_DEFAULT_SECONDS = 60.0
+_AUTHOR = re.compile(r"([^<>]*\w[^<>]*?) <([^<>\s]+@[^<>\s]+)>")
+
+
+class Kind(StrEnum):
+    """Which API a forge speaks. Forgejo speaks Gitea's."""
+
+    LOCAL = "local"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GITEA = "gitea"
+
+
+DEFAULT_URLS = {Kind.GITHUB: "https://api.github.com", Kind.GITLAB: "https://gitlab.com/api/v4"}
+TOKEN_VARIABLE = "LAYERWATCH_FORGE_TOKEN"  # noqa: S105 a variable's name
+TOKEN_VARIABLES = {Kind.GITHUB: "GITHUB_TOKEN", Kind.GITLAB: "GITLAB_TOKEN", Kind.GITEA: "GITEA_TOKEN"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class App:
+    """A GitHub App: its id (`123` or `Iv23…`), the file with its private key (PEM), its installation's id if known."""
+
+    id: str
+    private_key_file: Path
+    installation: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForgeSettings:
+    """One forge. `url` is the REST base without a final slash; empty for the local forge.
+
+    At most one of `token_file`, `token_env` and `app`; without any, `TOKEN_VARIABLE` and then the kind's own variable.
+    `ca_file`: PEM certificates trusted besides the system's; `insecure`: plain http may be spoken to others than
+    loopback. `git_url`: base for git over HTTP, when it is not the `clone_url` of the forge's answers.
+    `author` is None when it was not said: ours, or with an App GitHub's own. `max_open`: open proposals of ours per
+    repository, 0 for no limit. `max_wait_seconds`: how long one call may wait in all for a forge that fails for now.
+    """
+
+    name: str
+    kind: Kind
+    url: str = ""
+    token_file: Path | None = None
+    token_env: str | None = None
+    app: App | None = None
+    ca_file: Path | None = None
+    insecure: bool = False
+    git_url: str | None = None
+    author: Author | None = None
+    sign_off: bool = False
+    commit_prefix: str = ""
+    max_open: int = 0
+    max_wait_seconds: float = MAX_WAIT_DEFAULT_SECONDS
+
+    @property
+    def commits_by(self) -> Author:
+        """The author and committer of commits that we make with git."""
+        return self.author or Author()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Login:
+    """What git over HTTP is given: a user name and a password (for forges: the token)."""
+
+    user: str
+    password: Secret = field(repr=False)
+
+
+def parse_author(text: str) -> Author:
+    """`NAME <MAIL>`. Raises InputError."""
+    match = _AUTHOR.fullmatch(text)
+    if match is None or not text.isprintable():
+        raise InputError("an author is NAME <MAIL>")
+    return Author(name=match[1], email=match[2])
