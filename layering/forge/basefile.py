@@ -6,12 +6,20 @@ commit the branch is at, is not known here.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from layering.errors import InputError
 from layering.forge.forge import ProposalTarget
-from layering.gitrepository import GitRepository
-from layering.machineconfig import read_claim
+from layering.machineconfig import new_machineconfig, read_claim, set_os_image
 from layering.machineconfig_merge import Claim
+from layering.reference import ImageReference
+
+
+class Files(Protocol):
+    """A repository whose commits' files can be read."""
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """The bytes of a file in a commit, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +42,7 @@ class BaseFiles:
     def __init__(self) -> None:
         self._last: dict[ProposalTarget, BaseFile] = {}
 
-    def read(self, repository: GitRepository, commit: str, target: ProposalTarget) -> BaseFile:
+    def read(self, repository: Files, commit: str, target: ProposalTarget) -> BaseFile:
         """The target's file in `commit`. That there is none is not remembered: git says the same when it fails."""
         known = self._last.get(target)
         if known is None or known.commit != commit:
@@ -49,6 +57,22 @@ def claim_in(raw: bytes | None, target: ProposalTarget) -> Claim | None:
     if raw is None:
         return None
     return read_claim(decoded(raw, target), name=target.name, pool=target.pool, where=place(target))
+
+
+def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
+    """The file's text once it pins `image`. Raises InputError when there is no file and none may be made."""
+    if raw is not None:
+        edit = set_os_image(
+            decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=place(target)
+        )
+        return edit.text
+    if target.create:
+        return new_machineconfig(image, target.name, target.pool)
+    raise InputError(
+        f"there is no {target.file} on {target.branch}",
+        where=target.repository,
+        next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
+    )
 
 
 def decoded(raw: bytes, target: ProposalTarget) -> str:

@@ -50,9 +50,7 @@ class Exchange:
         """The forge's clock as its last answer told it (`Date`); ours before the first. UTC."""
         raise NotImplementedError
 
-    def get(
-        self, path: str, params: Mapping[str, str | int] | None = None, *, expect: Collection[int] = ()
-    ) -> Answer:
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, expect: Collection[int] = ()) -> Answer:
         """`path` below the forge's `url` (segments quoted by the caller), or a `next_page`.
 
         Sends If-None-Match when it knows an ETag for this very URL; a 304 gives the remembered answer.

@@ -5,7 +5,7 @@ The interface that each forge implements, and its values. State names and reason
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -143,6 +143,16 @@ class Proposed:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orphan:
+    """An open proposal of ours that no configured target owns. `pull_request` as in ProposalState."""
+
+    repository: str
+    branch: str
+    pull_request: str
+    number: int | None = None
+
+
 class Forge(Protocol):
     """One forge. Its calls raise InputError for a target that cannot be, RefusedError and UnavailableError."""
 
@@ -154,3 +164,9 @@ class Forge(Protocol):
 
     def propose(self, proposal: Proposal) -> Proposed:
         """Make the proposal, or find that it is made, refused or a person's. Raises ConflictError (ConflictOnBase)."""
+
+    def orphans(self, targets: Sequence[ProposalTarget]) -> "Sequence[Orphan]":
+        """Open proposals of ours in the repositories of `targets` that none of these owns. Reads only."""
+
+    def close(self) -> None:
+        """Close connections, and take away what was fetched."""

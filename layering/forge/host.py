@@ -23,6 +23,15 @@ class Host(Protocol):
     body_length_max: int
     """Characters a body may have, with room to spare."""
 
+    set_when_opening: frozenset[str]
+    """The fields of Manners that `open` sets with the request that opens (names as in `Manners.todo`); may be none."""
+
+    def begin(self) -> None:
+        """An operation of this thread begins (see Exchange.begin)."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
     def now(self) -> datetime:
         """The forge's clock, as its last answer told it (`Date`); ours before the first. UTC. Sends nothing."""
 
@@ -55,7 +64,7 @@ class Host(Protocol):
         """All that are open, in the repository itself, whatever their branch."""
 
     def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
-        """Open it; and the names of `new.manners.todo` that are set by the same request already (and need no `dress`).
+        """Open it; and which of `set_when_opening` were set so (what was refused is left to `dress`, which tells why).
 
         Raises ConflictError when there is an open one for the branch already, or nothing to merge.
         """

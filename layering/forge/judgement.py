@@ -28,11 +28,15 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OurCommit:
-    """A commit that only we can have made: the whole key of its trailer, and what each file's line was before it."""
+    """A commit that only we can have made: the whole key of its trailer, and what the line was before it.
+
+    `shared`: it may have lines of other targets, and which key is whose only a marker tells.
+    """
 
     key: str
     image: str
     old: str | None
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +138,7 @@ def _open(seen: Seen, pull: PullRequest, key: str) -> Judgement:
         return Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=pull)
     line = _line(seen)
     if line is not None and not same_value(line.old, seen.pinned):
-        return Judgement(
-            state=State.IGNORED, reason=Reason.CONFLICT_ON_BASE, due=Due.NOTHING, pull=pull, line=line
-        )
+        return Judgement(state=State.IGNORED, reason=Reason.CONFLICT_ON_BASE, due=Due.NOTHING, pull=pull, line=line)
     if seen.marker is None or seen.marker.todo:
         return Judgement(state=State.OUTDATED, reason=None, due=Due.FINISH, pull=pull, line=line)
     return Judgement(state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=pull, line=line)
@@ -147,7 +149,7 @@ def _key_of(seen: Seen) -> str | None:
     if seen.marker is not None:
         line = seen.marker.line_of(seen.target.member)
         return line.key if line else None
-    return seen.ours.key if seen.ours else None
+    return seen.ours.key if seen.ours and not seen.ours.shared else None
 
 
 def _line(seen: Seen) -> Member | None:

@@ -9,7 +9,7 @@ import copy
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
-from layering.forge.basefile import BaseFiles
+from layering.forge.basefile import BaseFiles, edited_text
 from layering.forge.forge import Author, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.localstate import (
     ENDED_BY_PERSON,
@@ -17,7 +17,6 @@ from layering.forge.localstate import (
     KEY_TRAILER,
     RefsOf,
     Seen,
-    edited_text,
     look,
     read_refs,
     state_of,

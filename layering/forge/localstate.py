@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from layering.errors import InputError, NotFoundError
-from layering.forge.basefile import BaseFile, BaseFiles, claim_in, decoded, place
+from layering.forge.basefile import BaseFile, BaseFiles, claim_in, edited_text
 from layering.forge.forge import Author, ProposalState, ProposalTarget, State
 from layering.gitrepository import Commit, GitRepository
-from layering.machineconfig import new_machineconfig, set_os_image
 from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -140,22 +139,6 @@ def state_of(seen: Seen, key: str, image: ImageReference | None) -> ProposalStat
     if (ended := _ended(seen, key)) is not None:
         return _state_of_ended(seen, ended)
     return _told(seen, State.OUTDATED if seen.top is not None else State.ABSENT, None)
-
-
-def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
-    """The file's text once it pins `image`. Raises InputError when there is no file and none may be made."""
-    if raw is not None:
-        edit = set_os_image(
-            decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=place(target)
-        )
-        return edit.text
-    if target.create:
-        return new_machineconfig(image, target.name, target.pool)
-    raise InputError(
-        f"there is no {target.file} on {target.branch}",
-        where=target.repository,
-        next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
-    )
 
 
 def _state_of_open(seen: Seen, commit: Commit) -> ProposalState:

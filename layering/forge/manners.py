@@ -1,4 +1,4 @@
-"""How a proposal is presented to people: labels, reviewers, assignees, milestone, draft, and the pattern of its title."""
+"""How a proposal is presented to people: labels, reviewers, assignees, milestone, draft, its title's pattern."""
 
 import re
 from dataclasses import dataclass

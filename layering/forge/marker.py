@@ -84,9 +84,7 @@ class Marker:
     @classmethod
     def _of(cls, document: Any) -> Self:
         members = {_text(name): Member.of(line) for name, line in document.get("members", {}).items()}
-        written = datetime.fromisoformat(document["written"]) if "written" in document else datetime.fromtimestamp(0, UTC)
-        if written.tzinfo is None:
-            written = written.replace(tzinfo=UTC)
+        written = datetime.fromisoformat(document.get("written", "1970-01-01T00:00:00+00:00"))
         return cls(
             key=_matching(_KEY, document["key"]),
             commit=_matching(_COMMIT, document["commit"]),
@@ -94,7 +92,7 @@ class Marker:
             old=_text_or_none(document["old"]),
             base=_text(document.get("base", "")),
             title=_text(document.get("title", "")),
-            written=written,
+            written=written if written.tzinfo else written.replace(tzinfo=UTC),
             todo=tuple(map(_text, document.get("todo", ()))),
             handled=int(document.get("handled", 0)),
             ignored=document.get("ignored") is True,

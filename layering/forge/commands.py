@@ -1,0 +1,44 @@
+"""What people tell us by comment: `/layerwatch rebase` and `/layerwatch ignore`, alone on a line.
+
+Only somebody who may push is obeyed; from anybody else it is nothing. Nothing is asked and nothing is done here.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from layering.forge.pullrequest import Comment
+
+
+class Verb(StrEnum):
+    """What can be told."""
+
+    REBASE = "/layerwatch rebase"  # the branch is ours again: one commit on the current tip
+    IGNORE = "/layerwatch ignore"  # close it, and do not propose this key again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """One command that was not acted on yet."""
+
+    verb: Verb
+    comment: Comment
+
+
+def pending(comments: Iterable[Comment], handled: int, may_push: Callable[[str], bool]) -> Command | None:
+    """The newest command after the comment `handled` (its id) by somebody who may push; None when there is none.
+
+    `may_push` is asked for those alone who wrote one, newest first, until one of them may.
+    """
+    newest_first = sorted((each for each in comments if each.id > handled), key=lambda each: each.id, reverse=True)
+    for comment in newest_first:
+        verb = _verb(comment.text)
+        if verb is not None and may_push(comment.author):
+            return Command(verb=verb, comment=comment)
+    return None
+
+
+def _verb(text: str) -> Verb | None:
+    """The last one of a comment."""
+    lines = [line.strip() for line in text.splitlines()]
+    return next((Verb(line) for line in reversed(lines) if line in set(Verb)), None)

@@ -1,0 +1,56 @@
+"""The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
+
+A process that looks once asks one question per branch. One that stays asks, at each look, a single question for the
+whole repository: what was updated since. Nothing is judged here.
+"""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from layering.forge.host import Host
+from layering.forge.pullrequest import PullRequest
+
+_SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
+
+
+class KnownPulls:
+    """Safe to use from threads. Raises what the Host raises."""
+
+    def __init__(self, host: Host, repository: str) -> None:
+        self._host = host
+        self._repository = repository
+        self._by_branch: dict[str, dict[int, PullRequest]] = {}
+        self._since: datetime | None = None
+        self._guard = threading.RLock()
+
+    def of(self, head: str, base: str) -> Sequence[PullRequest]:
+        """Those of a branch, newest first, as they were when they were last asked for."""
+        with self._guard:
+            if head not in self._by_branch:
+                listed = self._host.pulls_of(self._repository, head, base)
+                self._by_branch[head] = {pull.number: pull for pull in listed}
+                self._since = min(self._since or self._host.now(), self._host.now())
+            known = self._by_branch[head]
+            return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
+
+    def refresh(self) -> None:
+        """Take in what was updated since the last time. Nothing is asked as long as no branch is known."""
+        with self._guard:
+            if self._since is None:
+                return
+            changed = self._host.changed_pulls(self._repository, self._since - _SLACK)
+            self._since = self._host.now()
+            for pull in changed:
+                self.take(pull)
+
+    def take(self, pull: PullRequest) -> None:
+        """What an answer to our own request says of one."""
+        with self._guard:
+            if pull.head in self._by_branch:
+                self._by_branch[pull.head][pull.number] = pull
+
+    def forget(self, head: str) -> None:
+        """Ask for this branch again the next time."""
+        with self._guard:
+            self._by_branch.pop(head, None)

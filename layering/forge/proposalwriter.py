@@ -1,0 +1,199 @@
+"""Writes one proposal: the commit, the branch, the pull request, what it is dressed with, and last the marker.
+
+The order makes every half-done state one that judgement.py recognizes: branch before text, text before dress, `todo`
+emptied by the last write. Nothing is judged here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from layering.errors import ConflictError
+from layering.forge.basefile import edited_text
+from layering.forge.commands import Command
+from layering.forge.exchange import LostAnswerError
+from layering.forge.forge import Author, Proposal, Proposed, State
+from layering.forge.judgement import Due, Seen
+from layering.forge.marker import Marker, Member, with_marker, without_marker
+from layering.forge.pullrequest import NewPull, PullRequest, PullState
+from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, RemoteRepository
+from layering.forge.settings import ForgeSettings
+from layering.reasons import Reason
+
+_EDITED_MARK = "<!-- layerwatch:edited -->"
+_EDITED = (
+    "Somebody else's commit is on this branch, so it is left alone from now on. A comment `/layerwatch rebase` by "
+    "somebody who may push here makes it one commit of layerwatch again."
+)
+
+
+class Moved(Exception):  # noqa: N818 it is no error: look again
+    """Something was moved by somebody else, or may have been by us: look again."""
+
+
+class ProposalWriter:
+    """For one proposal in one repository. Raises what Host and RemoteGit raise, and Moved."""
+
+    def __init__(self, settings: ForgeSettings, repository: RemoteRepository, proposal: Proposal) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._host = repository.host
+        self._proposal = proposal
+
+    def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
+        """What is due. `pull` is the open one, `command` what a person told that makes it due."""
+        try:
+            commit = seen.head if due is Due.FINISH and seen.head and self._is_wanted(seen) else self._commit(seen)
+            marker = self._marker(seen, commit, pull, command)
+            written, warnings = self._update(pull, marker) if pull else self._open(marker)
+        except LostAnswerError:
+            raise Moved from None
+        self._repository.pulls.take(written)
+        self._check_that_it_holds(commit, written)
+        if command is not None:
+            self._host.acknowledge(self._repository.name, written.number, command.comment)
+        return Proposed(
+            state=State.UPDATED if pull else State.CREATED,
+            reason=Reason.PROPOSAL_OPEN,
+            branch=self._proposal.target.proposal_branch,
+            commit=commit,
+            pull_request=written.url,
+            key=self._proposal.key,
+            number=written.number,
+            warnings=warnings,
+        )
+
+    def ignore(self, pull: PullRequest, command: Command) -> None:
+        """Close it for this key, as a person who may push told us."""
+        marker = Marker.parse(pull.body)
+        body = None
+        if marker is not None:
+            ignored = replace(marker, ignored=True, handled=command.comment.id, written=self._host.now())
+            body = with_marker(without_marker(pull.body), ignored)
+        closed = self._host.edit(self._repository.name, pull, body=body, closed=True)
+        self._repository.pulls.take(closed)
+        self._host.acknowledge(self._repository.name, pull.number, command.comment)
+
+    def say_that_it_is_theirs(self, pull: PullRequest) -> None:
+        """One comment, once."""
+        comments = self._host.comments(self._repository.name, pull.number, None)
+        if not any(_EDITED_MARK in comment.text for comment in comments):
+            self._host.comment(self._repository.name, pull.number, f"{_EDITED}\n\n{_EDITED_MARK}")
+
+    def _is_wanted(self, seen: Seen) -> bool:
+        """Whether the commit that is there pins the very image."""
+        return seen.ours is None or seen.ours.image == str(self._proposal.image.without_tag())
+
+    def _commit(self, seen: Seen) -> str:
+        """One commit on the tip, and the branch on it. Raises Moved when the branch was moved meanwhile."""
+        git, branch, message = self._repository.git, self._proposal.target.proposal_branch, self._message()
+        files = self._files(seen.tip)
+        if self._host.signs_commits():
+            try:
+                return self._host.commit(
+                    self._repository.name, branch, parent=seen.tip, old=seen.head, message=message, files=dict(files)
+                )
+            except ConflictError as error:
+                raise Moved from error
+        commit = git.add_commit(seen.tip, files, message, self._settings.commits_by, self._proposal.when)
+        if not git.push(commit, branch, seen.head):
+            raise Moved
+        return commit
+
+    def _files(self, tip: str) -> Mapping[str, bytes]:
+        """Each file that is changed, with all of its lines."""
+        files: dict[str, bytes] = {}
+        for change in self._proposal.changes:
+            name = change.target.file
+            before = files[name] if name in files else self._repository.git.file(tip, name)
+            files[name] = edited_text(before, change.target, change.image).encode("utf-8")
+        return files
+
+    def _message(self) -> str:
+        """Subject, and the trailers that make the commit ours."""
+        proposal = self._proposal
+        trailers = [f"{KEY_TRAILER}: {proposal.whole_key}"]
+        trailers += [f"{IMAGE_TRAILER}: {image}" for image in self._images()]
+        if self._settings.sign_off:
+            author = self._author()
+            trailers.append(f"Signed-off-by: {author.name} <{author.email}>")
+        return f"{self._settings.commit_prefix}{proposal.title}\n\n" + "\n".join(trailers) + "\n"
+
+    def _images(self) -> list[str]:
+        return list(dict.fromkeys(str(change.image.without_tag()) for change in self._proposal.changes))
+
+    def _author(self) -> Author:
+        if not self._host.signs_commits():
+            return self._settings.commits_by
+        email = self._host.commit_authors()[0]
+        return Author(name=email.partition("@")[0].partition("+")[2] or email.partition("@")[0], email=email)
+
+    def _marker(self, seen: Seen, commit: str, pull: PullRequest | None, command: Command | None) -> Marker:
+        """What the body will say of it, with everything of the manners still to do."""
+        proposal, before = self._proposal, Marker.parse(pull.body) if pull else None
+        lines = {
+            change.target.member: Member(
+                key=change.key,
+                image=str(change.image.without_tag()),
+                old=(config.image if (config := self._repository.file(seen.tip, change.target).config) else None),
+            )
+            for change in proposal.changes
+        }
+        same_key = before is not None and before.key == proposal.whole_key and command is None
+        return Marker(
+            key=proposal.whole_key,
+            commit=commit,
+            image=str(proposal.image.without_tag()),
+            old=lines[proposal.target.member].old,
+            base=seen.tip,
+            title=proposal.title,
+            written=self._host.now(),
+            todo=before.todo if before is not None and same_key else proposal.manners.todo,
+            handled=command.comment.id if command else before.handled if before else 0,
+            members=lines if proposal.target.group else {},
+        )
+
+    def _open(self, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
+        """Open it, and dress it. Raises Moved when somebody has opened it meanwhile."""
+        target, manners = self._proposal.target, self._proposal.manners
+        left = tuple(name for name in marker.todo if name not in self._host.set_when_opening)
+        new = NewPull(
+            head=target.proposal_branch,
+            base=target.branch,
+            title=self._proposal.title,
+            body=self._body(marker, left),
+            manners=manners,
+        )
+        try:
+            pull, done = self._host.open(self._repository.name, new)
+        except ConflictError as error:
+            raise Moved from error
+        undone = tuple(name for name in marker.todo if name not in done)
+        return self._dressed(pull, marker, undone) if undone else (pull, ())
+
+    def _update(self, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
+        """Text first, then the dress. The title stays when a person changed it."""
+        before = Marker.parse(pull.body)
+        keep = before is not None and pull.title != before.title
+        written = self._host.edit(
+            self._repository.name,
+            pull,
+            title=None if keep or pull.title == marker.title else marker.title,
+            body=self._body(marker, marker.todo),
+        )
+        return self._dressed(written, marker, marker.todo) if marker.todo else (written, ())
+
+    def _dressed(self, pull: PullRequest, marker: Marker, todo: tuple[str, ...]) -> tuple[PullRequest, tuple[str, ...]]:
+        body = self._body(marker, ())
+        dressed, warnings = self._host.dress(self._repository.name, pull, self._proposal.manners, todo, body)
+        return dressed or replace(pull, body=body, updated=self._host.now()), warnings
+
+    def _body(self, marker: Marker, todo: tuple[str, ...]) -> str:
+        marker = replace(marker, todo=todo, written=self._host.now())
+        room = self._host.body_length_max - len(marker.text()) - len("\n\n\n")
+        return with_marker(self._proposal.body(room), marker)
+
+    def _check_that_it_holds(self, commit: str, pull: PullRequest) -> None:
+        """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""
+        branch = self._proposal.target.proposal_branch
+        if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
+            raise Moved

@@ -1,0 +1,178 @@
+"""Proposals as pull requests: one branch, one commit, one open pull request per cluster and pool (or group).
+
+The same on every forge: what an API can do is behind Host, what git does behind RemoteGit, how things stand is judged
+in judgement.py. Here is only the order of things: look, judge, write what is due, look whether it holds. Killed
+anywhere in between, the next call finds what was done and does the rest. See docs/pull-requests.md.
+"""
+
+import copy
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from layering.errors import ConflictError, UnavailableError
+from layering.forge.commands import Verb
+from layering.forge.forge import Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
+from layering.forge.host import Host
+from layering.forge.judgement import Due, Judgement, Seen, judge
+from layering.forge.marker import Marker
+from layering.forge.proposalwriter import Moved, ProposalWriter
+from layering.forge.pullrequest import PullRequest, PullState
+from layering.forge.remotegit import RemoteGit
+from layering.forge.remoterepository import RemoteRepository
+from layering.forge.settings import ForgeSettings
+from layering.once import Once
+from layering.reasons import Reason
+from layering.reference import ImageReference
+
+_ATTEMPTS = 5  # each one lost means that somebody else's was written
+_ALL_OURS = "layerwatch/*"
+
+
+class RemoteForge:
+    """A forge behind an API. Safe to use from threads and processes."""
+
+    def __init__(self, settings: ForgeSettings, host: Host, open_git: Callable[[str, str], RemoteGit]) -> None:
+        self._settings = settings
+        self._host = host
+        self._open_git = open_git
+        self._repositories: dict[str, RemoteRepository] = {}
+        self._guard = threading.Lock()
+        self._refs: Once[Mapping[str, str]] | None = None
+        self._refreshed: Once[None] | None = None
+        self._counted: Once[int] | None = None
+
+    def close(self) -> None:
+        """Close connections, and take away what git fetched."""
+        for repository in self._repositories.values():
+            repository.close()
+        self._host.close()
+
+    def for_one_look(self) -> Self:
+        """See Forge. Of each repository refs and changed pull requests are read once."""
+        one = copy.copy(self)
+        one._refs = Once(lambda name, base: self._repository(name).git.refs((base, _ALL_OURS)))
+        one._refreshed = Once(lambda name: self._repository(name).pulls.refresh())
+        one._counted = Once(self._count_open)
+        return one
+
+    def observe(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
+        """See Forge."""
+        self._host.begin()
+        repository = self._repository(target.repository)
+        seen = self._look(repository, target)
+        found = judge(seen, key, image)
+        on_base = found.reason is Reason.ALREADY_ON_BASE
+        too_many = found.state is State.ABSENT and self._is_full(target.repository)
+        if seen.open is not None and not on_base and repository.command(seen.open) is not None:
+            # what was commanded is due
+            found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
+        file = repository.file(seen.tip, target)
+        marker = Marker.parse(seen.open.body) if seen.open else None
+        line = marker.line_of(target.member) if marker else None
+        return ProposalState(
+            state=found.state,
+            reason=Reason.TOO_MANY_OPEN if too_many else found.reason,
+            pinned=file.config.image if file.config else None,
+            branch=target.proposal_branch,
+            commit=seen.head,
+            key=line.key if line else None,
+            pull_request=found.pull.url if found.pull else None,
+            config=file.config,
+            number=found.pull.number if found.pull else None,
+            members={name: each.key for name, each in marker.members.items()} if marker else {},
+        )
+
+    def propose(self, proposal: Proposal) -> Proposed:
+        """See Forge. Who loses a race looks again, and finds the winner's work."""
+        self._host.begin()
+        target = proposal.target
+        repository = self._repository(target.repository)
+        writer = ProposalWriter(self._settings, repository, proposal)
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._proposed(repository, writer, proposal)
+            except Moved:
+                repository.pulls.forget(target.proposal_branch)
+        raise UnavailableError(
+            f"{target.proposal_branch} was moved each of the {_ATTEMPTS} times we were about to",
+            where=f"{self._settings.name}: {target.repository}",
+            next_step="run it again",
+            reason=Reason.FORGE_UNREACHABLE,
+        )
+
+    def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
+        """See Forge. One listing of each repository that `targets` name."""
+        self._host.begin()
+        owned = {(target.repository, target.proposal_branch) for target in targets}
+        return [
+            Orphan(repository=name, branch=pull.head, pull_request=pull.url, number=pull.number)
+            for name in dict.fromkeys(target.repository for target in targets)
+            for pull in self._host.open_pulls(name)
+            if _is_ours(pull) and (name, pull.head) not in owned
+        ]
+
+    def _repository(self, name: str) -> RemoteRepository:
+        with self._guard:
+            if name not in self._repositories:
+                self._repositories[name] = RemoteRepository(self._settings, self._host, name, self._open_git)
+            return self._repositories[name]
+
+    def _look(self, repository: RemoteRepository, target: ProposalTarget) -> Seen:
+        if self._refreshed is not None:
+            self._refreshed(repository.name)
+        refs = self._refs
+        if refs is None:
+            return repository.look(target)
+        return repository.look(target, lambda branches: refs(repository.name, target.branch))
+
+    def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
+        seen = repository.look(proposal.target)
+        found = judge(seen, proposal.key, proposal.image)
+        if seen.open is not None and found.reason is not Reason.ALREADY_ON_BASE:
+            command = repository.command(seen.open)
+            if command is not None and command.verb is Verb.IGNORE:
+                writer.ignore(seen.open, command)
+                raise Moved
+            if command is not None:
+                return writer.write(seen, Due.COMMIT, seen.open, command)
+        if found.reason is Reason.CONFLICT_ON_BASE:
+            raise _conflict(seen, found, self._settings.name)
+        if found.reason is Reason.EDITED_BY_PERSON and found.pull is not None:
+            writer.say_that_it_is_theirs(found.pull)
+        if found.due is not Due.NOTHING:
+            full = found.state is State.ABSENT and self._count_open(repository.name) >= self._settings.max_open > 0
+            if not full:
+                return writer.write(seen, found.due, found.pull)
+            found = Judgement(state=State.ABSENT, reason=Reason.TOO_MANY_OPEN, due=Due.NOTHING)
+        return Proposed(
+            state=found.state,
+            reason=found.reason or Reason.PROPOSAL_OPEN,
+            branch=proposal.target.proposal_branch,
+            commit=seen.head,
+            pull_request=found.pull.url if found.pull else None,
+            key=proposal.key,
+            number=found.pull.number if found.pull else None,
+        )
+
+    def _is_full(self, repository: str) -> bool:
+        if not self._settings.max_open:
+            return False
+        return (self._counted or self._count_open)(repository) >= self._settings.max_open
+
+    def _count_open(self, repository: str) -> int:
+        """How many pull requests of ours are open. Asks only when there is a limit."""
+        return sum(map(_is_ours, self._host.open_pulls(repository))) if self._settings.max_open else 0
+
+
+def _is_ours(pull: PullRequest) -> bool:
+    return pull.state is PullState.OPEN and pull.head.startswith("layerwatch/") and Marker.parse(pull.body) is not None
+
+
+def _conflict(seen: Seen, found: Judgement, forge: str) -> ConflictError:
+    target, page = seen.target, found.pull.url if found.pull else seen.target.proposal_branch
+    return ConflictError(
+        f"the line that {page} changes was changed on {target.branch} by somebody else",
+        where=f"{forge}: {target.repository}, {target.file}",
+        next_step="close the pull request to refuse this image, undo the other change, or comment /layerwatch rebase",
+    )

@@ -1,0 +1,151 @@
+"""One repository on a forge, looked at: its refs and files by git, its pull requests and comments by the API.
+
+It reads and remembers what cannot have changed; judging and writing are elsewhere (judgement.py, remote.py).
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+
+from layering.errors import InputError, RefusedError
+from layering.forge.basefile import BaseFile, BaseFiles, claim_in, edited_text
+from layering.forge.commands import Command, pending
+from layering.forge.forge import ProposalTarget
+from layering.forge.host import Host
+from layering.forge.judgement import OurCommit, Seen
+from layering.forge.knownpulls import KnownPulls
+from layering.forge.marker import Marker
+from layering.forge.pullrequest import PullRequest
+from layering.forge.remotegit import RemoteGit
+from layering.forge.settings import ForgeSettings
+from layering.gitrepository import Commit
+from layering.reasons import Reason
+from layering.reference import ImageReference
+
+KEY_TRAILER = "Layerwatch-Key"
+IMAGE_TRAILER = "Layered-Image"
+_TOUCHED_AFTER = timedelta(seconds=2)
+_COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said while we wrote
+
+RefsOf = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+class RemoteRepository:
+    """What is known of one repository, for as long as the process lives. Safe to use from threads."""
+
+    def __init__(
+        self, settings: ForgeSettings, host: Host, name: str, open_git: Callable[[str, str], RemoteGit]
+    ) -> None:
+        """`open_git` makes the git side from the repository's name and its URL."""
+        self._settings = settings
+        self.host = host
+        self.name = name
+        self._open_git = open_git
+        self.pulls = KnownPulls(host, name)
+        self._files = BaseFiles()
+        self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
+        self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
+        self._clone_url: str | None = None
+        self._guard = threading.RLock()
+
+    @cached_property
+    def git(self) -> RemoteGit:
+        """The git side. Asks the forge for the repository's URL when no pull request has told it."""
+        with self._guard:
+            if self._clone_url is None:
+                repository = self.host.repository(self.name)
+                if repository.archived:
+                    raise RefusedError(
+                        "the repository is archived",
+                        where=f"{self._settings.name}: {self.name}",
+                        next_step="have it unarchived, or propose in another repository",
+                        reason=Reason.FORGE_REFUSED,
+                    )
+                self._clone_url = repository.clone_url
+            return self._open_git(self.name, self.host.git_url(self.name, self._clone_url))
+
+    def close(self) -> None:
+        """Take away what git fetched."""
+        if "git" in self.__dict__:
+            self.git.close()
+
+    def look(self, target: ProposalTarget, refs_of: RefsOf | None = None) -> Seen:
+        """How things are now. `refs_of` gives refs that were read for this look already.
+
+        Raises InputError when there is no such base branch, and what Host and RemoteGit raise.
+        """
+        if target.branch == target.proposal_branch:
+            raise InputError(f"{target.branch!r} is the proposal's own branch", where=self.name)
+        pulls = self.pulls.of(target.proposal_branch, target.branch)
+        with self._guard:
+            self._clone_url = self._clone_url or next((pull.clone_url for pull in pulls if pull.clone_url), None)
+        refs = (refs_of or self.git.refs)((target.branch, target.proposal_branch))
+        if target.branch not in refs:
+            raise InputError(
+                f"there is no branch {target.branch!r}",
+                where=f"{self._settings.name}: {self.name}",
+                next_step="name the branch that proposals are merged into, or push it there",
+            )
+        tip = refs[target.branch]
+        return Seen(
+            target=target,
+            tip=tip,
+            head=refs.get(target.proposal_branch),
+            pulls=pulls,
+            file=lambda: self.file(tip, target),
+            made_by_us=lambda commit: self._made_by_us(target, commit),
+        )
+
+    def file(self, commit: str, target: ProposalTarget) -> BaseFile:
+        """The target's file in a commit of the base branch."""
+        return self._files.read(self.git, commit, target)
+
+    def command(self, pull: PullRequest) -> Command | None:
+        """What people told us about it that was not acted on yet. Asks nothing while nobody touched it since we did."""
+        marker = Marker.parse(pull.body)
+        if marker is not None and pull.updated <= marker.written + _TOUCHED_AFTER:
+            return None
+        with self._guard:
+            known = self._commands.get(pull.number)
+        if known is not None and known[0] == pull:
+            return known[1]
+        since = marker.written - _COMMENTS_SINCE if marker else None
+        comments = self.host.comments(self.name, pull.number, since)
+        handled = marker.handled if marker else 0
+        found = pending(comments, handled, lambda author: self.host.may_push(self.name, author))
+        with self._guard:
+            self._commands[pull.number] = (pull, found)
+        return found
+
+    def _made_by_us(self, target: ProposalTarget, commit: str) -> OurCommit | None:
+        """See Seen; a commit does not change, but what is above the base branch does: only a yes is remembered."""
+        known = self._ours.get((target, commit))
+        if known is None and (known := self._told_by_commit(target, commit)) is not None:
+            self._ours[target, commit] = known
+        return known
+
+    def _told_by_commit(self, target: ProposalTarget, commit: str) -> OurCommit | None:
+        if self.host.commits_above(self.name, target.branch, commit) != 1:
+            return None
+        found = self.git.commit(commit)
+        key, image = found.trailers.get(KEY_TRAILER), found.trailers.get(IMAGE_TRAILER, "")
+        if key is None or len(found.parents) != 1 or not self._is_by_us(found):
+            return None
+        if target.group is not None:  # its other lines are not known here; who made it is
+            return OurCommit(key=key, image=image, old=None, shared=True)
+        if self.git.changed_files(commit) != [target.file]:
+            return None
+        before, after = (self.git.file(at, target.file) for at in (found.parents[0], commit))
+        try:
+            expected = edited_text(before, target, ImageReference.parse_pinned(image)).encode()
+            claim = claim_in(before, target)
+        except InputError:
+            return None
+        return OurCommit(key=key, image=image, old=claim.image if claim else None) if after == expected else None
+
+    def _is_by_us(self, commit: Commit) -> bool:
+        people = {(commit.author.name, commit.author.email), (commit.committer.name, commit.committer.email)}
+        if self.host.signs_commits():
+            return {email for _, email in people} <= set(self.host.commit_authors())
+        return people == {(self._settings.commits_by.name, self._settings.commits_by.email)}
