@@ -1,0 +1,59 @@
+"""What people tell us by comment, and who is obeyed."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from layering.forge.commands import Verb, pending
+from layering.forge.pullrequest import Comment
+
+_AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def _said(*comments: tuple[int, str, str]) -> list[Comment]:
+    return [Comment(id=number, author=author, text=text, created=_AT) for number, author, text in comments]
+
+
+@pytest.mark.parametrize(
+    ("comments", "handled", "expected"),
+    [
+        pytest.param([], 0, None, id="nothing was said"),
+        pytest.param([(1, "maintainer", "/layerwatch rebase")], 0, (Verb.REBASE, 1), id="rebase"),
+        pytest.param([(1, "maintainer", "/layerwatch ignore")], 0, (Verb.IGNORE, 1), id="ignore"),
+        pytest.param(
+            [(1, "maintainer", "Not now.\r\n/layerwatch ignore \r\nSorry.")], 0, (Verb.IGNORE, 1), id="a line"
+        ),
+        pytest.param([(1, "maintainer", "please /layerwatch ignore")], 0, None, id="in a sentence"),
+        pytest.param([(1, "maintainer", "> /layerwatch ignore")], 0, None, id="quoted"),
+        pytest.param([(1, "maintainer", "/layerwatch ignore it")], 0, None, id="with more words"),
+        pytest.param([(1, "maintainer", "/layerwatch merge")], 0, None, id="no such command"),
+        pytest.param([(1, "stranger", "/layerwatch ignore")], 0, None, id="by somebody who may not push"),
+        pytest.param([(1, "maintainer", "/layerwatch ignore")], 1, None, id="acted on before"),
+        pytest.param(
+            [(1, "maintainer", "/layerwatch ignore"), (2, "maintainer", "/layerwatch rebase")],
+            0,
+            (Verb.REBASE, 2),
+            id="the newest counts",
+        ),
+        pytest.param(
+            [(1, "maintainer", "/layerwatch ignore"), (2, "stranger", "/layerwatch rebase")],
+            0,
+            (Verb.IGNORE, 1),
+            id="a stranger's does not hide it",
+        ),
+    ],
+)
+def test_command(comments: list[tuple[int, str, str]], handled: int, expected: tuple[Verb, int] | None) -> None:
+    found = pending(_said(*comments), handled, lambda author: author == "maintainer")
+    assert (found and (found.verb, found.comment.id)) == expected
+
+
+def test_nobody_is_asked_about_who_commanded_nothing() -> None:
+    asked: list[str] = []
+
+    def may_push(author: str) -> bool:
+        asked.append(author)
+        return True
+
+    pending(_said((1, "reviewer", "Looks good."), (2, "maintainer", "/layerwatch rebase")), 0, may_push)
+    assert asked == ["maintainer"]
