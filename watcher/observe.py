@@ -85,7 +85,7 @@ class Observer:
         image, entry = target
         registry = self._registry(image)
         wanted = self._wanted(registry, image, look)
-        built = look.built(registry, wanted.target, wanted.key)
+        built, build = self._image_or_build(registry, image, wanted, look)
         state = _proposal(entry, look.forges[entry.forge], wanted.key, built) if entry else None
         pool = look.pool(entry) if entry else None
         return Observation(
@@ -98,8 +98,18 @@ class Observer:
             pool=pool,
             also=look.also(entry, state.config) if entry and state else (),
             applied=self._running(registry, pool.current_image, image) if pool else None,
-            build=None if built else look.build(image.name, wanted.key),
+            build=build,
         )
+
+    def _image_or_build(
+        self, registry: RegistryClient, image: ImageSettings, wanted: Wanted, look: Look
+    ) -> tuple[ImageReference | None, Build | None]:
+        """The image, or what became of its build. One that ended well may have pushed since the registry was asked."""
+        built = look.built(registry, wanted.target, wanted.key)
+        build = None if built else look.build(image.name, wanted.key)
+        if build is not None and build.reason is Reason.BUILD_WITHOUT_IMAGE:
+            built = self._built(registry, wanted.target, wanted.key)
+        return built, None if built else build
 
     def _build(self, image: ImageSettings, key: BuildKey, cluster: str | None) -> Build | None:
         """A cluster that did not answer when it was looked at is not asked for runs: all others would wait for it."""

@@ -1,0 +1,134 @@
+"""GitHub Actions as builds see it: dispatch a workflow, list its runs, name the step that failed, cancel.
+
+docs.github.com/rest/actions: "Create a workflow dispatch event", "List workflow runs for a workflow", "List jobs for a
+workflow run", "Cancel a workflow run". What runs mean for a build is not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from layering.errors import InputError, NotFoundError, UnavailableError
+from layering.forge.exchange import Answer, Exchange
+from layering.reasons import Reason
+
+_PAGE_LENGTH = 100
+_PAGES_MAX = 5  # the newest 500 runs; GitHub itself gives no more than 1,000
+_DETAILS = "return_run_details"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkflowRun:
+    """One run. `title` is what the workflow's run-name made of it; `conclusion` is None until it has ended."""
+
+    id: int
+    title: str
+    url: str
+    status: str
+    conclusion: str | None
+    created: datetime
+    updated: datetime
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self.status == "completed"
+
+
+class Workflows:
+    """The runs of workflows. Safe to use from threads; raises what Exchange raises."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._exchange.close()
+
+    def dispatch(self, repository: str, workflow: str, ref: str, inputs: Mapping[str, str]) -> None:
+        """Start a run. Raises LostAnswerError when it may have been started: look for it before another try.
+
+        Raises InputError (BuildMisconfigured) when the workflow does not take it, NotFoundError when it is not there.
+        """
+        path = f"{_workflow(repository, workflow)}/dispatches"
+        body: dict[str, Any] = {"ref": ref, "inputs": dict(inputs)}
+        where = f"{repository}: {workflow} at {ref}"
+        try:
+            answer = self._exchange.send("POST", path, {**body, _DETAILS: True}, expect=(400, 422))
+            if answer.status >= 400 and _DETAILS in answer.message:  # Enterprise Server up to 3.20
+                answer = self._exchange.send("POST", path, body, expect=(400, 422))
+        except NotFoundError as error:
+            error.next_step = "see whether the workflow is there, and whether the token may write actions"
+            raise
+        if answer.status >= 400:
+            raise InputError(
+                f"the workflow does not take it: {answer.message}",
+                where=where,
+                next_step="copy github-actions/workflows/rebuild.yml there; its inputs are request, key and attempt",
+                reason=Reason.BUILD_MISCONFIGURED,
+            )
+
+    def runs(self, repository: str, workflow: str) -> Sequence[WorkflowRun]:
+        """The dispatched runs of a workflow, newest first; of very many only the newest."""
+        path = f"{_workflow(repository, workflow)}/runs"
+        parameters: Mapping[str, str | int] = {"event": "workflow_dispatch", "per_page": _PAGE_LENGTH}
+        try:
+            pages = list(self._exchange.pages(path, parameters, _PAGES_MAX))
+        except NotFoundError as error:
+            error.next_step = "see whether the workflow is there, and whether the token may read actions"
+            raise
+        return [_run(item) for page in pages for item in _items(page, "workflow_runs")]
+
+    def failing(self, repository: str, run: int) -> tuple[str, str] | None:
+        """The first job that failed and its first step that did (empty when none did); None when no job failed."""
+        answer = self._exchange.get(f"repos/{_quoted(repository)}/actions/runs/{run}/jobs", {"per_page": _PAGE_LENGTH})
+        failed = [job for job in _items(answer, "jobs") if job.get("conclusion") in _FAILED]
+        if not failed:
+            return None
+        steps = [step for step in failed[0].get("steps") or () if step.get("conclusion") in _FAILED]
+        return str(failed[0].get("name")), str(steps[0].get("name")) if steps else ""
+
+    def cancel(self, repository: str, run: int) -> None:
+        """Ask a run to end. One that has ended stays as it is."""
+        self._exchange.send("POST", f"repos/{_quoted(repository)}/actions/runs/{run}/cancel", expect=(409,))
+
+
+_FAILED = {"failure", "timed_out", "startup_failure"}
+
+
+def _workflow(repository: str, workflow: str) -> str:
+    return f"repos/{_quoted(repository)}/actions/workflows/{quote(workflow, safe='')}"
+
+
+def _quoted(repository: str) -> str:
+    return "/".join(quote(part, safe="") for part in repository.split("/"))
+
+
+def _items(answer: Answer, key: str) -> Sequence[Mapping[str, Any]]:
+    listed = answer.json.get(key) if isinstance(answer.json, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise _odd(f"its answer has no list of {key}")
+    return listed
+
+
+def _run(item: Mapping[str, Any]) -> WorkflowRun:
+    try:
+        return WorkflowRun(
+            id=int(item["id"]),
+            title=str(item.get("display_title") or item.get("name") or ""),
+            url=str(item.get("html_url") or ""),
+            status=str(item["status"]),
+            conclusion=None if item.get("conclusion") is None else str(item["conclusion"]),
+            created=datetime.fromisoformat(item["created_at"]),
+            updated=datetime.fromisoformat(item["updated_at"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise _odd("its answer has a run that cannot be read") from None
+
+
+def _odd(what: str) -> UnavailableError:
+    return UnavailableError(
+        what, where="GitHub Actions", next_step="see whether `url` is GitHub's API", reason=Reason.FORGE_UNREACHABLE
+    )

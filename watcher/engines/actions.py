@@ -1,0 +1,144 @@
+"""Builds on GitHub Actions: one dispatched workflow run per attempt, found again by its title.
+
+The engine dispatches runs, and cancels those of another key of the same image. It deletes nothing, and it never says
+that an image is there: that is asked of the registry.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from layering.errors import InputError, LayerwatchError
+from layering.forge.exchange import LostAnswerError
+from layering.forge.workflows import WorkflowRun, Workflows
+from layering.reasons import Reason
+from layering.request import RebuildRequest
+from watcher.engines.actions_history import Attempts, KeyRun, judge, key_run, tag
+from watcher.engines.engine import Build, BuildState
+from watcher.settings_image import GitHubActionsBuild, ImageSettings
+
+_INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
+
+
+class ActionsEngine:
+    """Safe to use from threads. `workflows` gives a forge's API by its name.
+
+    `images` are all that are configured: a run whose title names none is told apart by them.
+    """
+
+    def __init__(
+        self,
+        workflows: Callable[[str], Workflows],
+        images: Sequence[ImageSettings],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._workflows = workflows
+        self._images = images
+        self._now = now
+
+    def find(self, image: ImageSettings, key: str) -> Build | None:
+        """Where a key stands, by its runs; of one that failed, the job and step. Reads only."""
+        build = _actions(image)
+        runs = self._runs(build)
+        of_key = [each for each in runs if each.key == key]
+        found = judge(of_key, self._others(image, build, key, runs), _attempts(build), build.repository, self._now())
+        if found is None or found.state not in (BuildState.FAILED, BuildState.EXHAUSTED):
+            return found
+        return replace(found, message=f"{found.message}{self._ending(build, found)}")
+
+    def end_others(self, image: ImageSettings, key: str) -> None:
+        """Cancel the unfinished runs of this image that have another key."""
+        build = _actions(image)
+        self._cancel(build, self._others(image, build, key, self._runs(build)))
+
+    def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
+        """Dispatch the next attempt, unless that was done already; runs of another key are cancelled first."""
+        if build is not None and build.state is not BuildState.FAILED:
+            return build
+        settings, key = _actions(image), request.key or ""
+        attempt = build.attempt + 1 if build else 1
+        inputs = {"request": request.to_json(), "key": key, "attempt": str(attempt)}
+        if sum(map(len, inputs.values())) > _INPUTS_LENGTH_MAX:
+            raise InputError(
+                f"the request is longer than the {_INPUTS_LENGTH_MAX} characters a workflow takes",
+                where=f"build of {image.name}",
+                next_step="give it fewer or shorter build arguments",
+                reason=Reason.BUILD_MISCONFIGURED,
+            )
+        runs = self._runs(settings)
+        earlier = [each for each in runs if each.key == key and each.attempt < attempt]  # one that took too long
+        self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
+        if not any(each.key == key and each.attempt >= attempt for each in runs):
+            self._dispatch(settings, inputs)
+        return Build(
+            engine="githubActions",
+            name=None,
+            state=BuildState.RUNNING,
+            attempt=attempt,
+            reason=Reason.BUILD_RUNNING,
+            message=f"{settings.workflow} in {settings.repository} was dispatched {tag(key[:12], attempt)}",
+        )
+
+    def _dispatch(self, settings: GitHubActionsBuild, inputs: dict[str, str]) -> None:
+        try:
+            self._workflows(settings.forge).dispatch(settings.repository, settings.workflow, settings.ref, inputs)
+        except LostAnswerError as error:
+            error.reason = Reason.BUILD_RUNNING
+            error.next_step = "nothing to do; the next look tells whether it was dispatched"
+            raise
+
+    def _runs(self, build: GitHubActionsBuild) -> Sequence[KeyRun]:
+        """All of ours of that workflow."""
+        listed = self._workflows(build.forge).runs(build.repository, build.workflow)
+        return [each for run in listed if (each := key_run(run)) is not None]
+
+    def _others(
+        self, image: ImageSettings, build: GitHubActionsBuild, key: str, runs: Sequence[KeyRun]
+    ) -> Sequence[KeyRun]:
+        """Those of other keys of this image: its name is in the title, or no other image is built by that workflow."""
+        has_rivals = any(other.name != image.name and _same_workflow(other, build) for other in self._images)
+        return [each for each in runs if each.key != key and (not has_rivals or _names(each.run, image.name))]
+
+    def _cancel(self, build: GitHubActionsBuild, runs: Sequence[KeyRun]) -> None:
+        for each in runs:
+            if not each.run.is_finished:
+                self._workflows(build.forge).cancel(build.repository, each.run.id)
+
+    def _ending(self, build: GitHubActionsBuild, found: Build) -> str:
+        """Which job and step failed, in words; nothing when that cannot be told."""
+        try:
+            failing = self._workflows(build.forge).failing(build.repository, int(found.name or "0"))
+        except LayerwatchError as error:
+            return f"; its jobs cannot be read: {error.what}"
+        if failing is None:
+            return ""
+        job, step = failing
+        return f"; job {job!r} failed" + (f" in step {step!r}" if step else "")
+
+
+def _actions(image: ImageSettings) -> GitHubActionsBuild:
+    if not isinstance(image.build, GitHubActionsBuild):
+        raise InputError(f"{image.name} is not built by GitHub Actions", where="build.engine")
+    return image.build
+
+
+def _attempts(build: GitHubActionsBuild) -> Attempts:
+    return Attempts(
+        limit=build.attempts,
+        backoff=[timedelta(seconds=seconds) for seconds in build.backoff],
+        timeout=timedelta(seconds=build.timeout),
+    )
+
+
+def _same_workflow(image: ImageSettings, build: GitHubActionsBuild) -> bool:
+    other = image.build
+    return isinstance(other, GitHubActionsBuild) and (other.forge, other.repository, other.workflow) == (
+        build.forge,
+        build.repository,
+        build.workflow,
+    )
+
+
+def _names(run: WorkflowRun, image: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(image)}(?![\w-])", run.title) is not None

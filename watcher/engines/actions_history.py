@@ -1,0 +1,150 @@
+"""What the workflow runs of one key amount to: under way, to be tried again and when, or somebody's turn. Pure.
+
+Runs are found by `[KEY/ATTEMPT]` in their title. A run that was cancelled for another key counts for nothing: wanted
+again, it is built again. tests/engines/test_actions_history.py is the table.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from layering.forge.workflows import WorkflowRun
+from layering.reasons import Reason
+from watcher.engines.engine import Build, BuildState
+
+NAME = "githubActions"
+_TAG = re.compile(r"\[(?P<key>[0-9a-f]{64})/(?P<attempt>[1-9][0-9]{0,4})\]")
+_SUPERSEDED_WITHIN = timedelta(minutes=2)  # from the newer run's beginning to the end of the cancelled one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyRun:
+    """A run of ours: its key and attempt, as its title tells."""
+
+    run: WorkflowRun
+    key: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempts:
+    """How often a key is tried, how long to wait after each failure (the last wait for all further ones), and how long
+    one run may take.
+    """
+
+    limit: int
+    backoff: Sequence[timedelta]
+    timeout: timedelta
+
+    def wait(self, attempt: int) -> timedelta:
+        """After the nth attempt failed."""
+        return self.backoff[min(attempt, len(self.backoff)) - 1]
+
+
+def tag(key: str, attempt: int) -> str:
+    """What the title of a run of ours contains."""
+    return f"[{key}/{attempt}]"
+
+
+def key_run(run: WorkflowRun) -> KeyRun | None:
+    """What the title tells; None when it is no run of ours."""
+    found = _TAG.search(run.title)
+    return KeyRun(run=run, key=found["key"], attempt=int(found["attempt"])) if found else None
+
+
+def judge(
+    runs: Sequence[KeyRun], others: Sequence[KeyRun], attempts: Attempts, repository: str, now: datetime
+) -> Build | None:
+    """Where one key stands. `runs` are the key's, `others` those of other keys of the same image; in any order."""
+    if not runs:
+        return None
+    newest = max(runs, key=lambda each: (each.attempt, each.run.created))
+    if not newest.run.is_finished:
+        overdue = now - newest.run.created > attempts.timeout
+        return _failed(newest, attempts, repository, now) if overdue else _running(newest, repository)
+    if newest.run.conclusion == "cancelled":
+        return _again(newest, repository) if _superseded(newest, others) else _cancelled(newest, repository)
+    if newest.run.conclusion == "success":
+        return _without_image(newest, repository)
+    return _failed(newest, attempts, repository, newest.run.updated)
+
+
+def _superseded(run: KeyRun, others: Sequence[KeyRun]) -> bool:
+    """We cancelled it: another key of the image was begun while it ran, and it ended soon after."""
+    return any(
+        run.run.created <= other.run.created <= run.run.updated + _SUPERSEDED_WITHIN
+        and run.run.updated - other.run.created <= _SUPERSEDED_WITHIN
+        for other in others
+    )
+
+
+def _build(each: KeyRun, repository: str) -> Build:
+    return Build(
+        engine=NAME,
+        name=str(each.run.id),
+        state=BuildState.RUNNING,
+        attempt=each.attempt,
+        reason=Reason.BUILD_RUNNING,
+        message=f"run {each.run.url or each.run.id} is {each.run.status.replace('_', ' ')}",
+        log=f"gh run view {each.run.id} --repo {repository} --log",
+    )
+
+
+def _running(each: KeyRun, repository: str) -> Build:
+    build = _build(each, repository)
+    if each.run.status in ("waiting", "action_required"):
+        return replace(build, next_step="somebody has to let it run there: its environment asks for an approval")
+    return build
+
+
+def _failed(each: KeyRun, attempts: Attempts, repository: str, ended: datetime) -> Build:
+    build = _build(each, repository)
+    how = each.run.conclusion or f"still {each.run.status.replace('_', ' ')} after {attempts.timeout}"
+    build = replace(build, message=f"run {each.run.url or each.run.id} ended: {how.replace('_', ' ')}")
+    if each.attempt >= attempts.limit:
+        return replace(
+            build,
+            state=BuildState.EXHAUSTED,
+            reason=Reason.BUILD_FAILED,
+            message=f"{build.message}; no attempt is left",
+            next_step=f"to try once more, re-run it there: gh run rerun {each.run.id} --repo {repository}",
+        )
+    return replace(
+        build,
+        state=BuildState.FAILED,
+        reason=Reason.BACK_OFF,
+        next_step="nothing to do; it is tried again",
+        retry_at=ended + attempts.wait(each.attempt),
+    )
+
+
+def _again(each: KeyRun, repository: str) -> Build:
+    return replace(
+        _build(each, repository),
+        state=BuildState.FAILED,
+        reason=Reason.BACK_OFF,
+        message=f"run {each.run.url or each.run.id} was cancelled, since another build was wanted",
+        next_step="nothing to do; it is tried again",
+        retry_at=each.run.updated,
+    )
+
+
+def _cancelled(each: KeyRun, repository: str) -> Build:
+    return replace(
+        _build(each, repository),
+        state=BuildState.CANCELLED,
+        reason=Reason.BUILD_CANCELLED,
+        message=f"run {each.run.url or each.run.id} was cancelled by somebody",
+        next_step=f"to have it built, re-run it there: gh run rerun {each.run.id} --repo {repository}",
+    )
+
+
+def _without_image(each: KeyRun, repository: str) -> Build:
+    return replace(
+        _build(each, repository),
+        state=BuildState.EXHAUSTED,
+        reason=Reason.BUILD_WITHOUT_IMAGE,
+        message=f"run {each.run.url or each.run.id} succeeded, and its image is not in the registry",
+        next_step="see whether the workflow pushes to the image's target, and whether nobody deleted the tag",
+    )
