@@ -8,6 +8,7 @@ anywhere in between, the next call finds what was done and does the rest. See do
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
@@ -29,6 +30,18 @@ _ATTEMPTS = 5  # each one lost means that somebody else's was written
 _ALL_OURS = "layerwatch/*"
 
 
+@dataclass(kw_only=True)
+class _OneLook:
+    """What the targets of one look have in common: refs by repository and base branch, and by repository that changed
+    pull requests were read, and how many of ours are open. `unavailable`: it failed, and is not asked again.
+    """
+
+    refs: Once[Mapping[str, str]]
+    refreshed: Once[None]
+    counted: Once[int]
+    unavailable: UnavailableError | None = None
+
+
 class RemoteForge:
     """A forge behind an API. Safe to use from threads and processes."""
 
@@ -38,9 +51,7 @@ class RemoteForge:
         self._open_git = open_git
         self._repositories: dict[str, RemoteRepository] = {}
         self._guard = threading.Lock()
-        self._refs: Once[Mapping[str, str]] | None = None
-        self._refreshed: Once[None] | None = None
-        self._counted: Once[int] | None = None
+        self._one: _OneLook | None = None
 
     def close(self) -> None:
         """Close connections, and take away what git fetched."""
@@ -51,37 +62,24 @@ class RemoteForge:
     def for_one_look(self) -> Self:
         """See Forge. Of each repository refs and changed pull requests are read once."""
         one = copy.copy(self)
-        one._refs = Once(lambda name, base: self._repository(name).git.refs((base, _ALL_OURS)))
-        one._refreshed = Once(lambda name: self._repository(name).pulls.refresh())
-        one._counted = Once(self._count_open)
+        one._one = _OneLook(
+            refs=Once(lambda name, base: self._repository(name).git.refs((base, _ALL_OURS))),
+            refreshed=Once(lambda name: self._repository(name).pulls.refresh()),
+            counted=Once(self._count_open),
+        )
         return one
 
     def observe(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
         """See Forge."""
-        self._host.begin()
-        repository = self._repository(target.repository)
-        seen = self._look(repository, target)
-        found = judge(seen, key, image)
-        on_base = found.reason is Reason.ALREADY_ON_BASE
-        too_many = found.state is State.ABSENT and self._is_full(target.repository)
-        if seen.open is not None and not on_base and repository.command(seen.open) is not None:
-            # what was commanded is due
-            found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
-        file = repository.file(seen.tip, target)
-        marker = Marker.parse(seen.open.body) if seen.open else None
-        line = marker.line_of(target.member) if marker else None
-        return ProposalState(
-            state=found.state,
-            reason=Reason.TOO_MANY_OPEN if too_many else found.reason,
-            pinned=file.config.image if file.config else None,
-            branch=target.proposal_branch,
-            commit=seen.head,
-            key=line.key if line else None,
-            pull_request=found.pull.url if found.pull else None,
-            config=file.config,
-            number=found.pull.number if found.pull else None,
-            members={name: each.key for name, each in marker.members.items()} if marker else {},
-        )
+        one = self._one
+        if one is not None and one.unavailable is not None:
+            raise one.unavailable  # it failed just now, and all others would wait for it as long
+        try:
+            return self._observed(target, key, image)
+        except UnavailableError as error:
+            if one is not None:
+                one.unavailable = error
+            raise
 
     def propose(self, proposal: Proposal) -> Proposed:
         """See Forge. Who loses a race looks again, and finds the winner's work."""
@@ -112,6 +110,32 @@ class RemoteForge:
             if _is_ours(pull) and (name, pull.head) not in owned
         ]
 
+    def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
+        self._host.begin()
+        repository = self._repository(target.repository)
+        seen = self._look(repository, target)
+        found = judge(seen, key, image)
+        on_base = found.reason is Reason.ALREADY_ON_BASE
+        too_many = found.state is State.ABSENT and self._is_full(target.repository)
+        if seen.open is not None and not on_base and repository.command(seen.open) is not None:
+            # what was commanded is due
+            found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
+        file = repository.file(seen.tip, target)
+        marker = Marker.parse(seen.open.body) if seen.open else None
+        line = marker.line_of(target.member) if marker else None
+        return ProposalState(
+            state=found.state,
+            reason=Reason.TOO_MANY_OPEN if too_many else found.reason,
+            pinned=file.config.image if file.config else None,
+            branch=target.proposal_branch,
+            commit=seen.head,
+            key=line.key if line else None,
+            pull_request=found.pull.url if found.pull else None,
+            config=file.config,
+            number=found.pull.number if found.pull else None,
+            members={name: each.key for name, each in marker.members.items()} if marker else {},
+        )
+
     def _repository(self, name: str) -> RemoteRepository:
         with self._guard:
             if name not in self._repositories:
@@ -119,12 +143,11 @@ class RemoteForge:
             return self._repositories[name]
 
     def _look(self, repository: RemoteRepository, target: ProposalTarget) -> Seen:
-        if self._refreshed is not None:
-            self._refreshed(repository.name)
-        refs = self._refs
-        if refs is None:
+        one = self._one
+        if one is None:
             return repository.look(target)
-        return repository.look(target, lambda branches: refs(repository.name, target.branch))
+        one.refreshed(repository.name)
+        return repository.look(target, lambda branches: one.refs(repository.name, target.branch))
 
     def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
         seen = repository.look(proposal.target)
@@ -158,7 +181,8 @@ class RemoteForge:
     def _is_full(self, repository: str) -> bool:
         if not self._settings.max_open:
             return False
-        return (self._counted or self._count_open)(repository) >= self._settings.max_open
+        count = self._one.counted if self._one else self._count_open
+        return count(repository) >= self._settings.max_open
 
     def _count_open(self, repository: str) -> int:
         """How many pull requests of ours are open. Asks only when there is a limit."""
