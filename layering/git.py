@@ -188,14 +188,18 @@ def git(
     timeout_seconds: float = LOCAL_SECONDS,
     *,
     stdin: bytes | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
+    settings: Sequence[tuple[str, str]] = (),
 ) -> Completed:
-    """Any git command; what its returncode means is the caller's to say. Raises as commands.run."""
+    """Any git command; what its returncode means is the caller's to say. Raises as commands.run.
+
+    `settings` are set over all configuration files, in variables: no process list shows their values.
+    """
     where = ["-C", str(repository)] if repository is not None else []
     return run_command(
         ["git", *where, *arguments],
         stdin=stdin,
-        env={**_environment(os.environ), **(env or {})},
+        env={**_environment(os.environ, settings), **(env or {})},
         timeout_seconds=timeout_seconds,
     )
 
@@ -222,14 +226,15 @@ def complaint(done: Completed) -> str:
     return lines[0].removeprefix("fatal: ").removeprefix("error: ")[:300]
 
 
-def _environment(outside: Mapping[str, str]) -> dict[str, str | None]:
+def _environment(outside: Mapping[str, str], more: Sequence[tuple[str, str]] = ()) -> dict[str, str | None]:
     """Our variables, and our settings after those that came in variables: a CI system hands over credentials so."""
+    settings = (*_SETTINGS.items(), *more)
     count = outside.get("GIT_CONFIG_COUNT", "")
     first = int(count) if count.isdecimal() else 0
     environment: dict[str, str | None] = {**dict.fromkeys(_NOT_FROM_OUTSIDE), **_VARIABLES}
     environment["GIT_ASKPASS"] = outside.get("GIT_ASKPASS", "true")  # `true` answers nothing, so that login fails
-    environment["GIT_CONFIG_COUNT"] = str(first + len(_SETTINGS))
-    for number, (key, value) in enumerate(_SETTINGS.items(), start=first):
+    environment["GIT_CONFIG_COUNT"] = str(first + len(settings))
+    for number, (key, value) in enumerate(settings, start=first):
         environment[f"GIT_CONFIG_KEY_{number}"] = key
         environment[f"GIT_CONFIG_VALUE_{number}"] = value
     return environment

@@ -86,6 +86,13 @@ class GitRepository:
         found = self._git(["cat-file", "blob", f"{commit}:{path}"])
         return found.stdout if found.succeeded else None
 
+    def file_id(self, commit: str, path: str) -> str | None:
+        """git's id of a file in a commit, or None; its bytes are not looked at. Raises InputError when it is a link."""
+        mode, kind, found = self._tree([commit, path]).get(path.encode(), (b"", b"", b""))
+        if mode == _LINK:
+            raise InputError(f"{path.rpartition('/')[2]!r} is a link there", where=path)
+        return found.decode() if kind == b"blob" else None
+
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Whether `commit` is in the history of `of`."""
         return self._git(["merge-base", "--is-ancestor", commit, of]).succeeded
@@ -113,19 +120,21 @@ class GitRepository:
                 return current
         return None
 
-    def add_commit(self, parent: str, path: str, content: bytes, message: str, by: Signature) -> str:
-        """A new commit on `parent` that changes one file only; no ref is moved. Its id.
+    def add_commit(self, parent: str, files: Mapping[str, bytes], message: str, by: Signature) -> str:
+        """A new commit on `parent` that sets these files' bytes and changes nothing else; no ref is moved. Its id.
 
-        Raises InputError when something else than a file stands at `path`, or a file where a directory should be.
+        Raises InputError when something else than a file stands at a path, or a file where a directory should be.
         """
-        blob = self._run(["hash-object", "-w", "--stdin"], stdin=content)
-        tree = self._tree_with(f"{parent}^{{tree}}", path.split("/"), blob.strip(), path)
+        tree = f"{parent}^{{tree}}"
+        for path, content in files.items():
+            blob = self._run(["hash-object", "-w", "--stdin"], stdin=content)
+            tree = self._tree_with(tree, path.split("/"), blob.strip(), path)
         made = self._run(["commit-tree", tree, "-p", parent, "-F", "-"], stdin=message.encode(), env=_environment(by))
         return made.strip()
 
     def _tree_with(self, tree: str | None, parts: Sequence[str], blob: str, path: str) -> str:
         """`tree` with one file replaced or added, made from the inside out; modes stay."""
-        entries = _entries(self._git(["ls-tree", "-z", tree]).stdout) if tree else {}
+        entries = self._tree([tree]) if tree else {}
         name = parts[0].encode()
         mode, kind, found = entries.get(name, (b"", b"", b""))
         wanted = b"blob" if len(parts) == 1 else b"tree"
@@ -139,7 +148,15 @@ class GitRepository:
             inner = self._tree_with(found.decode() or None, parts[1:], blob, path)
             entries[name] = (_TREE, wanted, inner.encode())
         lines = b"".join(b"%s %s %s\t%s\0" % (*facts, entry) for entry, facts in entries.items())
-        return self._run(["mktree", "-z"], stdin=lines).strip()
+        # What the tree had stays without being looked at: of a repository fetched in part it may not be here.
+        return self._run(["mktree", "-z", "--missing"], stdin=lines).strip()
+
+    def _tree(self, of: Sequence[str]) -> dict[bytes, tuple[bytes, bytes, bytes]]:
+        """Mode, kind and id by name: of all in a tree, or of one path in a commit."""
+        listed = self._git(["ls-tree", "-z", "--full-tree", *of])
+        if not listed.succeeded:
+            raise RefusedError(f"git ls-tree: {complaint(listed)}", where=str(self.path), reason=Reason.FORGE_REFUSED)
+        return _entries(listed.stdout)
 
     def move(self, moves: Iterable[Move]) -> bool:
         """Move all refs or none, in this order. False when one did not hold what it must: somebody was quicker.

@@ -80,7 +80,7 @@ class LocalForge:
         _leave_working_trees_alone(seen)
         content = edited_text(seen.file.raw, proposal.target, proposal.image).encode("utf-8")
         by = signature(self._author.name, self._author.email, proposal.when)
-        commit = seen.repository.add_commit(seen.tip, proposal.target.file, content, _message(proposal), by)
+        commit = seen.repository.add_commit(seen.tip, {proposal.target.file: content}, _message(proposal), by)
         moves = [Move(ref=seen.branch, new=commit, old=seen.head), Move(ref=seen.memory, new=commit, old=seen.known)]
         if not seen.repository.move([*_keep_a_persons_no(seen), *moves]):
             return None

@@ -1,0 +1,252 @@
+"""How git reaches one forge's repository over HTTP: with which login, trusting whom, for how long, and what failed.
+
+The login travels in a variable as a header for this one URL (git-config(1), `http.<url>.extraHeader`), so that it is in
+no argument, URL or file, and is sent with the first request: a helper or askpass is asked only after a request was
+refused, and that makes two requests three. git would send it wherever a redirect leads, so redirects are not followed.
+What is read and pushed is not known here (remotegit.py).
+"""
+
+import base64
+import os
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from layering.commands import Completed
+from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.excerpt import without_secrets
+from layering.forge.settings import Login
+from layering.git import git
+from layering.reasons import Reason
+
+REMOTE = "there"  # what git calls the repository
+
+# git's words (remote-curl.c, http.c, credential.c) and curl's that follow "unable to access".
+_STATUS = re.compile(r"(?:returned error:|\bHTTP) (?P<status>[1-5]\d\d)\b")
+_LOGIN_WANTED = re.compile(r"could not read Username|Authentication failed|terminal prompts disabled")
+_NOT_FOUND = re.compile(r"repository '[^']*' not found")
+_NOT_TRUSTED = re.compile(r"certificate", re.IGNORECASE)
+_FOR_NOW = re.compile(
+    r"unable to access|RPC failed|early EOF|hung up|unexpected disconnect|reset by peer|timed? ?out|transfer closed|"
+    r"not our ref|unadvertised object|did not receive expected object",
+    re.IGNORECASE,
+)
+_SAYS_NO_LENGTH_MAX = 300
+_TEMPORARY_STATUSES = frozenset({408, 425, 429})
+_NOTHING_THERE = frozenset({404, 410})
+
+# What would print what is sent, ask people, or trust anybody.
+_VARIABLES_NOT_FROM_OUTSIDE = (
+    "GIT_CURL_VERBOSE",
+    "GIT_SSL_NO_VERIFY",
+    "GIT_TRACE",
+    "GIT_TRACE2",
+    "GIT_TRACE2_EVENT",
+    "GIT_TRACE2_PERF",
+    "GIT_TRACE_CURL",
+    "GIT_TRACE_PACKET",
+)
+
+
+class GitHttp:
+    """Runs git against `url`. Thread-safe; keeps nothing but a file with the trusted authorities in `directory`."""
+
+    def __init__(
+        self,
+        url: str,
+        directory: Path,
+        *,
+        login: Callable[[], Login | None],
+        refused: Callable[[], bool],
+        ca_file: Path | None,
+        insecure: bool,
+        silence_seconds: int,
+    ) -> None:
+        """See RemoteGit. Raises InputError for a URL that may not be spoken to, or a `ca_file` without certificates."""
+        _check(url, insecure)
+        self.url = url
+        self._directory = directory
+        self._login = login
+        self._refused = refused
+        self._silence_seconds = silence_seconds
+        self._trusted = _authorities(ca_file, directory / "authorities.pem") if ca_file is not None else None
+
+    def run(
+        self, at: Path, arguments: Sequence[str], timeout_seconds: float, settings: Sequence[tuple[str, str]] = ()
+    ) -> Completed:
+        """A git command that speaks to the URL, run in `at`; whether it failed is the caller's to see.
+
+        Once more when the login was refused and there is another one now. Raises UnavailableError when it takes longer.
+        """
+        done = self._run(at, arguments, timeout_seconds, settings)
+        if not done.succeeded and _is_login_refused(done.message) and self._refused():
+            done = self._run(at, arguments, timeout_seconds, settings)
+        return done
+
+    def _run(
+        self, at: Path, arguments: Sequence[str], timeout_seconds: float, more: Sequence[tuple[str, str]]
+    ) -> Completed:
+        login = self._login()
+        environment: dict[str, str | None] = dict.fromkeys(_VARIABLES_NOT_FROM_OUTSIDE)
+        environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_CEILING_DIRECTORIES": str(self._directory)}
+        if login is not None:
+            environment |= {"GIT_ASKPASS": None, "SSH_ASKPASS": None}
+        if self._trusted is not None:
+            environment["GIT_SSL_CAINFO"] = str(self._trusted)
+        settings = (*self._settings(), *_credentials(self.url, login), *more)
+        try:
+            done = git(at, arguments, timeout_seconds, env=environment, settings=settings)
+        except UnavailableError as error:
+            raise self._unavailable(error.what) from None
+        return _without(done, login)
+
+    def _settings(self) -> Sequence[tuple[str, str]]:
+        return (
+            ("protocol.version", "2"),
+            # This address and no other, whatever the machine's configuration rewrites: the longest match wins.
+            (f"url.{self.url}.insteadOf", self.url),
+            (f"url.{self.url}.pushInsteadOf", self.url),
+            (f"remote.{REMOTE}.url", self.url),
+            ("http.followRedirects", "false"),
+            # A byte a second is less than the keep-alives of a server that is thinking (one of 5 bytes every 5 s).
+            ("http.lowSpeedLimit", "1"),
+            ("http.lowSpeedTime", str(self._silence_seconds)),
+        )
+
+    def failure(self, done: Completed) -> LayerwatchError:
+        """What went wrong with a command that failed."""
+        said, sentence = done.message, says_no(done)
+        found = _STATUS.search(said)
+        status = int(found["status"]) if found else 0
+        if _is_login_refused(said):
+            return self._refusal(
+                f"the login was refused{_in_brackets(sentence)}", "give it a token that is valid and may read and push"
+            )
+        if status in _NOTHING_THERE or _NOT_FOUND.search(said):
+            return NotFoundError(
+                "there is no such repository, or the token may not see it",
+                where=self.url,
+                next_step="see whether the address is right and the token may read the repository",
+                reason=Reason.FORGE_REFUSED,
+            )
+        if status // 100 == 3:
+            return self._refusal(
+                f"it redirects elsewhere (status {status}), where the token is not sent",
+                "name the address that it leads to: gitUrl of the forge",
+            )
+        if status // 100 == 4 and status not in _TEMPORARY_STATUSES:
+            return self._refusal(
+                f"it refuses (status {status}){_in_brackets(sentence)}", "give the token the right to read and to push"
+            )
+        if _NOT_TRUSTED.search(said):
+            return self._refusal(_complaint(said), "name the authority's certificate: caFile of the forge")
+        if status or _FOR_NOW.search(said):
+            return self._unavailable(f"{_complaint(said)}{_in_brackets(sentence)}")
+        return self._refusal(_complaint(said) or "git failed without a word", "see whether git can use it from here")
+
+    def _refusal(self, what: str, next_step: str) -> RefusedError:
+        return RefusedError(what, where=self.url, next_step=next_step, reason=Reason.FORGE_REFUSED)
+
+    def _unavailable(self, what: str) -> UnavailableError:
+        return UnavailableError(what, where=self.url, next_step="try again later", reason=Reason.FORGE_UNREACHABLE)
+
+
+def says_no(done: Completed) -> str:
+    """The server's own sentence, without what could be a credential or command a terminal; empty when it said none."""
+    lines = [
+        line.removeprefix("remote:").strip().removeprefix("error:").removeprefix("fatal:").strip()
+        for line in without_secrets(done.message).splitlines()
+        if line.startswith("remote:")
+    ]
+    text = " ".join(dict.fromkeys(line for line in lines if re.search(r"\w", line)))
+    return text if len(text) <= _SAYS_NO_LENGTH_MAX else f"{text[:_SAYS_NO_LENGTH_MAX]}…"
+
+
+def _complaint(said: str) -> str:
+    """git's own first line about what is wrong."""
+    lines = [line for line in said.splitlines() if line.startswith(("fatal:", "error:"))] or said.splitlines()[:1]
+    text = "".join(lines[:1]).removeprefix("fatal: ").removeprefix("error: ")
+    return without_secrets(text)[:_SAYS_NO_LENGTH_MAX]
+
+
+def _in_brackets(sentence: str) -> str:
+    return f" ({sentence})" if sentence else ""
+
+
+def _is_login_refused(said: str) -> bool:
+    found = _STATUS.search(said)
+    return bool(_LOGIN_WANTED.search(said)) or (found is not None and found["status"] == "401")
+
+
+def _credentials(url: str, login: Login | None) -> Sequence[tuple[str, str]]:
+    """The header, after taking away what the machine's configuration would send; its helpers are not asked."""
+    if login is None:
+        return ()
+    return (
+        (f"http.{url}.extraHeader", ""),
+        (f"http.{url}.extraHeader", f"Authorization: Basic {_basic(login)}"),
+        ("credential.helper", ""),
+        (f"credential.{url}.helper", ""),
+        ("core.askPass", ""),
+    )
+
+
+def _basic(login: Login) -> str:
+    return base64.b64encode(f"{login.user}:{login.password.reveal()}".encode()).decode()
+
+
+def _without(done: Completed, login: Login | None) -> Completed:
+    """A server may say what it was sent; nobody is told."""
+    if login is None or not (token := login.password.reveal()):
+        return done
+    out, err = done.stdout, done.stderr
+    for secret in (_basic(login).encode(), token.encode()):
+        out, err = out.replace(secret, b"***"), err.replace(secret, b"***")
+    return Completed(argv=done.argv, returncode=done.returncode, stdout=out, stderr=err)
+
+
+def _check(url: str, insecure: bool) -> None:
+    """Only http and https: another scheme would ask a person's keys, and a token in a URL is in everybody's view."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+        raise InputError(
+            "it is not an address of git over HTTP", where=url, next_step="name that address: gitUrl of the forge"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise InputError("its address carries a login", where=url, next_step="give the token in a file or a variable")
+    if parts.scheme == "http" and not insecure and not _is_loopback(parts.hostname):
+        raise InputError(
+            "everybody on the way could read the token: it is plain http",
+            where=url,
+            next_step="use https, or say insecure: true of this forge",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _authorities(ca_file: Path, into: Path) -> Path:
+    """A file with the system's authorities and those of `ca_file`: git knows one file only, instead of the system's."""
+    try:
+        ours = ca_file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"no certificates can be read from it: {error.strerror}", where=str(ca_file)) from None
+    if "-----BEGIN CERTIFICATE-----" not in ours and "-----BEGIN TRUSTED CERTIFICATE-----" not in ours:
+        raise InputError("no certificates can be read from it: not PEM certificates", where=str(ca_file))
+    texts = [ours]
+    system = ssl.get_default_verify_paths().cafile
+    for name in {os.environ.get("GIT_SSL_CAINFO"), os.environ.get("REQUESTS_CA_BUNDLE"), system} - {None, ""}:
+        path = Path(str(name))
+        if path.is_file():  # a stale variable must not stop what works without it
+            texts.append(path.read_text(encoding="utf-8", errors="replace"))
+    into.write_text("\n".join(texts), encoding="utf-8")
+    return into
