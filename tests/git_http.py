@@ -1,22 +1,62 @@
-"""Git repositories over http with a password, served by git's own http-backend."""
+"""Git repositories over http with a password, served by git's own http-backend; a test may come between."""
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.parts import require
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A request. `target` is its path with the query; names of `headers` are lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+
+    @property
+    def kind(self) -> str:
+        """What for: `GET refs to read`, `POST fetch or list`, `GET refs to push`, `POST push`."""
+        push = "receive-pack" in self.target
+        if self.method == "GET":
+            return "GET refs to push" if push else "GET refs to read"
+        return "POST push" if push else "POST fetch or list"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+Between = Callable[[Asked, Callable[[], Served]], Served | None]
+"""What is answered instead: of the request, and what git's backend would answer when asked. None: the line drops."""
+
+
 @contextmanager
-def git_over_http(root: Path, user: str, password: str) -> Iterator[str]:
+def git_over_http(
+    root: Path,
+    user: str,
+    password: str,
+    between: Between = lambda _, serve: serve(),
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[str]:
     """HOST:PORT under which the bare repositories below `root` are."""
     login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(root, login)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(root, login, between)) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
@@ -26,24 +66,23 @@ def git_over_http(root: Path, user: str, password: str) -> Iterator[str]:
             thread.join()
 
 
-def _handler(root: Path, login: str) -> type[BaseHTTPRequestHandler]:
+def _handler(root: Path, login: str, between: Between) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
+        def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if self.headers.get("Authorization") != login:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="git"')
-                self.end_headers()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(method=self.command, target=self.path, headers=headers)
+            served = between(asked, lambda: _served(root, login, asked, body))
+            if served is None:
+                self.close_connection = True
                 return
-            head, _, content = _backend(root, self.command, self.path, self.headers, body).partition(b"\r\n\r\n")
-            fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-            self.send_response(int(fields.pop("Status", "200 OK").split()[0]))
-            for name, value in fields.items():
+            self.send_response(served.status)
+            for name, value in served.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(served.body)
 
-        do_GET = do_POST = _serve  # noqa: N815 names are http.server's
+        do_GET = do_POST = _answer  # noqa: N815 names are http.server's
 
         def log_message(self, format: str, *args: object) -> None:
             """The test looks at what our side prints."""
@@ -51,19 +90,26 @@ def _handler(root: Path, login: str) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _backend(root: Path, method: str, target: str, headers: object, body: bytes) -> bytes:
-    path, _, query = target.partition("?")
-    get = headers.get  # type: ignore[attr-defined] # email.message.Message
+def _served(root: Path, login: str, asked: Asked, body: bytes) -> Served:
+    if asked.headers.get("authorization") != login:
+        return Served(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
+    head, _, content = _backend(root, asked, body).partition(b"\r\n\r\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    return Served(status=int(fields.pop("Status", "200 OK").split()[0]), headers=fields, body=content)
+
+
+def _backend(root: Path, asked: Asked, body: bytes) -> bytes:
+    path, _, query = asked.target.partition("?")
     environment = {
         "GIT_PROJECT_ROOT": str(root),
         "GIT_HTTP_EXPORT_ALL": "1",
         "PATH_INFO": path,
         "QUERY_STRING": query,
-        "REQUEST_METHOD": method,
-        "CONTENT_TYPE": get("Content-Type", ""),
+        "REQUEST_METHOD": asked.method,
+        "CONTENT_TYPE": asked.headers.get("content-type", ""),
         "CONTENT_LENGTH": str(len(body)),
-        "HTTP_CONTENT_ENCODING": get("Content-Encoding", ""),
-        "GIT_PROTOCOL": get("Git-Protocol", ""),
+        "HTTP_CONTENT_ENCODING": asked.headers.get("content-encoding", ""),
+        "GIT_PROTOCOL": asked.headers.get("git-protocol", ""),
     }
     argv = [require("git"), "http-backend"]  # it fails for a commit that is not there, after saying so to the client
     done = subprocess.run(argv, input=body, env={**os.environ, **environment}, capture_output=True)
