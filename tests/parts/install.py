@@ -86,7 +86,8 @@ def _built_together(parts: Sequence[Part]) -> Iterable[list[Part]]:
 def _compile(parts: Sequence[Part], directory: Path) -> bool:
     first = parts[0]
     flags = ["-trimpath", "-buildvcs=false", f"-ldflags=-s -w {first.ldflags}".rstrip()]
-    environment = {"CGO_ENABLED": "0", "GOBIN": str(directory)}
+    flags += [f"-tags={first.go_tags}"] if first.go_tags else []
+    environment = {"CGO_ENABLED": "1" if first.needs_cgo else "0", "GOBIN": str(directory)}
     if first.go_sources is None:
         return _ran(["go", "install", *flags, first.go_module], environment) == 0
     packages = [part.go_module.partition("@")[0] or "." for part in parts]

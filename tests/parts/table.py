@@ -16,6 +16,8 @@ _HERE = Path(__file__).parent
 _VERSION_TIMEOUT_SECONDS = 20
 _KUBERNETES_VERSION = "v1.34.4"
 _MAJOR, _MINOR = _KUBERNETES_VERSION[1:].split(".")[:2]
+_GITEA = "code.gitea.io/gitea"
+_GITEA_VERSION = "v1.26.0"
 _TEKTON = "github.com/tektoncd/pipeline"
 _TEKTON_VERSION = "v1.15.0"
 _SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its own version
@@ -29,7 +31,8 @@ class Part:
     """One program, or one directory of files. Exactly one of `packages` and `go_module` says where it comes from.
 
     With `go_sources`, a Go module of ours, `go_module` is built with the dependencies that are locked there; with
-    `files`, these directories of it are copied and nothing is built.
+    `files`, these directories of it are copied and nothing is built. `go_tags` are build tags, separated by commas;
+    `needs_cgo` means a C compiler.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Part:
     go_module: str = ""
     go_sources: Path | None = None
     ldflags: str = ""
+    go_tags: str = ""
+    needs_cgo: bool = False
     files: Sequence[str] = ()
     is_test_asset: bool = False
 
@@ -55,7 +60,7 @@ class Part:
         sources = sorted(
             path for path in self.go_sources.iterdir() if path.name.startswith("go.") or path.suffix == ".go"
         )
-        content = b"".join(path.read_bytes() for path in sources) + self.ldflags.encode()
+        content = b"".join(path.read_bytes() for path in sources) + (self.ldflags + self.go_tags).encode()
         return f"{module_version} sources {hashlib.sha256(content).hexdigest()[:12]}".lstrip()
 
     @property
@@ -144,6 +149,14 @@ PARTS = {
             go_sources=_HERE / "prometheus",
             go_module="github.com/prometheus/prometheus/cmd/promtool@v0.308.1",
         ),
+        Part(
+            name="gitea",
+            go_sources=_HERE / "gitea",
+            go_module=f"{_GITEA}@{_GITEA_VERSION}",
+            go_tags="sqlite,sqlite_unlock_notify",
+            needs_cgo=True,
+        ),
+        Part(name="gitea-files", go_module=f"{_GITEA}@{_GITEA_VERSION}", files=("options", "public", "templates")),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
         *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
