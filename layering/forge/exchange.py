@@ -1,39 +1,53 @@
 """HTTP with one forge: one session, its limits kept, its failures told in our errors. Knows no pull request.
 
-The only module of `layering/forge/` that sends through `requests`.
+The only module of `layering/forge/` that sends through `requests`. Redirects are not followed: a token goes to the
+address that was configured and nowhere else. A read that fails for now is repeated as long as the thread's patience
+lasts; a write whose answer is lost is not: who wrote looks first.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import json as jsonlib
+import ssl
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from layering.errors import UnavailableError
+import requests
+import urllib3
+
+from layering.causes import causes
+from layering.errors import LayerwatchError, RefusedError, UnavailableError
+from layering.forge.addresses import check_address
+from layering.forge.answers import Answer, refusal
+from layering.forge.credentials import Credentials, authorization
+from layering.forge.patience import Patience
+from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
+from layering.forge.settings import ForgeSettings
+from layering.reasons import Reason
+from layering.registry.proxies import proxies_for
+from layering.registry.trust import verified_session
+
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 30.0
+_READ_LEAST_SECONDS = 5.0
+_LEAST_SECONDS = 1.0  # whatever a limit says, it is not asked again at once
+_BODY_BYTES_MAX = 32 * 1024 * 1024
+_REMEMBERED = 512
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+_OURS = {"User-Agent": "layerwatch", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """One API request that was sent, for counters and budgets. `status` is 0 when no answer came; no query in `path`."""
+    """One API request that was sent, for counters and budgets: `status` 0 when no answer came, `path` without query."""
 
     forge: str
     method: str
     path: str
     status: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What came back: `json` is None without a body. `next_page` is the next one's URL, on the same origin."""
-
-    status: int
-    json: Any = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    next_page: str | None = None
-
-    @property
-    def message(self) -> str:
-        """What the forge says is wrong, in one line: its `message` and `errors`, redacted."""
-        raise NotImplementedError
 
 
 class LostAnswerError(UnavailableError):
@@ -43,33 +57,233 @@ class LostAnswerError(UnavailableError):
 class Exchange:
     """Thread-safe. What may wait (5xx, dropped connections, limits) waits as long as the thread's patience lasts."""
 
+    def __init__(
+        self,
+        settings: ForgeSettings,
+        credentials: Credentials,
+        *,
+        headers: Mapping[str, str],
+        on_request: Callable[[Sent], None] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """`headers` go with each request. Raises InputError for an address or a caFile that cannot be."""
+        self._settings = settings
+        self._base = check_address(settings.url, settings.insecure, what="the address of a forge's API").rstrip("/")
+        self._credentials = credentials
+        self._headers = {**_OURS, **headers}
+        self._on_request = on_request
+        self._patience = patience or Patience(settings.max_wait_seconds)
+        self._session = verified_session(settings.ca_file)
+        self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
+        self._ahead = timedelta()
+        self._not_before = datetime.min.replace(tzinfo=UTC)
+        self._guard = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+        self._credentials.close()
+
     def begin(self) -> None:
         """An operation of this thread begins: it may wait `max_wait_seconds` in all from now."""
+        self._patience.begin()
 
     def now(self) -> datetime:
         """The forge's clock as its last answer told it (`Date`); ours before the first. UTC."""
-        raise NotImplementedError
+        return datetime.now(UTC) + self._ahead
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, *, expect: Collection[int] = ()) -> Answer:
         """`path` below the forge's `url` (segments quoted by the caller), or a `next_page`.
 
-        Sends If-None-Match when it knows an ETag for this very URL; a 304 gives the remembered answer.
+        Sends If-None-Match when it knows an ETag for this very URL; a 304 gives the remembered answer. Raises as
+        `send`.
         """
-        raise NotImplementedError
+        return self._asked("GET", self._url(path, params), None, expect)
 
     def pages(self, path: str, params: Mapping[str, str | int] | None = None, limit: int = 100) -> Iterator[Answer]:
         """The answer and those that its Link header's rel="next" leads to, at most `limit`."""
-        raise NotImplementedError
+        answer = self.get(path, params)
+        yield answer
+        for _ in range(limit - 1):
+            if answer.next_page is None:
+                return
+            answer = self.get(answer.next_page)
+            yield answer
 
     def send(
         self, method: str, path: str, json: Mapping[str, Any] | None = None, *, expect: Collection[int] = ()
     ) -> Answer:
         """POST, PUT, PATCH, DELETE. Of the statuses from 400 on only those in `expect` come back as answers.
 
-        Raises LostAnswerError as above; a 5xx or 429 to a write is told as a lost answer too, unless the forge says
-        that nothing was done (429, 403 with a limit, 503 with Retry-After: then waited for and sent again).
-        401: the token is read again; another one is tried once. 401, 403: RefusedError; 404: NotFoundError; both with
-        reason ForgeRefused and what scope is missing where the forge says so (X-Accepted-GitHub-Permissions …); other
-        4xx: InputError with the forge's message.
+        Raises LostAnswerError, after a pause, when no answer came or one of 5xx; a limit (429, 403, 503 with
+        Retry-After) is waited for and sent again. 401: the token is read again; another one is tried once. 401, 403:
+        RefusedError; 404: NotFoundError; both with reason ForgeRefused and what scope is missing where the forge says
+        so; other 4xx: InputError with the forge's message. UnavailableError when the patience is used up.
         """
-        raise NotImplementedError
+        body = None if json is None else jsonlib.dumps(json).encode()
+        return self._asked(method, self._url(path, None), body, expect)
+
+    def _asked(self, method: str, url: str, body: bytes | None, expect: Collection[int]) -> Answer:
+        where = f"{self._settings.name}: {method} {urlsplit(url).path}"
+        renewed = False
+        while True:
+            self._await_limit(where)
+            try:
+                answer = self._once(method, url, body, where)
+            except UnavailableError as error:
+                self._pause_or_raise(method, error)
+                continue
+            wait = wait_seconds(answer.status, answer.headers, answer.message, self.now())
+            if wait is not None:
+                self._hold(max(_LEAST_SECONDS, wait))
+            elif answer.status in expect or answer.status < 300:
+                return answer
+            elif answer.status in _TEMPORARY:
+                self._pause_or_raise(method, self._unavailable(f"the forge fails (status {answer.status})", where))
+            elif answer.status == 401 and not renewed and self._credentials.refused(_repository_in(url, self._base)):
+                renewed = True
+            else:
+                raise self._refused(answer, where)
+
+    def _refused(self, answer: Answer, where: str) -> LayerwatchError:
+        if answer.status < 400:
+            return RefusedError(
+                f"the forge redirects elsewhere (status {answer.status})",
+                where=where,
+                next_step="name the repository as it is called now, and the forge's own address as url",
+                reason=Reason.FORGE_REFUSED,
+            )
+        return refusal(answer, where)
+
+    def _pause_or_raise(self, method: str, error: UnavailableError) -> None:
+        """Wait before another read. Raises after a write, which must not be repeated blindly, and without patience."""
+        if not self._patience.back_off():
+            raise error
+        if method != "GET":
+            raise LostAnswerError(error.what, where=error.where, next_step=error.next_step, reason=error.reason)
+
+    def _hold(self, seconds: float) -> None:
+        with self._guard:
+            self._not_before = max(self._not_before, datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def _await_limit(self, where: str) -> None:
+        """Send nothing before the forge said so. Raises UnavailableError at once when that is too long."""
+        with self._guard:
+            seconds = (self._not_before - datetime.now(UTC)).total_seconds()
+        if seconds > 0 and not self._patience.wait(seconds):
+            raise self._unavailable(
+                f"the forge's limit of requests is used up for {seconds:.0f} s more", where, "wait for that long"
+            )
+
+    def _once(self, method: str, url: str, body: bytes | None, where: str) -> Answer:
+        known = self._remembered.get(url) if method == "GET" else None
+        headers = {"If-None-Match": known[0]} if known else {}
+        response, content = self._exchanged(method, url, body, headers, where)
+        self._learn_time(response)
+        if response.status_code == 304 and known:
+            return known[1]
+        answer = Answer(
+            status=response.status_code,
+            json=self._parsed(response, content, where),
+            headers=response.headers,
+            next_page=self._next_page(response, url),
+        )
+        if method == "GET" and answer.status == 200 and (etag := response.headers.get("ETag")):
+            self._remember(url, etag, answer)
+        return answer
+
+    def _exchanged(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], where: str
+    ) -> tuple[requests.Response, bytes]:
+        """One request, and the whole of its answer. Raises UnavailableError; RefusedError for who is not trusted."""
+        token = self._credentials.token(_repository_in(url, self._base))
+        sent = {**self._headers, **headers, **({"Content-Type": "application/json"} if body is not None else {})}
+        read_seconds = min(_READ_SECONDS, max(_READ_LEAST_SECONDS, self._patience.left))
+        try:
+            response = self._session.request(
+                method,
+                url,
+                headers={**sent, **(authorization(self._settings.kind, token) if token else {})},
+                data=body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(_CONNECT_SECONDS, read_seconds),
+                proxies=proxies_for(url, None),
+            )
+            content = response.raw.read(_BODY_BYTES_MAX + 1, decode_content=True)
+            response.close()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            self._note(method, url, 0)
+            raise self._translated(error, where) from None
+        self._note(method, url, response.status_code)
+        if len(content) > _BODY_BYTES_MAX:
+            raise self._unavailable(f"its answer is longer than {_BODY_BYTES_MAX} bytes", where, _IS_URL_RIGHT)
+        return response, content
+
+    def _parsed(self, response: requests.Response, content: bytes, where: str) -> Any:
+        if not content.strip():
+            return None
+        try:
+            return jsonlib.loads(content)
+        except (ValueError, RecursionError):
+            if response.status_code >= 300:
+                return None  # a proxy's page; the status says what there is to say
+            raise self._unavailable("its answer is no JSON", where, _IS_URL_RIGHT) from None
+
+    def _next_page(self, response: requests.Response, url: str) -> str | None:
+        """On our own address, whatever the link says: behind a proxy a forge may know itself by another name."""
+        link = response.links.get("next", {}).get("url")
+        query = urlsplit(link).query if link else ""
+        return f"{url.partition('?')[0]}?{query}" if query else None
+
+    def _learn_time(self, response: requests.Response) -> None:
+        told = parse_date(response.headers.get("Date", ""))
+        if told is not None:
+            self._ahead = told - datetime.now(UTC)
+        if (seconds := pause_seconds(response.headers, self.now())) > 0 and response.status_code < 400:
+            self._hold(seconds)
+
+    def _remember(self, url: str, etag: str, answer: Answer) -> None:
+        with self._guard:
+            self._remembered[url] = (etag, answer)
+            self._remembered.move_to_end(url)
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+
+    def _url(self, path: str, params: Mapping[str, str | int] | None) -> str:
+        url = path if path.startswith(f"{self._base}/") else f"{self._base}/{path.lstrip('/')}"
+        return f"{url}?{urlencode(params)}" if params else url
+
+    def _note(self, method: str, url: str, status: int) -> None:
+        if self._on_request is not None:
+            self._on_request(
+                Sent(forge=self._settings.name, method=method, path=urlsplit(url).path or "/", status=status)
+            )
+
+    def _translated(self, error: Exception, where: str) -> RefusedError | UnavailableError:
+        """Their texts may hold what was sent, so only the reason at the bottom of them is kept."""
+        found = causes(error)
+        untrusted = next((cause for cause in found if isinstance(cause, ssl.SSLCertVerificationError)), None)
+        if untrusted is not None:
+            return RefusedError(
+                f"its certificate is not trusted: {untrusted.verify_message}",
+                where=where,
+                next_step="name the authority's certificate: caFile of the forge, or --forge-ca-file",
+                reason=Reason.FORGE_REFUSED,
+            )
+        detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
+        if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
+            detail = "no answer in time"
+        return self._unavailable(f"the forge cannot be reached: {detail}", where, "see whether it is up")
+
+    def _unavailable(self, what: str, where: str, next_step: str = "try again later") -> UnavailableError:
+        return UnavailableError(what, where=where, next_step=next_step, reason=Reason.FORGE_UNREACHABLE)
+
+
+_IS_URL_RIGHT = "see whether `url` is the address of the forge's API"
+
+
+def _repository_in(url: str, base: str) -> str | None:
+    """OWNER/NAME when the path is below `repos/` (GitHub, Gitea); tokens of an App are for one of them."""
+    parts = url.partition("?")[0].removeprefix(f"{base}/").split("/")
+    return f"{parts[1]}/{parts[2]}" if parts[0] == "repos" and len(parts) > 2 else None

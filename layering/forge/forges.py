@@ -1,18 +1,22 @@
 """Which code speaks to which forge: the one place that knows all of them. What is not used is not imported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from layering.forge.credentials import Credentials
+from layering.forge.credentials import Credentials, TokenCredentials
 from layering.forge.exchange import Exchange, Sent
 from layering.forge.forge import Forge
 from layering.forge.host import Host
 from layering.forge.local import LocalForge
+from layering.forge.patience import Patience
 from layering.forge.settings import ForgeSettings, Kind
+from layering.forge.workflows import Workflows
+
+OnRequest = Callable[[Sent], None]
 
 
-def open_forge(settings: ForgeSettings, *, on_request: Callable[[Sent], None] | None = None) -> Forge:
-    """The forge, to be closed by the caller. Asks nothing yet. Raises InputError for credentials that cannot be read.
+def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) -> Forge:
+    """The forge, to be closed by the caller. Asks nothing yet. Raises InputError for what cannot be used.
 
     `on_request` hears of each API request.
     """
@@ -21,29 +25,52 @@ def open_forge(settings: ForgeSettings, *, on_request: Callable[[Sent], None] | 
     from layering.forge.remote import RemoteForge
     from layering.forge.remotegit import RemoteGit
 
-    credentials = Credentials(settings)
-    host = _host(settings, credentials, on_request)
+    host = _host(settings, on_request)
     return RemoteForge(
         settings,
         host,
         lambda name, url: RemoteGit(
             url,
             login=partial(host.login, name),
-            refused=host.login_refused,
+            refused=partial(host.login_refused, name),
             ca_file=settings.ca_file,
             insecure=settings.insecure,
         ),
     )
 
 
-def _host(settings: ForgeSettings, credentials: Credentials, on_request: Callable[[Sent], None] | None) -> Host:
+def open_workflows(settings: ForgeSettings, *, on_request: OnRequest | None = None) -> Workflows:
+    """GitHub Actions of a forge of kind github, to be closed by the caller. Raises as `open_forge`."""
+    from layering.forge.github import HEADERS
+
+    return Workflows(_exchange(settings, HEADERS, on_request)[0])
+
+
+def _host(settings: ForgeSettings, on_request: OnRequest | None) -> Host:
     if settings.kind is Kind.GITHUB:
-        from layering.forge.github import HEADERS
-        from layering.forge.github import GitHubHost as Speaker
-    elif settings.kind is Kind.GITLAB:
-        from layering.forge.gitlab import HEADERS
-        from layering.forge.gitlab import GitLabHost as Speaker
-    else:
-        from layering.forge.gitea import HEADERS
-        from layering.forge.gitea import GiteaHost as Speaker
-    return Speaker(settings, Exchange(settings, credentials, headers=HEADERS, on_request=on_request), credentials)
+        from layering.forge.github import HEADERS, GitHubHost
+
+        return GitHubHost(settings, *_exchange(settings, HEADERS, on_request))
+    if settings.kind is Kind.GITLAB:
+        from layering.forge.gitlab import HEADERS as GITLAB_HEADERS
+        from layering.forge.gitlab import GitLabHost
+
+        return GitLabHost(settings, *_exchange(settings, GITLAB_HEADERS, on_request))
+    from layering.forge.gitea import HEADERS as GITEA_HEADERS
+    from layering.forge.gitea import GiteaHost
+
+    return GiteaHost(settings, *_exchange(settings, GITEA_HEADERS, on_request))
+
+
+def _exchange(
+    settings: ForgeSettings, headers: Mapping[str, str], on_request: OnRequest | None
+) -> tuple[Exchange, Credentials]:
+    patience = Patience(settings.max_wait_seconds)
+    credentials: Credentials = TokenCredentials(settings)
+    if settings.app is not None:
+        from layering.forge.githubapp import InstallationTokens
+
+        credentials = InstallationTokens(
+            settings, settings.app, headers=headers, patience=patience, on_request=on_request
+        )
+    return Exchange(settings, credentials, headers=headers, on_request=on_request, patience=patience), credentials

@@ -11,13 +11,12 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from layering.commands import Completed
 from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.excerpt import without_secrets
+from layering.forge.addresses import check_address
 from layering.forge.settings import Login
 from layering.git import git
 from layering.reasons import Reason
@@ -66,7 +65,7 @@ class GitHttp:
         silence_seconds: int,
     ) -> None:
         """See RemoteGit. Raises InputError for a URL that may not be spoken to, or a `ca_file` without certificates."""
-        _check(url, insecure)
+        check_address(url, insecure, what="an address of git over HTTP", name="gitUrl")
         self.url = url
         self._directory = directory
         self._login = login
@@ -206,32 +205,6 @@ def _without(done: Completed, login: Login | None) -> Completed:
     for secret in (_basic(login).encode(), token.encode()):
         out, err = out.replace(secret, b"***"), err.replace(secret, b"***")
     return Completed(argv=done.argv, returncode=done.returncode, stdout=out, stderr=err)
-
-
-def _check(url: str, insecure: bool) -> None:
-    """Only http and https: another scheme would ask a person's keys, and a token in a URL is in everybody's view."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise InputError(
-            "it is not an address of git over HTTP", where=url, next_step="name that address: gitUrl of the forge"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise InputError("its address carries a login", where=url, next_step="give the token in a file or a variable")
-    if parts.scheme == "http" and not insecure and not _is_loopback(parts.hostname):
-        raise InputError(
-            "everybody on the way could read the token: it is plain http",
-            where=url,
-            next_step="use https, or say insecure: true of this forge",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _authorities(ca_file: Path, into: Path) -> Path:

@@ -38,8 +38,8 @@ class Host(Protocol):
     def login(self, repository: str) -> Login | None:
         """For git over HTTP to this repository; None without a token."""
 
-    def login_refused(self) -> bool:
-        """git was refused with that login: read the token again. Whether it is another one now."""
+    def login_refused(self, repository: str) -> bool:
+        """git was refused with that login: get the token again. Whether it is another one now."""
 
     def git_url(self, repository: str, clone_url: str) -> str:
         """Where git reaches it: `clone_url`, or what the configuration's gitUrl makes of it."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 from layering.errors import ConflictError
 from layering.forge.basefile import edited_text
 from layering.forge.commands import Command
-from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
 from layering.forge.marker import Marker, Member, with_marker, without_marker
@@ -31,7 +30,10 @@ class Moved(Exception):  # noqa: N818 it is no error: look again
 
 
 class ProposalWriter:
-    """For one proposal in one repository. Raises what Host and RemoteGit raise, and Moved."""
+    """For one proposal in one repository. Raises what Host and RemoteGit raise, and Moved.
+
+    After a LostAnswerError, too, one looks again: what was written may have been done.
+    """
 
     def __init__(self, settings: ForgeSettings, repository: RemoteRepository, proposal: Proposal) -> None:
         self._settings = settings
@@ -41,12 +43,9 @@ class ProposalWriter:
 
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
         """What is due. `pull` is the open one, `command` what a person told that makes it due."""
-        try:
-            commit = seen.head if due is Due.FINISH and seen.head and self._is_wanted(seen) else self._commit(seen)
-            marker = self._marker(seen, commit, pull, command)
-            written, warnings = self._update(pull, marker) if pull else self._open(marker)
-        except LostAnswerError:
-            raise Moved from None
+        commit = seen.head if due is Due.FINISH and seen.head and self._is_wanted(seen) else self._commit(seen)
+        marker = self._marker(seen, commit, pull, command)
+        written, warnings = self._update(pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
         self._check_that_it_holds(commit, written)
         if command is not None:

@@ -13,6 +13,7 @@ from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
 from layering.forge.commands import Verb
+from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.host import Host
 from layering.forge.judgement import Due, Judgement, Seen, judge
@@ -87,11 +88,15 @@ class RemoteForge:
         target = proposal.target
         repository = self._repository(target.repository)
         writer = ProposalWriter(self._settings, repository, proposal)
-        for _ in range(_ATTEMPTS):
+        attempts = 0
+        while attempts < _ATTEMPTS:
             try:
                 return self._proposed(repository, writer, proposal)
             except Moved:
-                repository.pulls.forget(target.proposal_branch)
+                attempts += 1
+            except LostAnswerError:
+                pass  # it may have been done; how often is the exchange's patience
+            repository.pulls.forget(target.proposal_branch)
         raise UnavailableError(
             f"{target.proposal_branch} was moved each of the {_ATTEMPTS} times we were about to",
             where=f"{self._settings.name}: {target.repository}",

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from layering.errors import InputError, NotFoundError, UnavailableError
-from layering.forge.exchange import Answer, Exchange
+from layering.forge.answers import Answer
+from layering.forge.exchange import Exchange
 from layering.reasons import Reason
 
 _PAGE_LENGTH = 100

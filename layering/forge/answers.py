@@ -1,0 +1,85 @@
+"""What a forge answered, and what its refusals mean in our errors. Sends nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError
+from layering.excerpt import without_secrets
+from layering.reasons import Reason
+
+_MESSAGE_LENGTH_MAX = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back: `json` is None without a body. `next_page` is the next one's URL, on the same origin."""
+
+    status: int
+    json: Any = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    next_page: str | None = None
+
+    @property
+    def message(self) -> str:
+        """What the forge says is wrong, in one line, redacted; "" when it says nothing.
+
+        GitHub and Gitea: `message` and `errors`; GitLab: `message`, which may hold lists by field, or `error`.
+        """
+        if not isinstance(self.json, Mapping):
+            return ""
+        said = [*_said(self.json.get("message") or self.json.get("error")), *_said(self.json.get("errors"))]
+        text = " ".join(without_secrets("; ".join(dict.fromkeys(said))).split())
+        return text if len(text) <= _MESSAGE_LENGTH_MAX else f"{text[:_MESSAGE_LENGTH_MAX]}…"
+
+
+def refusal(answer: Answer, where: str) -> LayerwatchError:
+    """Our error for an answer of 400 and more that trying again does not mend."""
+    said = f": {answer.message}" if answer.message else ""
+    if answer.status == 401:
+        return RefusedError(
+            f"the forge does not take the token{said}",
+            where=where,
+            next_step="give it a token that is valid (tokenFile, --token-file or a variable)",
+            reason=Reason.FORGE_REFUSED,
+        )
+    if answer.status in (403, 407, 451):
+        return RefusedError(
+            f"the forge forbids it{said}", where=where, next_step=_missing(answer.headers), reason=Reason.FORGE_REFUSED
+        )
+    if answer.status in (404, 410):
+        return NotFoundError(
+            f"the forge has no such thing, or does not show it to this token{said}",
+            where=where,
+            next_step="see whether the name is right and the token may read the repository",
+            reason=Reason.FORGE_REFUSED,
+        )
+    return InputError(f"the forge cannot take it (status {answer.status}){said}", where=where)
+
+
+def _missing(headers: Mapping[str, str]) -> str:
+    """Which right the token lacks, where the forge says so (GitHub: fine-grained and classic tokens; SAML)."""
+    if sso := headers.get("X-GitHub-SSO", ""):
+        url = sso.partition("url=")[2].partition(";")[0].strip()
+        return f"authorize the token for the organization{': ' + url if url.startswith('https://') else ''}"
+    wanted = headers.get("X-Accepted-GitHub-Permissions") or headers.get("X-Accepted-OAuth-Scopes")
+    if wanted and wanted.isprintable():
+        return f"give the token what this needs: {wanted}"
+    return "give the token the right to write contents and pull requests of this repository"
+
+
+def _said(value: Any) -> Iterator[str]:
+    """The sentences in what may be text, a list, or lists by field."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _said(each)
+    elif isinstance(value, Mapping):
+        if isinstance(value.get("message"), str):
+            yield value["message"]
+        elif "field" in value or "code" in value:
+            yield " ".join(str(value[name]) for name in ("resource", "field", "code") if value.get(name))
+        else:
+            for name, each in value.items():
+                yield from (f"{name} {text}" for text in _said(each))
