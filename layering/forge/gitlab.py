@@ -1,0 +1,289 @@
+"""GitLab's REST API, version 4: merge requests behind Host. Decides nothing.
+
+docs.gitlab.com/api: merge_requests, notes, emoji_reactions, members, users, milestones, repositories, projects.
+What differs there: a draft is a prefix of the title; people and milestones go by number; several fields are set with
+one request, and what the token may not set is left out without a word, so that the answer has to be compared.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from layering.errors import ConflictError, UnavailableError
+from layering.forge.answers import Answer, refusal
+from layering.forge.credentials import Credentials
+from layering.forge.exchange import Exchange
+from layering.forge.gitlabmanners import wanted
+from layering.forge.manners import Manners
+from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
+from layering.forge.settings import ForgeSettings, Login
+from layering.reasons import Reason
+
+HEADERS: Mapping[str, str] = {"Accept": "application/json"}
+
+_DEVELOPER = 30  # the least access level that may push (docs.gitlab.com/api/access_requests, "Valid access levels")
+_PER_PAGE = 100
+_DRAFT = "Draft: "
+_DRAFTS = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)  # as MergeRequest::DRAFT_REGEX there
+_STATES = {"closed": PullState.CLOSED, "merged": PullState.MERGED}  # the rest: opened; locked while it is being merged
+_NO_SUCH_BRANCH = re.compile(r"source branch .*does not exist", re.IGNORECASE)
+_PAGE = re.compile(r"(?:/-)?/merge_requests/\d+$")
+_REFUSED = (400, 403, 404, 409, 422)
+
+
+class GitLabHost:
+    """See Host."""
+
+    body_length_max = 1_000_000  # of 1,048,576
+    set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
+
+    def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
+        self._settings = settings
+        self._exchange = exchange
+        self._credentials = credentials
+
+    def begin(self) -> None:
+        """See Host."""
+        self._exchange.begin()
+
+    def close(self) -> None:
+        """See Host."""
+        self._exchange.close()
+
+    def now(self) -> datetime:
+        """See Host."""
+        return self._exchange.now()
+
+    def login(self, repository: str) -> Login | None:
+        """See Host. Any user name does with an access token (docs.gitlab.com: `oauth2` for OAuth tokens, too)."""
+        token = self._credentials.token(repository)
+        return Login(user="oauth2", password=token) if token is not None else None
+
+    def login_refused(self, repository: str) -> bool:
+        """See Host."""
+        return self._credentials.refused(repository)
+
+    def git_url(self, repository: str, clone_url: str) -> str:
+        """See Host."""
+        base = self._settings.git_url
+        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
+
+    def repository(self, name: str) -> Repository:
+        """See Host."""
+        found = self._exchange.get(_project(name)).json
+        try:
+            return Repository(
+                clone_url=found["http_url_to_repo"], url=found["web_url"], archived=found.get("archived") is True
+            )
+        except (TypeError, KeyError, AttributeError):
+            raise self._unreadable("a project") from None
+
+    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
+        """See Host. Whatever their target branch."""
+        return self._listed(repository, source_branch=head, state="all", order_by="created_at", sort="desc")
+
+    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
+        """See Host."""
+        after = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return self._listed(repository, updated_after=after, state="all", order_by="updated_at", sort="asc")
+
+    def open_pulls(self, repository: str) -> Sequence[PullRequest]:
+        """See Host."""
+        return self._listed(repository, state="opened", order_by="created_at", sort="desc")
+
+    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
+        """See Host. The source branch's fate after the merge is not said: it is the project's setting that counts."""
+        bare = {
+            "source_branch": new.head,
+            "target_branch": new.base,
+            "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
+            "description": new.body,
+        }
+        manners = wanted(self._exchange, _project(repository), new.manners, new.manners.todo)
+        dressed = {**bare, **manners.fields("labels")}
+        answer = self._created(repository, dressed)
+        if answer.status >= 400 and dressed != bare:  # what is refused may be what it is dressed with: `dress` tells
+            dressed, answer = bare, self._created(repository, bare)
+        if answer.status >= 400:
+            raise refusal(answer, f"{self._settings.name}: {repository}")
+        return self._pull(answer.json), manners.done_in(answer.json) if dressed != bare else ()
+
+    def edit(
+        self,
+        repository: str,
+        pull: PullRequest,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+    ) -> PullRequest:
+        """See Host."""
+        change: dict[str, Any] = {}
+        if title is not None:
+            change["title"] = f"{_DRAFT if pull.draft else ''}{title}"
+        if body is not None:
+            change["description"] = body
+        if closed is not None:
+            change["state_event"] = "close" if closed else "reopen"
+        return self._pull(self._exchange.send("PUT", _merge_request(repository, pull.number), change).json)
+
+    def dress(
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+    ) -> tuple[PullRequest | None, tuple[str, ...]]:
+        """See Host. One request sets it all; people who are there stay."""
+        path = _merge_request(repository, pull.number)
+        asked = wanted(self._exchange, _project(repository), manners, todo)
+        now = self._exchange.get(path).json if {"reviewers", "assignees", "milestone"} & set(todo) else {}
+        fields = asked.fields("add_labels", now)
+        answer = self._exchange.send("PUT", path, {**fields, "description": body}, expect=_REFUSED if fields else ())
+        if answer.status < 400:
+            return self._pull(answer.json), asked.warnings(answer.json)
+        said = f"GitLab takes none of {', '.join(fields)}: {answer.message or f'status {answer.status}'}"
+        answer = self._exchange.send("PUT", path, {"description": body})
+        return self._pull(answer.json), (said, *asked.unknown)
+
+    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
+        """See Host. The newest change first, so that the pages end where `since` is."""
+        found: dict[int, Comment] = {}
+        path = f"{_merge_request(repository, number)}/notes"
+        params: dict[str, str | int] = {"order_by": "updated_at", "sort": "desc", "per_page": _PER_PAGE}
+        for answer in self._exchange.pages(path, params):
+            try:
+                notes = [(note, _moment(note["updated_at"])) for note in answer.json]
+                recent = [note for note, updated in notes if since is None or updated >= since]
+                found |= {note["id"]: _comment(note) for note in recent if _is_conversation(note)}
+            except (TypeError, KeyError, ValueError, AttributeError):
+                raise self._unreadable("notes") from None
+            if len(recent) < len(notes):
+                break
+        return [found[number] for number in sorted(found)]
+
+    def may_push(self, repository: str, user: str) -> bool:
+        """See Host. Members of the groups above and of invited groups are members, too."""
+        path = f"{_project(repository)}/members/all"
+        params: dict[str, str | int] = {"query": user, "per_page": _PER_PAGE}
+        members = [member for answer in self._exchange.pages(path, params) for member in answer.json]
+        return any(
+            member.get("username") == user and int(member.get("access_level", 0)) >= _DEVELOPER for member in members
+        )
+
+    def comment(self, repository: str, number: int, text: str) -> None:
+        """See Host."""
+        self._exchange.send("POST", f"{_merge_request(repository, number)}/notes", {"body": text})
+
+    def acknowledge(self, repository: str, number: int, comment: Comment) -> None:
+        """See Host. 404 is said of a reaction that is there already, too."""
+        path = f"{_merge_request(repository, number)}/notes/{comment.id}/award_emoji"
+        answer = self._exchange.send("POST", path, {"name": "thumbsup"}, expect=_REFUSED)
+        if answer.status >= 400 and "already been taken" not in answer.message:
+            self.comment(repository, number, f"Done, as {comment.author} asked.")
+
+    def commits_above(self, repository: str, base: str, commit: str) -> int:
+        """See Host. Compared from where they parted (three dots), which is the default."""
+        path = f"{_project(repository)}/repository/compare"
+        found = self._exchange.get(path, {"from": base, "to": commit}).json
+        try:
+            return len(found["commits"])
+        except (TypeError, KeyError):
+            raise self._unreadable("a comparison") from None
+
+    def signs_commits(self) -> bool:
+        """See Host."""
+        return False
+
+    def commit(
+        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+    ) -> str:
+        """See Host: not asked for."""
+        raise NotImplementedError
+
+    def commit_authors(self) -> tuple[str, ...]:
+        """See Host: not asked for."""
+        raise NotImplementedError
+
+    def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
+        """What came of it. Raises ConflictError when there is one already, or the branch is gone."""
+        path = f"{_project(repository)}/merge_requests"
+        answer = self._exchange.send("POST", path, fields, expect=(400, 409, 422))
+        if answer.status == 409 or (answer.status >= 400 and _NO_SUCH_BRANCH.search(answer.message)):
+            raise ConflictError(
+                answer.message or "there is a merge request for the branch already",
+                where=f"{self._settings.name}: {repository}",
+                next_step="look at it again",
+            )
+        return answer
+
+    def _listed(self, repository: str, **params: str) -> Sequence[PullRequest]:
+        path = f"{_project(repository)}/merge_requests"
+        found: list[PullRequest] = []
+        for answer in self._exchange.pages(path, {**params, "scope": "all", "per_page": _PER_PAGE}):
+            if not isinstance(answer.json, list):
+                raise self._unreadable("merge requests")
+            found += [self._pull(each) for each in answer.json if _is_of_the_project(each)]
+        return found
+
+    def _pull(self, found: Any) -> PullRequest:
+        try:
+            return _pull(found)
+        except (TypeError, KeyError, ValueError, AttributeError):
+            raise self._unreadable("a merge request") from None
+
+    def _unreadable(self, what: str) -> UnavailableError:
+        return UnavailableError(
+            f"its answer is not {what} as GitLab describes it",
+            where=self._settings.name,
+            next_step="see whether `url` is the address of GitLab's API",
+            reason=Reason.FORGE_UNREACHABLE,
+        )
+
+
+def _project(repository: str) -> str:
+    """A project by its path, as one segment (docs.gitlab.com/api/rest, "Namespaced paths")."""
+    return f"projects/{quote(repository, safe='')}"
+
+
+def _merge_request(repository: str, number: int) -> str:
+    return f"{_project(repository)}/merge_requests/{number}"
+
+
+def _is_of_the_project(found: Mapping[str, Any]) -> bool:
+    """Whether its branch is not a fork's; the source of a fork that was deleted is null."""
+    return bool(found["source_project_id"] == found["target_project_id"])
+
+
+def _pull(found: Mapping[str, Any]) -> PullRequest:
+    """Of one merge request. Its clone_url is what the project's page is called (its own answer says the same)."""
+    title, page = str(found["title"]), str(found["web_url"])
+    return PullRequest(
+        number=found["iid"],
+        url=page,
+        title=_DRAFTS.sub("", title, count=1) if _DRAFTS.match(title) else title,
+        body=found["description"] or "",
+        state=_STATES.get(found["state"], PullState.OPEN),
+        draft=found.get("draft", found.get("work_in_progress")) is True,
+        head=found["source_branch"],
+        head_commit=found.get("sha") or "",
+        base=found["target_branch"],
+        updated=_moment(found["updated_at"]),
+        labels=tuple(found.get("labels", ())),
+        clone_url=f"{_PAGE.sub('', page)}.git" if _PAGE.search(page) else None,
+    )
+
+
+def _is_conversation(note: Mapping[str, Any]) -> bool:
+    """Not GitLab's own notes of what happened, and not a review's about lines."""
+    return note.get("system") is not True and note.get("type") != "DiffNote"
+
+
+def _comment(note: Mapping[str, Any]) -> Comment:
+    return Comment(
+        id=note["id"], author=note["author"]["username"], text=note["body"] or "", created=_moment(note["created_at"])
+    )
+
+
+def _moment(text: str) -> datetime:
+    """ISO 8601 with an offset."""
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
