@@ -57,7 +57,7 @@ def title(facts: Facts) -> str:
     return "".join(character for character in line if character.isprintable())[:_TITLE_LENGTH_MAX]
 
 
-def body(facts: Facts) -> str:
+def body(facts: Facts, length_max: int) -> str:
     """Why, what changes, what was checked, what merging does, how to go back or refuse; full names last."""
     return "\n\n".join(part for part in _parts(facts) if part) + "\n"
 

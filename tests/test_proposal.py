@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layering import proposal
 from layering.comparison import Comparison, LabelChanges, LayerChanges
 from layering.evidence import Evidence
 from layering.findings import Finding, Severity
 from layering.platform import Platform
-from layering.proposal import Facts, body, title
+from layering.proposal import Facts, title
 from layering.reference import Digest, Repository
 
 OS = Repository("registry.example.com", "acme/os")
@@ -20,6 +21,10 @@ OLD, NEW, BASE = (OS.at(Digest("sha256", digit * 64)) for digit in "123")
 AMD64 = Platform("linux", "amd64")
 LEAST = Facts(cluster="prod", pool="worker", image=NEW, key="a" * 64)
 SIZE_MAX = 60_000  # GitHub takes 65536 characters
+
+
+def body(facts: Facts) -> str:
+    return proposal.body(facts, SIZE_MAX)
 
 
 def comparison(label: str = "x", count: int = 1, version: str | None = None) -> Comparison:

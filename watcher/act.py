@@ -6,21 +6,21 @@ Whatever goes wrong becomes a `Failure`, so that one image in trouble never stop
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from layering.base import Base
 from layering.errors import CheckError, LayerwatchError, UnavailableError
-from layering.evidence import Evidence, gather
+from layering.evidence import gather
 from layering.findings import Severity, passed
 from layering.forge.forge import Forge, Proposal
-from layering.markdown import code
-from layering.proposal import Facts, body, title
+from layering.proposal import body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry, RebuildRequest, SourceEntry
-from layering.secrets import redact
 from watcher.decision import Decision, Kind
 from watcher.engines.engine import Engine
+from watcher.proposal_facts import proposal_facts
 from watcher.settings_image import ImageSettings
 from watcher.world import Failure, Observation
 
@@ -102,7 +102,7 @@ class Actor:
                 image=built,
                 key=str(wanted.key),
                 title=title(facts),
-                body=body(facts),
+                body=partial(body, facts),
                 when=self._now(),
             )
         )
@@ -115,39 +115,6 @@ class Actor:
                 next_step="nothing to do; the one that holds it acts",
                 reason=Reason.TIMED_OUT,
             )
-
-
-def proposal_facts(
-    image: ImageSettings, entry: ProposalEntry, seen: Observation, built: ImageReference, evidence: Evidence
-) -> Facts:
-    """What the proposal's text is made of."""
-    running, wanted = seen.running, seen.wanted
-    return Facts(
-        cluster=entry.cluster,
-        pool=entry.pool,
-        image=built,
-        key=str(wanted.key),
-        also=tuple(pool.name for pool in seen.also),
-        name=image.name,
-        why=_why(image, seen),
-        old_image=str(running.image) if running else None,
-        version=wanted.version,
-        old_version=running.version if running else None,
-        base=wanted.base.reference,
-        old_base=str(running.base_digest) if running and running.base_digest else None,
-        source=redact(image.source.git),
-        commit=wanted.commit,
-        evidence=evidence,
-    )
-
-
-def _why(image: ImageSettings, seen: Observation) -> str:
-    running, wanted = seen.running, seen.wanted
-    if running is None or running.key is None:
-        return "it has none of ours yet"
-    if running.base_digest not in {wanted.base.digest, *wanted.base.platforms.values()}:
-        return f"{'the cluster runs' if wanted.base.release else 'its base is'} {code(wanted.version)} now"
-    return "the source of the image changed"
 
 
 def rebuild_request(image: ImageSettings, seen: Observation) -> RebuildRequest:

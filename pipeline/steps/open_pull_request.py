@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from layering.errors import InputError
 from layering.fields import cluster_name, inside_path
@@ -113,7 +114,7 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
             image=inputs.image,
             key=inputs.key,
             title=inputs.title or title(inputs.facts),
-            body=body(inputs.facts),
+            body=partial(body, inputs.facts),
             when=inputs.when,
         )
     )

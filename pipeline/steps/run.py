@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +262,9 @@ def _propose(
         evidence=evidence,
     )
     proposed = forge.propose(
-        Proposal(target=target, image=image, key=str(key), title=title(facts), body=body(facts), when=inputs.now)
+        Proposal(
+            target=target, image=image, key=str(key), title=title(facts), body=partial(body, facts), when=inputs.now
+        )
     )
     change = {"changed": before != str(image), "file": entry.file, "old": before, "new": image}
     return change, _fields(proposed)

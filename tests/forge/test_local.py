@@ -38,7 +38,12 @@ def target(repository: Path, **keys: Any) -> ProposalTarget:
 def propose(repository: Path, image: ImageReference = FIRST, **keys: Any) -> Proposed:
     return LocalForge().propose(
         Proposal(
-            target=target(repository, **keys), image=image, key=KEYS[image], title="a title", body="a body", when=NOW
+            target=target(repository, **keys),
+            image=image,
+            key=KEYS[image],
+            title="a title",
+            body=lambda length_max: "a body"[:length_max],
+            when=NOW,
         )
     )
 
