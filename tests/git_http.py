@@ -77,7 +77,7 @@ def _handler(root: Path, login: str, between: Between) -> type[BaseHTTPRequestHa
                 self.close_connection = True
                 return
             self.send_response(served.status)
-            for name, value in served.headers.items():
+            for name, value in {"Content-Length": str(len(served.body)), **served.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(served.body)

@@ -28,7 +28,7 @@ _LOOK_SECONDS = 120.0
 _FETCH_SECONDS = 600.0
 _PUSH_SECONDS = 300.0
 _SILENCE_SECONDS = 60
-_FETCHES_MAX = 1000  # then it begins anew: what was fetched is never taken away one by one
+_FETCHES_MAX = 1000
 _SHA256_LENGTH = 64
 _HEADS = "refs/heads/"
 _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can tell the server what we have
@@ -57,11 +57,13 @@ class RemoteGit:
         ca_file: Path | None = None,
         insecure: bool = False,
         silence_seconds: int = _SILENCE_SECONDS,
+        fetches_max: int = _FETCHES_MAX,
     ) -> None:
         """`login` is asked before each command; `refused` is told that it was refused, and whether there is another.
 
         Without a login git's own helpers are asked. `ca_file`: PEM certificates trusted besides the system's.
         `insecure`: plain http to others than loopback. After `silence_seconds` without a byte a server is given up.
+        After `fetches_max` it begins anew, because what was fetched is never taken away one by one.
         Raises InputError for a URL or a `ca_file` that cannot be.
         """
         self._directory = Path(tempfile.mkdtemp(prefix="layerwatch-git-"))
@@ -84,6 +86,7 @@ class RemoteGit:
         self._depths: dict[str, int] = {}
         self._unpushed: set[str] = set()
         self._fetches = 0
+        self._fetches_max = fetches_max
 
     def refs(self, branches: Sequence[str]) -> Mapping[str, str]:
         """The commits of those branches (short names; one ending in `/*` for all below) that are there. 2 requests."""
@@ -200,7 +203,7 @@ class RemoteGit:
 
     def _with(self, commit: str, *, depth: int) -> GitRepository:
         """What is here, after fetching the commit and its trees, or its parent's too, when they are not."""
-        if self._repository is None or (self._fetches >= _FETCHES_MAX and not self._unpushed):
+        if self._repository is None or (self._fetches >= self._fetches_max and not self._unpushed):
             self._repository = self._begin(commit)
         if self._depths.get(commit, 0) < depth:
             flags = ["--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={depth}", "--filter=blob:none"]

@@ -1,0 +1,93 @@
+"""A repository on a forge's git server, and a person who works in it."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from layering.forge.remotegit import RemoteGit
+from layering.forge.settings import Login
+from layering.secrets import Secret
+from tests.git_http import Asked, Between, Served, git_over_http
+
+USER, TOKEN = "layerwatch-bot", "t0ken/with=odd+bytes"
+LOGIN = Login(user=USER, password=Secret(TOKEN))
+
+
+@dataclass(kw_only=True)
+class Origin:
+    """The bare repository at `path`, `address` (HOST:PORT) once it is served, and what was asked of it."""
+
+    path: Path
+    address: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    between: Between = lambda _, serve: serve()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}/{self.path.name}"
+
+    @property
+    def kinds(self) -> list[str]:
+        """What was asked since the last time."""
+        kinds = [asked.kind for asked in self.asked]
+        self.asked.clear()
+        return kinds
+
+    def git(self, *words: str, stdin: str | None = None) -> str:
+        argv = ["git", "-C", str(self.path), "-c", "user.name=Joe", "-c", "user.email=joe@example.com", *words]
+        return subprocess.run(argv, input=stdin, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, files: Mapping[str, str], branch: str = "main", on: str | None = None) -> str:
+        """A person's commit on a branch, or on another one's tip."""
+        env = f"--git-dir={self.path}"
+        parent = self.head(on or branch)
+        index = self.path / "index-of-test"
+        index.unlink(missing_ok=True)
+        words = ["env", f"GIT_INDEX_FILE={index}", "git", env]
+        if parent is not None:
+            subprocess.run([*words, "read-tree", parent], check=True)
+        for path, text in files.items():
+            blob = self.git("hash-object", "-w", "--stdin", stdin=text)
+            subprocess.run([*words, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}"], check=True)
+        tree = subprocess.run([*words, "write-tree"], check=True, capture_output=True, text=True).stdout.strip()
+        made = self.git("commit-tree", tree, *(["-p", parent] if parent else []), "-m", "by hand")
+        self.git("update-ref", f"refs/heads/{branch}", made)
+        return made
+
+    def head(self, branch: str) -> str | None:
+        listed = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
+        return listed or None
+
+    def show(self, commit: str, path: str) -> str:
+        return self.git("show", f"{commit}:{path}")
+
+    def hook(self, name: str, script: str) -> None:
+        file = self.path / "hooks" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+
+    def opened(self, **keys: Any) -> RemoteGit:
+        return RemoteGit(self.url, **({"login": lambda: LOGIN} | keys))
+
+    def _note(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        self.asked.append(asked)
+        return self.between(asked, serve)
+
+
+@contextmanager
+def origin_at(path: Path, *, filters: bool = True, hashes: str = "sha1") -> Iterator[Origin]:
+    """A new repository with a few files, served with the login above. `filters`: it gives out commits without files."""
+    path.mkdir(parents=True)
+    origin = Origin(path=path)
+    origin.git("init", "--quiet", "--bare", "--initial-branch=main", f"--object-format={hashes}")
+    origin.git("config", "http.receivepack", "true")
+    origin.git("config", "uploadpack.allowFilter", str(filters).lower())
+    origin.commit({"clusters/prod/worker.yaml": "old\n", "big/one": "1" * 50_000, "big/two": "2" * 50_000})
+    origin.commit({"big/one": "3" * 50_000})
+    with git_over_http(path.parent, USER, TOKEN, lambda asked, serve: origin._note(asked, serve)) as address:
+        origin.address = address
+        yield origin

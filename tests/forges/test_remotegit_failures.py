@@ -1,0 +1,232 @@
+"""A git server that refuses, fails, drops the line or leads astray; and where the token is seen meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from layering.errors import ExitCode, LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.forge.forge import Author
+from layering.forge.remotegit import RemoteGit
+from layering.forge.settings import Login
+from layering.reasons import Reason
+from layering.secrets import Secret
+from tests.forges.origin import LOGIN, TOKEN, USER, Origin, origin_at
+from tests.git_http import Asked, Served
+
+FILE = "clusters/prod/worker.yaml"
+BRANCH = "layerwatch/prod/worker"
+WRONG = Login(user=USER, password=Secret("wr0ng-token"))
+Serve = Callable[[], Served]
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Iterator[Origin]:
+    with origin_at(tmp_path / "git" / "forge.git") as made:
+        yield made
+
+
+@pytest.fixture
+def git(origin: Origin) -> Iterator[RemoteGit]:
+    with origin.opened() as opened:
+        yield opened
+
+
+def make(git: RemoteGit) -> str:
+    when = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
+    return git.add_commit(git.refs(["main"])["main"], {FILE: b"new\n"}, "Layer it", Author(), when)
+
+
+def assert_tells_no_secret(error: LayerwatchError) -> None:
+    text = f"{error} {error!r} {vars(error)} {error.__cause__}"
+    assert not any(secret in text for secret in (TOKEN, "wr0ng", "Basic "))
+
+
+# A server that says no
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "error", "what"),
+    [
+        pytest.param(400, "", RefusedError, "it refuses (status 400)", id="400"),
+        pytest.param(403, "SSO is due\nlog in", RefusedError, "it refuses (status 403) (SSO is due log in)", id="403"),
+        pytest.param(404, "", NotFoundError, "there is no such repository, or the token may not see it", id="404"),
+        pytest.param(410, "", NotFoundError, "there is no such repository, or the token may not see it", id="410"),
+        pytest.param(408, "", UnavailableError, "returned error: 408", id="408"),
+        pytest.param(429, "slowly", UnavailableError, "returned error: 429 (slowly)", id="429"),
+        pytest.param(500, "", UnavailableError, "returned error: 500", id="500"),
+        pytest.param(503, "upgrading", UnavailableError, "returned error: 503 (upgrading)", id="503"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["GET refs to read", "POST fetch or list"])
+def test_a_status(
+    origin: Origin, git: RemoteGit, kind: str, status: int, text: str, error: type[LayerwatchError], what: str
+) -> None:
+    served = Served(status=status, headers={"Content-Type": "text/plain"}, body=text.encode())
+    origin.between = lambda asked, serve: served if asked.kind == kind else serve()
+    with pytest.raises(error) as caught:
+        git.refs(["main"])
+    assert type(caught.value) is error
+    if kind.startswith("GET"):  # of other requests git does not show the text
+        assert what in caught.value.what
+    assert (caught.value.where, bool(caught.value.next_step)) == (origin.url, True)
+    assert caught.value.reason is (Reason.FORGE_UNREACHABLE if error is UnavailableError else Reason.FORGE_REFUSED)
+    assert len(origin.kinds) <= 2
+    assert_tells_no_secret(caught.value)
+
+
+def test_a_login_that_is_refused(origin: Origin) -> None:
+    with origin.opened(login=lambda: WRONG) as git, pytest.raises(RefusedError) as caught:
+        git.refs(["main"])
+    assert caught.value.what == "the login was refused"
+    assert origin.kinds == ["GET refs to read"]
+    assert_tells_no_secret(caught.value)
+
+
+def test_a_token_that_was_changed(origin: Origin) -> None:
+    """Told once that it was refused, the login is another one."""
+    logins, told = [WRONG], []
+
+    def refused() -> bool:
+        told.append(logins[0])
+        logins[0] = LOGIN
+        return True
+
+    with origin.opened(login=lambda: logins[0], refused=refused) as git:
+        commit = make(git)
+        logins[0] = WRONG
+        assert git.push(commit, BRANCH, None)
+        logins[0] = WRONG
+        assert git.file(commit, FILE) == b"new\n"  # it is here
+        assert git.refs([BRANCH]) == {BRANCH: commit}
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "sentence"),
+    [
+        pytest.param(
+            "pre-receive",
+            "exec >&2; echo 'error: GH006: Protected branch update failed.'; echo ' '; echo 'error: Ask joe.'; exit 1",
+            "GH006: Protected branch update failed. Ask joe.",
+            id="protected",
+        ),
+        pytest.param(
+            "update", "exit 1", "hook declined to update refs/heads/layerwatch/prod/worker", id="without a word"
+        ),
+        pytest.param(
+            "pre-receive",
+            f"exec >&2; printf '\\033[31mno\\033[0m %s token=hunter2\\n' '{TOKEN}'; seq 1 500 | tr '\\n' ' '; exit 1",
+            "no *** token=*** 1 2 3",
+            id="colours, secrets and much of it",
+        ),
+    ],
+)
+def test_a_hook_says_no(origin: Origin, git: RemoteGit, name: str, script: str, sentence: str) -> None:
+    origin.hook(name, script)
+    with pytest.raises(RefusedError) as caught:
+        git.push(make(git), BRANCH, None)
+    error = caught.value
+    assert error.what.startswith(f"the push was refused: {sentence}")
+    assert len(error.what) < 400
+    assert (error.reason, error.exit_code) == (Reason.FORGE_REFUSED, ExitCode.REFUSED)
+    assert origin.head(BRANCH) is None
+    assert_tells_no_secret(error)
+
+
+def test_a_token_that_may_only_read(origin: Origin, git: RemoteGit) -> None:
+    commit = make(git)
+    served = Served(status=403, headers={"Content-Type": "text/plain"}, body=b"Write access not granted.")
+    origin.between = lambda asked, serve: served if "push" in asked.kind else serve()
+    origin.asked.clear()
+    with pytest.raises(RefusedError, match="Write access not granted"):
+        git.push(commit, BRANCH, None)
+    assert origin.kinds == ["GET refs to push"]
+
+
+def test_a_commit_that_is_gone(origin: Origin, git: RemoteGit) -> None:
+    git.refs(["main"])
+    with pytest.raises(UnavailableError, match="not our ref"):
+        git.file("5" * 40, FILE)
+
+
+# A line that drops
+
+
+@pytest.mark.parametrize("kind", ["GET refs to push", "POST push"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_answer_to_a_push_is_lost(origin: Origin, git: RemoteGit, kind: str, when: str) -> None:
+    commit = make(git)
+
+    def drops(asked: Asked, serve: Serve) -> Served | None:
+        if asked.kind != kind:
+            return serve()
+        if when == "after":
+            serve()
+        return None
+
+    origin.between = drops
+    if (kind, when) == ("POST push", "after"):
+        assert git.push(commit, BRANCH, None)
+        assert origin.head(BRANCH) == commit
+    else:
+        with pytest.raises(UnavailableError) as caught:
+            git.push(commit, BRANCH, None)
+        assert caught.value.reason is Reason.FORGE_UNREACHABLE
+        assert origin.head(BRANCH) is None
+    assert origin.kinds[-2:] == ["GET refs to read", "POST fetch or list"]
+
+
+def test_the_answer_is_lost_and_somebody_elses_is_there(origin: Origin, git: RemoteGit) -> None:
+    commit = make(git)
+
+    def drops(asked: Asked, serve: Serve) -> Served | None:
+        if asked.kind == "POST push":
+            origin.commit({"theirs": "x\n"}, branch=BRANCH, on="main")
+            return None
+        return serve()
+
+    origin.between = drops
+    assert git.push(commit, BRANCH, None) is False
+
+
+@pytest.mark.parametrize("kind", ["GET refs to read", "POST fetch or list"])
+@pytest.mark.parametrize("cut", [None, 3, 40])
+def test_the_line_drops_while_reading(origin: Origin, git: RemoteGit, kind: str, cut: int | None) -> None:
+    def drops(asked: Asked, serve: Serve) -> Served | None:
+        served = serve()
+        if asked.kind != kind or cut is None:
+            return served if asked.kind != kind else None
+        headers = {**served.headers, "Content-Length": str(len(served.body))}
+        return Served(status=served.status, headers=headers, body=served.body[:cut])
+
+    origin.between = drops
+    for read in (lambda: git.refs(["main"]), lambda: git.file(str(origin.head("main")), FILE)):
+        with pytest.raises(UnavailableError) as caught:
+            read()
+        assert caught.value.reason is Reason.FORGE_UNREACHABLE
+    origin.between = lambda _, serve: serve()
+    assert git.file(str(origin.head("main")), FILE) == b"old\n"
+
+
+def test_a_server_that_hangs_is_given_up(origin: Origin) -> None:
+    over = threading.Event()
+
+    def hangs(asked: Asked, serve: Serve) -> Served | None:
+        over.wait(60)
+        return None
+
+    origin.between = hangs
+    try:
+        with origin.opened(silence_seconds=1) as git, pytest.raises(UnavailableError, match=r"too slow"):
+            git.refs(["main"])
+        assert not over.is_set()
+    finally:
+        over.set()
+
+
+def test_nobody_answers() -> None:
+    with RemoteGit("http://127.0.0.1:1/forge.git") as git, pytest.raises(UnavailableError, match="Failed to connect"):
+        git.refs(["main"])
