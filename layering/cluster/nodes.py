@@ -1,16 +1,18 @@
-"""Which pool each node belongs to, and so which architectures a pool has.
+"""Which pool each node belongs to, and so which architectures a pool has, and in which zones its nodes are.
 
 openshift/machine-config-operator pkg/helpers (`GetPrimaryPoolForNode`): a node of the master pool is the master's, then
 comes the arbiter's, then a custom pool, and what is left is the worker's. Only labels are looked at.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from layering.cluster.objects import labels, mapping, mappings, text, texts
 
 _ARCHITECTURE_LABEL = "kubernetes.io/arch"
 _OS_LABEL = "kubernetes.io/os"
+_ZONE_LABEL = "topology.kubernetes.io/zone"
 _FIRST = ("master", "arbiter")
 _LAST = "worker"
 
@@ -22,14 +24,38 @@ def architectures_by_pool(
 
     `nodes` need their metadata only, `pools` are MachineConfigPools by name.
     """
-    selectors = {name: mapping(mapping(body.get("spec")).get("nodeSelector")) for name, body in pools.items()}
     found: dict[str, set[str]] = {name: set() for name in pools}
+    for pool, marks in _pooled(nodes, pools):
+        if marks.get(_OS_LABEL, "linux") == "linux" and _ARCHITECTURE_LABEL in marks:
+            found[pool].add(marks[_ARCHITECTURE_LABEL])
+    return {name: tuple(sorted(architectures)) for name, architectures in found.items()}
+
+
+Zones = tuple[tuple[str, int], ...]
+
+
+def zones_by_pool(nodes: Iterable[Mapping[str, Any]], pools: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Zones]:
+    """For each pool its zones by name, each with how many nodes it has: the order in which the operator updates them.
+
+    OpenShift documentation, "About the Machine Config Operator": zone after zone by name, in each the oldest node
+    first. A node without the label counts for the zone with the empty name, which is the first.
+    """
+    found: dict[str, Counter[str]] = {name: Counter() for name in pools}
+    for pool, marks in _pooled(nodes, pools):
+        found[pool][marks.get(_ZONE_LABEL, "")] += 1
+    return {name: tuple(sorted(zones.items())) for name, zones in found.items()}
+
+
+def _pooled(
+    nodes: Iterable[Mapping[str, Any]], pools: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each node's pool and labels; nodes of no pool are left out."""
+    selectors = {name: mapping(mapping(body.get("spec")).get("nodeSelector")) for name, body in pools.items()}
     for node in nodes:
         marks = labels(node)
         pool = _pool_of(marks, selectors)
-        if pool is not None and marks.get(_OS_LABEL, "linux") == "linux" and _ARCHITECTURE_LABEL in marks:
-            found[pool].add(marks[_ARCHITECTURE_LABEL])
-    return {name: tuple(sorted(architectures)) for name, architectures in found.items()}
+        if pool is not None:
+            yield pool, marks
 
 
 def _pool_of(marks: Mapping[str, str], selectors: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -4,20 +4,21 @@ openshift/api machineconfiguration/v1 types.go; openshift/machine-config-operato
 server checks nothing across fields, so what does not fit reads as absent. Nothing is decided here.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from layering.cluster.api import ClusterApi
 from layering.cluster.machineconfigs import MachineConfigs, Rendered
 from layering.cluster.memory import Memory
-from layering.cluster.nodes import architectures_by_pool
+from layering.cluster.nodes import Zones, architectures_by_pool, zones_by_pool
 from layering.cluster.objects import conditions, is_observed, mapping, mappings, name_of, number, text
 from layering.cluster.resources import MACHINE_CONFIG_POOLS, MACHINE_OS_CONFIGS, NODES
 from layering.errors import NotFoundError, RefusedError
 from layering.excerpt import excerpt
 from layering.reasons import Reason
 
+_DIGITS_MAX = 9
 _DEGRADED = ("NodeDegraded", "RenderDegraded", "ImageBuildDegraded", "Degraded")  # those that explain, first
 
 
@@ -31,7 +32,8 @@ class Pool:
     itself. `stream` is the OS image stream that the pool names. `rendered` is the configuration it wants, `current` the
     one its nodes have, `sources` what the wanted one was made from. `observed`: the status is about the spec as it
     stands. The four numbers count machines. `architectures` as in Go (`amd64`); None: not known. `message` says why it
-    is degraded, or what holds it up, cut and without what could be a secret: it is the nodes' own words.
+    is degraded, or what holds it up, cut and without what could be a secret: it is the nodes' own words. `zones` has
+    the zones of its nodes by name, each with how many; empty when not known. `max_unavailable`: a number, or `10%`.
     """
 
     name: str
@@ -56,6 +58,19 @@ class Pool:
     degraded_machines: int
     architectures: tuple[str, ...] | None
     message: str
+    zones: Zones = ()
+    max_unavailable: str = "1"
+
+    @property
+    def at_once(self) -> int:
+        """How many machines the operator takes away at a time: of a percentage the whole ones, and at least one.
+
+        openshift/machine-config-operator pkg/controller/node (`maxUnavailable`).
+        """
+        share = self.max_unavailable.removesuffix("%")
+        if not share.isascii() or not share.isdigit() or len(share) > _DIGITS_MAX:
+            return 1
+        return max(1, self.total * int(share) // 100 if self.max_unavailable.endswith("%") else int(share))
 
     @property
     def is_rolled_out(self) -> bool:
@@ -67,7 +82,9 @@ def read_pools(api: ClusterApi, memory: Memory) -> Mapping[str, Pool]:
     """All pools by name. Raises what ClusterApi raises; nodes that must not be listed leave architectures unknown."""
     bodies = {name_of(body): body for body in api.list(MACHINE_CONFIG_POOLS).items}
     layered_by = _layered_by(api)
-    architectures = _architectures(api, bodies)
+    nodes = _nodes(api)
+    architectures = architectures_by_pool(nodes, bodies) if nodes is not None else None
+    zones = zones_by_pool(nodes or (), bodies)
     known = {name: _rendering(name, body) for name, body in bodies.items()}
     configs = MachineConfigs(api)
     found = {name: _rendered(configs, memory, rendered, name) for name, rendered in known.items()}
@@ -80,6 +97,7 @@ def read_pools(api: ClusterApi, memory: Memory) -> Mapping[str, Pool]:
             current_image=current[name],
             layered_by=layered_by.get(name),
             architectures=architectures.get(name, ()) if architectures is not None else None,
+            zones=zones[name],
         )
         for name, body in bodies.items()
     }
@@ -150,14 +168,14 @@ def _layered_by(api: ClusterApi) -> Mapping[str, str]:
     return {text(pool.get("name")): name for name, pool in pools.items()}
 
 
-def _architectures(api: ClusterApi, pools: Mapping[str, Mapping[str, Any]]) -> Mapping[str, tuple[str, ...]] | None:
+def _nodes(api: ClusterApi) -> Sequence[Mapping[str, Any]] | None:
+    """The metadata of all nodes; None when they must not be listed."""
     try:
-        nodes = api.list(NODES, metadata_only=True).items
+        return api.list(NODES, metadata_only=True).items
     except RefusedError as error:
         if error.reason is not Reason.FORBIDDEN:
             raise
         return None
-    return architectures_by_pool(nodes, pools)
 
 
 def parse_pool(
@@ -167,6 +185,7 @@ def parse_pool(
     layered_by: str | None,
     architectures: tuple[str, ...] | None,
     current_image: str | None = None,
+    zones: Zones = (),
 ) -> Pool:
     """Read a MachineConfigPool, with what is not in it: its image, who layers it, its nodes' architectures."""
     name, (wanted, sources) = name_of(body), _rendering(name_of(body), body)
@@ -194,7 +213,14 @@ def parse_pool(
         degraded_machines=number(status.get("degradedMachineCount")),
         architectures=architectures,
         message=excerpt(_message(said)),
+        zones=zones,
+        max_unavailable=_share(spec.get("maxUnavailable")),
     )
+
+
+def _share(value: Any) -> str:
+    """An IntOrString; 1 when it is not set."""
+    return text(value) or str(number(value) or 1)
 
 
 def _holds(said: Mapping[str, tuple[bool, str]], kind: str) -> bool:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from layering.cluster.nodes import architectures_by_pool, selects
+from layering.cluster.nodes import architectures_by_pool, selects, zones_by_pool
+from layering.cluster.pools import parse_pool
 
 MARKS = {"a": "1", "b": "2"}
 
@@ -33,3 +34,25 @@ def test_selects(selector: dict[str, Any], expected: bool) -> None:
 def test_a_pool_that_selects_nothing_in_particular_has_no_nodes() -> None:
     node = {"metadata": {"name": "n", "labels": {"kubernetes.io/arch": "amd64"}}}
     assert architectures_by_pool([node], {"worker": {"spec": {"nodeSelector": {}}}}) == {"worker": ()}
+
+
+WORKERS = {"worker": {"spec": {"nodeSelector": {"matchLabels": {"role": "worker"}}}}}
+
+
+def test_zones_come_in_the_order_in_which_they_are_updated() -> None:
+    zones = ("eu-1b", "eu-1a", "eu-1b", None)
+    nodes = [
+        {"metadata": {"labels": {"role": "worker", **({"topology.kubernetes.io/zone": zone} if zone else {})}}}
+        for zone in zones
+    ]
+    others = [{"metadata": {"labels": {"role": "infra", "topology.kubernetes.io/zone": "eu-1a"}}}]
+    assert zones_by_pool(nodes + others, WORKERS) == {"worker": (("", 1), ("eu-1a", 1), ("eu-1b", 2))}
+
+
+@pytest.mark.parametrize(
+    ("max_unavailable", "expected"),
+    [(None, 1), (3, 3), ("3", 3), (0, 1), ("10%", 2), ("1%", 1), ("100%", 25), ("x%", 1), (-1, 1), ("9" * 5000, 1)],
+)
+def test_how_many_machines_may_be_away_at_a_time(max_unavailable: Any, expected: int) -> None:
+    body = {"spec": {"maxUnavailable": max_unavailable}, "status": {"machineCount": 25}}
+    assert parse_pool(body, rendered=None, layered_by=None, architectures=None).at_once == expected
