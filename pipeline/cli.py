@@ -5,6 +5,7 @@ A step's module is imported when it is asked for, so that `--help` costs no more
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
 from layering.outcome import outcome, say
+from layering.variableflags import add_flags_from, with_flags_from
 from pipeline.registry_flags import add_registry_arguments
 
 STEPS = {
@@ -80,6 +82,7 @@ def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
         metavar="KEY=FILE",
         help="also write one output to this file; KEY.KEY for a part of one (repeatable; a Tekton result)",
     )
+    add_flags_from(parser)
     module.add_arguments(parser)
     add_registry_arguments(parser)  # every step takes them, so that a pipeline can pass the same flags to all
     return parser
@@ -87,7 +90,8 @@ def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
 
 def _run(step: str, words: Sequence[str]) -> int:
     module = importlib.import_module(f"pipeline.steps.{step.replace('-', '_')}")
-    arguments = step_parser(step, module).parse_args(words)
+    parser = step_parser(step, module)
+    arguments = parser.parse_args(with_flags_from(parser, words, os.environ))
     outputs = module.run(module.read_inputs(arguments), say)
     from pipeline.outputs import as_object, deliver, dump
 

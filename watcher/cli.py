@@ -1,14 +1,17 @@
 """`layerwatch`: the subcommands, the exit-code table, and nothing else. Modules are imported when they are needed."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 from layering.outcome import outcome
+from layering.variableflags import add_flags_from, with_flags_from
 
 _PROGRAM = "layerwatch"
 _DESCRIPTION = "Keeps layered CoreOS images on the base their OpenShift cluster runs."
@@ -27,7 +30,10 @@ exit codes: 0 done, 1 a defect of ours, 2 bad input, 3 refused, 4 try again, 5 n
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Returns the exit code; never raises for what a user can cause."""
-    arguments = _parser().parse_args(argv)
+    parser, words = _parser(), list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["run"]:
+        words = ["run", *with_flags_from(_subparser(parser, "run"), words[1:], os.environ)]
+    arguments = parser.parse_args(words)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)  # the daemon and the registry put their own in its place
     return outcome(_PROGRAM, lambda: int(arguments.command(arguments)))
@@ -73,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run = _add(commands, "run", "the daemon; --once: one tick", _run)
     _add_config(run)
     _add_output(run)
+    add_flags_from(run)
     run.add_argument("--once", action="store_true", help="one tick, then exit")
     run.add_argument("--dry-run", action="store_true", help="decide and report, act on nothing")
     run.add_argument("--listen", metavar="HOST:PORT", help="serve /healthz, /readyz, /metrics and /status there")
@@ -87,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
 
     add_arguments(registry)
     return parser
+
+
+def _subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return cast(argparse.ArgumentParser, commands.choices[name])
 
 
 def _add(
