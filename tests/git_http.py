@@ -1,6 +1,10 @@
-"""Git repositories over http with a password, served by git's own http-backend; a test may come between."""
+"""Git repositories over http with a password, served by git's own http-backend; a test may come between.
+
+What is served otherwise can be come between in the same way: see `serving` and tests/forges/relay.py.
+"""
 
 import base64
+import contextlib
 import os
 import ssl
 import subprocess
@@ -44,6 +48,10 @@ Between = Callable[[Asked, Callable[[], Served]], Served | None]
 """What is answered instead: of the request, and what git's backend would answer when asked. None: the line drops."""
 
 
+Serve = Callable[[Asked, bytes], Served]
+"""Answers a request with this body."""
+
+
 @contextmanager
 def git_over_http(
     root: Path,
@@ -54,7 +62,14 @@ def git_over_http(
 ) -> Iterator[str]:
     """HOST:PORT under which the bare repositories below `root` are."""
     login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(root, login, between)) as server:
+    with serving(lambda asked, body: _served(root, login, asked, body), between, tls) as address:
+        yield address
+
+
+@contextmanager
+def serving(serve: Serve, between: Between, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """HOST:PORT of a server on loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(serve, between)) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -66,23 +81,25 @@ def git_over_http(
             thread.join()
 
 
-def _handler(root: Path, login: str, between: Between) -> type[BaseHTTPRequestHandler]:
+def _handler(serve: Serve, between: Between) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(method=self.command, target=self.path, headers=headers)
-            served = between(asked, lambda: _served(root, login, asked, body))
+            served = between(asked, lambda: serve(asked, body))
             if served is None:
                 self.close_connection = True
                 return
-            self.send_response(served.status)
-            for name, value in {"Content-Length": str(len(served.body)), **served.headers}.items():
+            self.send_response_only(served.status)
+            ours = {"Content-Length": str(len(served.body)), "Date": self.date_time_string()}
+            for name, value in {**ours, **served.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(served.body)
+            with contextlib.suppress(ConnectionError):  # who asked may be dead by now
+                self.wfile.write(served.body)
 
-        do_GET = do_POST = _answer  # noqa: N815 names are http.server's
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 names are http.server's
 
         def log_message(self, format: str, *args: object) -> None:
             """The test looks at what our side prints."""
