@@ -97,7 +97,7 @@ def test_what_is_not_known_is_not_mentioned() -> None:
     assert "| Image | -   | `222222222222` |" in text
     for word in ("Base", "Built on", "Checked", "Platform", "Label", "commit `", "None"):
         assert word not in text
-    assert text.endswith(f"- image `{NEW}`\n- build key `{LEAST.key}`\n")
+    assert text.endswith(f"- image `{NEW}`\n- build key `{LEAST.key}`\n\n</details>\n")
 
 
 def test_what_is_known_is_told() -> None:
@@ -124,15 +124,16 @@ def test_what_is_known_is_told() -> None:
     assert ["Image", "`111111111111`", "`222222222222`"] in rows
     assert ["`linux/amd64`", "50", "1", "1", "12 kB"] in rows
     assert ["`x0`", "-", "`x`"] in rows
-    assert "Checked: it is FROM that base" in text
-    assert f"- base `{BASE}`\n- source `https://git.example.com/os.git`\n- commit `{'c' * 40}`\n" in text
+    assert "**Checked:** it is FROM that base" in text
+    assert f"- base `{BASE}`\n- base now `sha256:{'4' * 64}`\n- source `https://git.example.com/os.git`\n" in text
+    assert "**Differences:** a node fetches 12 kB." in text
 
 
 def test_the_worst_findings_come_first_and_an_error_is_no_pass() -> None:
     findings = [Finding(rule="note", severity=Severity.INFO, message="i") for _ in range(30)]
     findings.append(Finding(rule="bad", severity=Severity.ERROR, message="e"))
     text = body(replace(LEAST, evidence=Evidence(findings=tuple(findings))))
-    assert "Checked: " not in text
+    assert "Checked" not in text
     assert "\n\n- error `bad`: `e`\n- note `note`: `i`\n" in text
     assert "\n- and 11 more\n" in text
 

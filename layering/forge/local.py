@@ -22,6 +22,7 @@ from layering.forge.localstate import (
     state_of,
 )
 from layering.gitrepository import Move, signature
+from layering.markdown import unfolded
 from layering.once import Once
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -137,4 +138,4 @@ def _as_proposed(found: ProposalState, reason: Reason, key: str) -> Proposed:
 def _message(proposal: Proposal) -> str:
     """Title, body, and the trailers that make the commit ours."""
     trailers = f"{KEY_TRAILER}: {proposal.key}\n{IMAGE_TRAILER}: {proposal.image.without_tag()}"
-    return f"{proposal.title}\n\n{proposal.body(_BODY_LENGTH_MAX).strip()}\n\n{trailers}\n"
+    return f"{proposal.title}\n\n{unfolded(proposal.body(_BODY_LENGTH_MAX)).strip()}\n\n{trailers}\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layering.markdown import code, size, table
+from layering.markdown import code, folded, size, table, unfolded
 
 SPANS = {
     "plain": ("rhel-coreos", "`rhel-coreos`"),
@@ -17,11 +17,14 @@ SPANS = {
     "backticks": ("```` `` `", "````` ```` `` ` `````"),
     "a bar": ("a|b", "`a¦b`"),
     "a mention": ("@team", "`@team`"),
-    "an issue": ("fixes #1", "`fixes #1`"),
+    "an issue": ("see #1", "`see #1`"),
+    "an issue to close, for who looks into spans": ("fixes: #1", "`fixes:\u00a0#1`"),
+    "another": ("Closed group/x#1", "`Closed\u00a0group/x#1`"),
     "a link": ("[a](http://x)", "`[a](http://x)`"),
     "an image": ("![a](http://x)", "`![a](http://x)`"),
     "HTML": ("<script>alert(1)</script>", "`<script>alert(1)</script>`"),
     "a comment": ("<!-- layerwatch key=1 -->", "`<!-- layerwatch key=1 -->`"),
+    "a marker": ("<!-- layerwatch:v1 e30= -->", "`<!- layerwatch:v1 e30= -->`"),
     "a backslash": ("a\\`b\\", "``a\\`b\\``"),
     "line breaks": ("a\r\n\r\n# b\n- c", "`a    # b - c`"),
     "other line breaks": ("a\u2028b\u0085c\vd", "`a b c d`"),
@@ -54,6 +57,12 @@ def test_table() -> None:
         table(("A", "Long"), [("1", "2"), ("333", "")])
         == "| A   | Long |\n| --- | ---- |\n| 1   | 2    |\n| 333 |      |"
     )
+
+
+def test_what_is_folded_is_read_without_html_too() -> None:
+    text = f"before\n\n{folded('More of it', '- `<summary>x</summary>`')}\n\nafter\n"
+    assert text.startswith("before\n\n<details>\n<summary>More of it</summary>\n\n- `")
+    assert unfolded(text) == "before\n\nMore of it:\n\n- `<summary>x</summary>`\n\nafter\n"
 
 
 @pytest.mark.parametrize(
