@@ -5,6 +5,7 @@ makes `INPUT_FORGE_URL=https://…` the flag `--forge-url https://…`. Knows no
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 FLAG = "--flags-from"
@@ -17,7 +18,7 @@ def add_flags_from(parser: argparse.ArgumentParser) -> None:
         FLAG,
         metavar="PREFIX",
         help="take flags from variables, too: PREFIX, then the flag in capitals with _ for - (PREFIXFORGE_URL); an "
-        "empty one is not given, a switch is true or false, a repeatable flag has one value per line",
+        "empty one is not given, a switch is true or false, a repeatable flag has one value per line or a JSON list",
     )
 
 
@@ -55,6 +56,17 @@ def _given(parser: argparse.ArgumentParser, prefix: str, environment: Mapping[st
                 parser.error(f"{variable} is true or false")
             yield from [flag] if value == "true" else []
         elif isinstance(action.default, list):
-            yield from (f"{flag}={line.strip()}" for line in value.splitlines() if line.strip())
+            yield from (f"{flag}={each}" for each in _listed(value))
         elif value:
             yield f"{flag}={value}"
+
+
+def _listed(value: str) -> list[str]:
+    """GitLab writes an input of type array as JSON."""
+    try:
+        found = json.loads(value) if value.lstrip().startswith("[") else None
+    except ValueError:
+        found = None
+    if isinstance(found, list):
+        return [str(each) for each in found if str(each)]
+    return [line.strip() for line in value.splitlines() if line.strip()]
