@@ -19,7 +19,7 @@ from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.request import ProposalEntry, RebuildRequest, SourceEntry
 from watcher.decision import Decision, Kind
-from watcher.engines.engine import Engine
+from watcher.engines.engine import Build, Engine
 from watcher.proposal_facts import proposal_facts
 from watcher.settings_image import ImageSettings
 from watcher.world import Failure, Observation
@@ -95,7 +95,7 @@ class Actor:
             errors = "; ".join(f"{f.rule}: {f.message}" for f in findings if f.severity is Severity.ERROR)
             raise CheckError(errors, where=str(built), next_step="mend the Containerfile; the image is not proposed")
         self._check_that_we_may()
-        facts = proposal_facts(image, entry, seen, built, evidence)
+        facts = proposal_facts(image, entry, seen, built, evidence, self._built_by(image, str(wanted.key)))
         self._forges[entry.forge].propose(
             Proposal(
                 target=entry.target,
@@ -106,6 +106,13 @@ class Actor:
                 when=self._now(),
             )
         )
+
+    def _built_by(self, image: ImageSettings, key: str) -> Build | None:
+        """The run to name in a proposal; a proposal does not wait for who knows it."""
+        try:
+            return self._engines[image.build.engine].find(image, key)
+        except LayerwatchError:
+            return None
 
     def _check_that_we_may(self) -> None:
         if not self._may_act():

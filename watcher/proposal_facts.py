@@ -1,20 +1,30 @@
 """What the text of a proposal is made of, from what a tick saw. Values only; nothing is asked."""
 
+from layering.cluster.state import Pool
 from layering.evidence import Evidence
 from layering.markdown import code
-from layering.proposal import Facts
+from layering.proposal import Facts, Rollout
 from layering.reference import ImageReference
 from layering.request import ProposalEntry
 from layering.secrets import redact
+from watcher.engines.engine import Build, BuildState
 from watcher.settings_image import ImageSettings
 from watcher.world import Observation
 
+_MADE_NOTHING = (BuildState.FAILED, BuildState.CANCELLED)  # the image is another run's, then
+
 
 def proposal_facts(
-    image: ImageSettings, entry: ProposalEntry, seen: Observation, built: ImageReference, evidence: Evidence
+    image: ImageSettings,
+    entry: ProposalEntry,
+    seen: Observation,
+    built: ImageReference,
+    evidence: Evidence,
+    build: Build | None = None,
 ) -> Facts:
-    """What the proposal's text is made of."""
+    """What the proposal's text is made of. `build` is the newest attempt at the key, when it can be told."""
     running, wanted = seen.running, seen.wanted
+    build = build if build is not None and build.state not in _MADE_NOTHING else None
     return Facts(
         cluster=entry.cluster,
         pool=entry.pool,
@@ -31,7 +41,14 @@ def proposal_facts(
         source=redact(image.source.git),
         commit=wanted.commit,
         evidence=evidence,
+        rollouts=tuple(map(_rollout, [seen.pool, *seen.also])) if seen.pool is not None else (),
+        build=build.name if build else None,
+        build_url=build.url if build else None,
     )
+
+
+def _rollout(pool: Pool) -> Rollout:
+    return Rollout(pool=pool.name, machines=pool.total, at_once=pool.at_once, paused=pool.paused, zones=pool.zones)
 
 
 def _why(image: ImageSettings, seen: Observation) -> str:

@@ -88,6 +88,7 @@ def _build(each: KeyRun, repository: str) -> Build:
         reason=Reason.BUILD_RUNNING,
         message=f"run {each.run.url or each.run.id} is {each.run.status.replace('_', ' ')}",
         log=f"gh run view {each.run.id} --repo {repository} --log",
+        url=each.run.url or None,
     )
 
 
