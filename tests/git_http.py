@@ -62,7 +62,7 @@ def git_over_http(
 ) -> Iterator[str]:
     """HOST:PORT under which the bare repositories below `root` are."""
     login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    with serving(lambda asked, body: _served(root, login, asked, body), between, tls) as address:
+    with serving(lambda asked, body: git_served(root, login, asked, body), between, tls) as address:
         yield address
 
 
@@ -107,7 +107,8 @@ def _handler(serve: Serve, between: Between) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _served(root: Path, login: str, asked: Asked, body: bytes) -> Served:
+def git_served(root: Path, login: str, asked: Asked, body: bytes) -> Served:
+    """What git's backend answers about the repositories below `root`; 401 to any header but `login`."""
     if asked.headers.get("authorization") != login:
         return Served(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
     head, _, content = _backend(root, asked, body).partition(b"\r\n\r\n")
