@@ -28,8 +28,8 @@ class BuildState(StrEnum):
 class Build:
     """The newest attempt at one key. `log` is a command that shows its log; `reason` says why it ended.
 
-    `temporary`: it ended for a reason that may pass by itself, such as a registry that failed for now. `url` is the run's
-    page, where it has one.
+    `temporary`: it ended for a reason that may pass by itself, such as a registry that failed for now. `url`: the page
+    of the run, where it has one.
     """
 
     engine: str
