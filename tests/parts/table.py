@@ -123,6 +123,8 @@ PARTS = {
             go_module="github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
         ),
         Part(name="crane", go_module="github.com/google/go-containerregistry/cmd/crane@v0.22.1"),
+        Part(name="actionlint", go_module="github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"),
+        Part(name="act", go_module="github.com/nektos/act@v0.2.89"),
         Part(name="oracle", go_sources=_HERE / "oracle"),
         Part(
             name="etcd",
