@@ -18,6 +18,9 @@ __all__ = ["Facts", "Rollout", "body", "group_body", "group_title", "title"]
 _USUAL_TITLES = {True: "{cluster}/{pool}: {image} on {version}", False: "{cluster}/{pool}: {image} {digest12}"}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,99}")
 _IMAGE = "OS image"
+_RULE = "* * *"
+_BACK = Part(text=parts.BACK, keep=Keep.ROLLOUT)
+_ANSWERS = Part(text=parts.ANSWERS, keep=Keep.ANSWERS)
 
 
 def title(facts: Facts, pattern: str | None = None) -> str:
@@ -39,23 +42,18 @@ def body(facts: Facts, length_max: int) -> str:
 
     When it has more than `length_max` characters, parts are left out in the order of `Keep`.
     """
-    opening = [Part(text=parts.opening(facts)), Part(text=parts.changes(facts))]
-    return fitted([*opening, *_of(facts), Part(text=parts.ANSWERS, keep=Keep.ANSWERS), *_details(facts)], length_max)
+    told = [Part(text=parts.opening(facts)), Part(text=parts.changes(facts)), *_of(facts)]
+    return fitted([*told, _BACK, *_differences(facts), _ANSWERS, *_sources(facts)], length_max)
 
 
 def group_body(members: Sequence[Facts], length_max: int) -> str:
     """The same for several pools in one proposal: one table of all, then each by itself."""
-    told = [
-        Part(text=f"{_counted(len(members), 'pool')} should boot new OS images."),
-        Part(text=_members_table(members)),
-    ]
+    pools = _counted(len(members), "pool")
+    told = [Part(text=f"{pools} should boot new OS images."), Part(text=_members_table(members))]
     for facts in members:
-        told.append(Part(text=parts.opening(facts), keep=Keep.CHECKS))
-        told += _of(facts)
-    told.append(Part(text=parts.ANSWERS, keep=Keep.ANSWERS))
-    for facts in members:
-        told += [Part(text=f"{code(facts.cluster)}/{code(facts.pool)}:", keep=Keep.NAMES), *_details(facts)]
-    return fitted(told, length_max)
+        told.append(Part(text=f"{_RULE}\n\n{parts.opening(facts)}", keep=Keep.CHECKS))
+        told += [*_of(facts), *_differences(facts), *_sources(facts)]
+    return fitted([*told, Part(text=_RULE, keep=Keep.CHECKS), _BACK, _ANSWERS], length_max)
 
 
 def _of(facts: Facts) -> Sequence[Part]:
@@ -65,11 +63,16 @@ def _of(facts: Facts) -> Sequence[Part]:
     )
 
 
-def _details(facts: Facts) -> Sequence[Part]:
+def _differences(facts: Facts) -> Sequence[Part]:
     return (
         Part(text=parts.layers(facts), keep=Keep.LAYERS),
-        Part(text=parts.links(facts), keep=Keep.LINKS),
         Part(text=parts.labels(facts), keep=Keep.LABELS),
+    )
+
+
+def _sources(facts: Facts) -> Sequence[Part]:
+    return (
+        Part(text=parts.links(facts), keep=Keep.LINKS),
         Part(text=parts.names(facts), keep=Keep.NAMES),
     )
 

@@ -28,11 +28,12 @@ ANSWERS = """\
 
 - **Yes:** merge it.
 - **No:** close it, or delete its branch. This image is not proposed again; the next one is.
-- **Mine now:** push to its branch, and it is left alone.
-- **Anew:** comment `/layerwatch rebase`, alone on a line: the branch becomes one commit on the current tip again.
-- **Never mind:** comment `/layerwatch ignore`: the same as closing it.
-
-**Going back** is a revert of the merge: the nodes reboot into the previous image, and this is not proposed again."""
+- **Not like this:** push to its branch. It is yours then, and left alone.
+- A comment with the line `/layerwatch rebase` makes it one commit on the current tip again, whatever was pushed to it;
+  `/layerwatch ignore` closes it."""
+BACK = (
+    "**Going back** is a revert of the merge: the nodes reboot into the image before; this one is not proposed again."
+)
 
 
 def opening(facts: Facts) -> str:

@@ -107,7 +107,7 @@ def _left_to_a_person(seen: Observation) -> Decision | None:
             reason=Reason.CLOSED_BY_PERSON,
             message=f"this proposal was refused: {branch} was deleted unmerged",
             next_step="nothing to do; the next base or source change is proposed again; "
-            f"to have this one after all, bring {branch} back (docs/proposals.md)",
+            f"to have this one after all, bring {branch} back (docs/pull-requests.md)",
         ),
         Reason.IGNORED_BY_COMMAND: Decision(
             kind=Kind.HELD,
@@ -120,7 +120,7 @@ def _left_to_a_person(seen: Observation) -> Decision | None:
             reason=Reason.REVERTED,
             message="this image was merged and then taken back; it is not proposed again",
             next_step="the pool runs on an older base until a newer image is proposed and merged; "
-            "to have this one after all, revert the revert, or pin it by hand (docs/proposals.md)",
+            "to have this one after all, revert the revert, or pin it by hand (docs/pull-requests.md)",
         ),
         Reason.CONFLICT_ON_BASE: Decision(
             kind=Kind.BLOCKED,

@@ -1,6 +1,6 @@
 """How a proposal in a git repository stands: what the branch, the memory, the base branch and the notes say together.
 
-Reads only. docs/proposals.md is the table; `state_of` goes through it from its first row to its last.
+Reads only. docs/pull-requests.md is the table; `state_of` goes through it from its first row to its last.
 """
 
 from collections.abc import Callable, Mapping

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.docs import behaviour
 from tests.docs.generate import ROOT, pages
 
+_BEHAVIOUR = ROOT / "docs" / "pull-requests.md"
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)|<(?:img|a)\b[^>]*\b(?:src|href)=\"([^\"]+)\"")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -21,7 +23,7 @@ _TEXT_SUFFIXES = {".md", ".py", ".go", ".toml", ".txt", ".yaml", ".yml", ".svg",
 
 def main() -> int:
     """Print every fault; return 1 when there is one."""
-    faults = [*_stale(), *_broken_links(), *_machine_paths()]
+    faults = [*_stale(), *_broken_links(), *_machine_paths(), *behaviour.faults(_BEHAVIOUR)]
     for fault in faults:
         print(fault)
     print(f"documentation: {len(faults)} faults" if faults else "documentation: no faults")

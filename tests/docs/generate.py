@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.docs.commands import command_line
 from tests.docs.constants import exit_codes, reasons
 from tests.docs.metrics import metrics
+from tests.docs.proposal_picture import draw
 from tests.docs.schema import configuration, rebuild_request
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,8 @@ def pages() -> dict[Path, str]:
         "rebuild-request.md": rebuild_request(),
     }
     reference = {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
-    return {**reference, ROOT / "docs" / "metrics.md": metrics()}
+    others = {"metrics.md": metrics(), "pull-request.svg": draw()}
+    return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The local forge, row by row of docs/proposals.md, on real repositories."""
+"""The local forge, row by row of docs/pull-requests.md, on real repositories."""
 
 import multiprocessing
 from collections.abc import Callable
