@@ -3,11 +3,14 @@
 Both command lines end through here, so that they cannot differ. It returns the code; leaving the process is theirs.
 """
 
+import argparse
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
+from layering import githubactions
 from layering.errors import ExitCode, LayerwatchError
 from layering.secrets import redact
 
@@ -22,9 +25,10 @@ def outcome(command: str, work: Callable[[], int]) -> int:
     try:
         return _told(work())
     except LayerwatchError as error:
-        say(f"{command}: {error}\n  reason: {error.reason}")
+        _tell(command, f"{error}\n  reason: {error.reason}")
         return int(error.exit_code)
     except KeyboardInterrupt:
+        githubactions.failed(command, "interrupted")
         return _INTERRUPTED
     except BrokenPipeError:
         _write_no_more()
@@ -32,16 +36,31 @@ def outcome(command: str, work: Callable[[], int]) -> int:
     except OSError as error:
         _write_no_more()
         where = f"{error.filename}: " if error.filename else ""
-        say(f"{command}: {where}{error.strerror or error}\n  next: see whether it can be written, and has room")
+        _tell(command, f"{where}{error.strerror or error}\n  next: see whether it can be written, and has room")
         return int(ExitCode.BAD_INPUT)
     except Exception as error:  # noqa: BLE001 the outermost frame: a defect must still end with its exit code
         if os.environ.get("LAYERWATCH_TRACEBACK"):
             traceback.print_exc()
-        say(
-            f"{command}: a defect of layerwatch: {type(error).__name__}: {error}\n"
-            "  next: run it again with LAYERWATCH_TRACEBACK=1 and report what it prints"
+        _tell(
+            command,
+            f"a defect of layerwatch: {type(error).__name__}: {error}\n"
+            "  next: run it again with LAYERWATCH_TRACEBACK=1 and report what it prints",
         )
         return int(ExitCode.DEFECT)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the flags as every other fault is said: to the runner, too. Exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the fault, and exit."""
+        githubactions.failed(self.prog, shown(message))
+        super().error(message)
+
+
+def _tell(command: str, why: str) -> None:
+    say(f"{command}: {why}")
+    githubactions.failed(command, shown(why))
 
 
 def _told(code: int) -> int:
@@ -57,7 +76,7 @@ def _write_no_more() -> None:
 
 def say(note: str) -> None:
     """A note for people, on stderr, without secrets and without what a terminal would obey."""
-    print(shown(note), file=sys.stderr, flush=True)
+    print(githubactions.harmless(shown(note)), file=sys.stderr, flush=True)
 
 
 def shown(text: str) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
-from layering.outcome import outcome, say
+from layering.githubactions import is_runner
+from layering.outcome import Parser, outcome, say
 from layering.variableflags import add_flags_from, with_flags_from
 from pipeline.registry_flags import add_registry_arguments
 
@@ -52,7 +53,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _overview() -> argparse.ArgumentParser:
     width = max(map(len, STEPS))
     listing = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in STEPS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=_PROGRAM,
         usage=f"{_PROGRAM} STEP [options]",
         description="The steps of a rebuild, each usable alone.",
@@ -65,7 +66,7 @@ def _overview() -> argparse.ArgumentParser:
 
 def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
     """The parser of one step, flags that all steps have included."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{_PROGRAM} {step}",
         description=module.SUMMARY,
         epilog=f"example:\n  {module.EXAMPLE}",
@@ -99,7 +100,12 @@ def _run(step: str, words: Sequence[str]) -> int:
     deliver(document, arguments.results_dir, arguments.result)
     sys.stdout.write(getattr(outputs, "text", None) or dump(document))
     sys.stdout.flush()
-    return int(getattr(outputs, "exit_code", ExitCode.DONE))
+    code = int(getattr(outputs, "exit_code", ExitCode.DONE))
+    if is_runner():
+        from pipeline.jobsummary import tell
+
+        tell(parser.prog, document, code)
+    return code
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def read_evidence(flags: Sequence[str], image: ImageReference) -> StepEvidence:
     files = _files(flags)
     base = _told(files, "resolve-base", _base)
     built = _told(files, "build-image", _built)
-    findings = _told(files, "check-image", _findings)
-    comparison = _told(files, "compare-images", _comparison)
+    findings = _told(files, "check-image", read_findings)
+    comparison = _told(files, "compare-images", read_comparison)
     for step, other in (("build-image", built), ("compare-images", comparison.new if comparison else None)):
         if other is not None and other.digest != image.digest:
             raise InputError(f"it is about another image, {other}", where=f"--evidence {step}={files[step]}")
@@ -95,14 +95,16 @@ def _built(document: Document) -> ImageReference:
     return ImageReference.parse_pinned(document["image"])
 
 
-def _findings(document: Document) -> tuple[Finding, ...]:
+def read_findings(document: Document) -> tuple[Finding, ...]:
+    """What check-image found. Raises KeyError, TypeError and ValueError for what it does not print."""
     return tuple(
         Finding(rule=_text(found["rule"]), severity=Severity(found["severity"]), message=_text(found["message"]))
         for found in document["findings"]
     )
 
 
-def _comparison(document: Document) -> Comparison:
+def read_comparison(document: Document) -> Comparison:
+    """What compare-images found. Raises InputError, KeyError, TypeError and ValueError for what it does not print."""
     old, new = document["versions"]
     labels = document["labels"]
     return Comparison(

@@ -1,18 +1,18 @@
 """Where a step's outputs go: JSON on stdout, Tekton result files, `$GITHUB_OUTPUT`.
 
-The only module that knows Tekton and GitHub Actions. It computes nothing.
+The only module that knows Tekton's results; what the runner of GitHub Actions reads is layering/githubactions.py's.
+It computes nothing.
 """
 
 import dataclasses
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from layering.errors import InputError
+from layering.githubactions import as_text, output
 from layering.platform import Platform
 from layering.reference import Digest, ImageReference, Repository
 
@@ -67,18 +67,13 @@ def dump(document: Mapping[str, Json]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _flat(value: Json) -> str:
-    """One output as a string: text as it is, everything else as compact JSON."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def write_results(document: Mapping[str, Json], directory: Path) -> None:
     """One file per key, without a final newline: Tekton takes the bytes as the result (tekton.dev docs, "Results")."""
     if not directory.is_dir():
         raise InputError(f"{directory} is not a directory", where="--results-dir", next_step="create it first")
     try:
         for key, value in document.items():
-            (directory / key).write_text(_flat(value), encoding="utf-8")
+            (directory / key).write_text(as_text(value), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{directory} cannot be written: {error.strerror}", where="--results-dir") from None
 
@@ -94,26 +89,9 @@ def write_result(document: Mapping[str, Json], flag: str) -> None:
             )
         value = value[key]
     try:
-        Path(file).write_text(_flat(value), encoding="utf-8")
+        Path(file).write_text(as_text(value), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}", where="--result") from None
-
-
-def append_github_output(document: Mapping[str, Json], file: Path) -> None:
-    """`key=value` lines, or the delimiter form when a value has several lines (Actions docs, "Workflow commands")."""
-    lines = []
-    for key, value in document.items():
-        text = _flat(value)
-        if "\n" in text or "\r" in text:
-            delimiter = f"end-of-{key}-{secrets.token_hex(8)}"
-            lines.append(f"{key}<<{delimiter}\n{text}\n{delimiter}\n")
-        else:
-            lines.append(f"{key}={text}\n")
-    try:
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write("".join(lines))
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}", where="$GITHUB_OUTPUT") from None
 
 
 def deliver(document: Mapping[str, Json], results_directory: Path | None, results: Sequence[str]) -> None:
@@ -122,5 +100,4 @@ def deliver(document: Mapping[str, Json], results_directory: Path | None, result
         write_results(document, results_directory)
     for flag in results:
         write_result(document, flag)
-    if github_output := os.environ.get("GITHUB_OUTPUT"):
-        append_github_output(document, Path(github_output))
+    output(document)

@@ -14,6 +14,8 @@ from tests.parts.oracle_client import Oracle
 pytest_plugins = ("tests.kubernetes.fixtures", "tests.kubernetes.tekton_fixtures")
 
 os.environ["CONTAINERS_REGISTRIES_CONF"] = str(Path(__file__).with_name("no-registries.conf"))
+for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+    os.environ.pop(name, None)  # the tests may run there, and what they run does not speak for them
 
 # The same examples on every run, so that a failure in CI is a failure at home; no deadline, because machines are busy.
 settings.register_profile(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from layering.outcome import outcome
+from layering.outcome import Parser, outcome
 from layering.variableflags import add_flags_from, with_flags_from
 
 _PROGRAM = "layerwatch"
@@ -45,7 +45,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=_PROGRAM,
         description=_DESCRIPTION,
         epilog=_EPILOG,

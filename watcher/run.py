@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from layering.errors import InputError
+from layering.githubactions import is_runner, output
 from layering.outcome import say
 from watcher.configuration import load
 from watcher.flags import RunFlags
-from watcher.report import Verdict, as_json, as_table, check_exit_code, log_line, tick_exit_code
+from watcher.report import Verdict, as_json, as_table, check_exit_code, document, log_line, tick_exit_code
 from watcher.watch import watching
 
 
@@ -20,7 +21,7 @@ def check(config: Path, *, json_output: bool) -> int:
     with watching(load(config)) as watch:
         verdicts = watch.look_and_tick(_silence, dry_run=True)
     _print("Check", verdicts, json_output=json_output)
-    return check_exit_code(verdicts)
+    return _told("layerwatch check", verdicts, check_exit_code(verdicts))
 
 
 def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
@@ -28,7 +29,17 @@ def run_once(config: Path, *, dry_run: bool, json_output: bool) -> int:
     with watching(load(config), stays=False) as watch:
         verdicts = watch.look_and_tick(lambda verdict: say(log_line(verdict)), dry_run=dry_run)
     _print("Tick", verdicts, json_output=json_output)
-    return tick_exit_code(verdicts)
+    output({"decisions": document("Tick", verdicts)})
+    return _told("layerwatch run", verdicts, tick_exit_code(verdicts))
+
+
+def _told(command: str, verdicts: Sequence[Verdict], exit_code: int) -> int:
+    """`exit_code`, once the runner of GitHub Actions was told what it means."""
+    if is_runner():
+        from watcher.jobsummary import tell
+
+        tell(command, verdicts)
+    return exit_code
 
 
 def run_daemon(config: Path, flags: RunFlags) -> int:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from layering.errors import ExitCode
+from layering.githubactions import failed
+from layering.outcome import shown
 from layering.request import API_VERSION
 from watcher.configuration import load
 from watcher.settings_faults import ConfigurationError
@@ -21,6 +23,7 @@ def validate(config: Path, *, json_output: bool) -> int:
             for fault in error.faults
         ]
         print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": faults}, indent=2))
+        failed("layerwatch validate", shown(str(error)))
         return int(ExitCode.BAD_INPUT)
     if json_output:
         print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": []}, indent=2))
