@@ -140,7 +140,7 @@ class GitLabHost:
         answer = self._exchange.send("PUT", path, {**fields, "description": body}, expect=_REFUSED if fields else ())
         if answer.status < 400:
             return self._pull(answer.json), asked.warnings(answer.json)
-        said = f"GitLab takes none of {', '.join(fields)}: {answer.message or f'status {answer.status}'}"
+        said = f"GitLab takes no {', '.join(asked.names)}: {answer.message or f'status {answer.status}'}"
         answer = self._exchange.send("PUT", path, {"description": body})
         return self._pull(answer.json), (said, *asked.unknown)
 

@@ -33,7 +33,7 @@ def gitlab_at(root: Path) -> Iterator[tuple[GitLab, str]]:
             )
         return _git(gitlab, root, asked, body)
 
-    with serving(answer, lambda _, serve: serve()) as address:
+    with serving(answer, lambda asked, serve: gitlab.between(asked, serve)) as address:
         yield gitlab, address
 
 

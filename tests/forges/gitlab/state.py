@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tests.forges.origin import Origin
+from tests.git_http import Between
 
 GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
 
@@ -83,13 +84,17 @@ class Project:
 
 
 class GitLab:
-    """The whole of it. `ahead`: how much its clock is ahead of ours. Take `guard` to look and change."""
+    """The whole of it. `ahead`: how much its clock is ahead of ours. Take `guard` to look and change.
+
+    `between` may be set by a test (tests/git_http.py).
+    """
 
     def __init__(self) -> None:
         self.users: list[User] = []
         self.projects: list[Project] = []
         self.tokens: dict[str, User] = {}
         self.ahead = timedelta()
+        self.between: Between = lambda _, serve: serve()
         self.guard = threading.RLock()
         self._numbers = itertools.count(1000)
 

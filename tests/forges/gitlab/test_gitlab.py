@@ -1,5 +1,6 @@
 """What is GitLab's own: paths, drafts, people by number, what it leaves out, whose merge request it is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,11 @@ from layering.errors import NotFoundError, RefusedError
 from layering.forge.forge import State
 from layering.forge.marker import Marker
 from layering.reasons import Reason
+from tests.forges.gitlab.api import PREFIX
 from tests.forges.gitlab.conftest import CONFIG, TARGET, Place, image
 from tests.forges.gitlab.server import BOT, PATH
 from tests.forges.gitlab.state import DEVELOPER, GUEST, Milestone
+from tests.git_http import Asked, Served
 
 BRANCH = TARGET.proposal_branch
 LATER = timedelta(seconds=10)
@@ -87,6 +90,44 @@ def test_what_gitlab_does_not_take_is_told(place: Place, manners: dict[str, Any]
     assert marker is not None
     assert marker.todo == ()
     assert place.propose(**manners).state is State.UNCHANGED
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_what_it_is_dressed_with_is_no_reason_to_fail(place: Place, method: str) -> None:
+    """Refused once with everything: opened, or written, without."""
+    left = [method]
+
+    def refuse_once(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if asked.target.startswith(PREFIX) and [asked.method] == left:
+            left.clear()
+            return Served(status=400, body=b'{"message": {"labels": ["are odd"]}}')
+        return serve()
+
+    place.gitlab.between = refuse_once
+    if method == "PUT":
+        place.gitlab.user("stranger")
+    stranger: dict[str, Any] = {"assignees": ("stranger",)} if method == "PUT" else {}
+    made = place.propose(labels=("os",), **stranger)
+    told = ("GitLab takes no assignees: labels are odd",) if stranger else ()
+    assert (made.state, made.warnings) == (State.CREATED, told)
+    assert (left, place.request.labels) == ([], ["os"])
+    assert place.propose(labels=("os",)).state is State.UNCHANGED
+
+
+def test_an_answer_that_is_lost(place: Place) -> None:
+    """It was opened, and nobody was told: it is found, and not opened again."""
+    lost: list[str] = []
+
+    def lose_once(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        served = serve()
+        if asked.method == "POST" and asked.target.startswith(PREFIX) and not lost:
+            lost.append(asked.target)
+            return None
+        return served
+
+    place.gitlab.between = lose_once
+    assert place.propose().number == 1
+    assert len(place.project.merge_requests) == len(lost) == 1
 
 
 def test_people_who_are_there_stay(place: Place) -> None:
