@@ -29,8 +29,7 @@ ANSWERS = """\
 - **Yes:** merge it.
 - **No:** close it, or delete its branch. This image is not proposed again; the next one is.
 - **Not like this:** push to its branch. It is yours then, and left alone.
-- A comment with the line `/layerwatch rebase` makes it one commit on the current tip again, whatever was pushed to it;
-  `/layerwatch ignore` closes it."""
+- **By comment:** `/layerwatch rebase` makes it one commit on the current tip again, `/layerwatch ignore` closes it."""
 BACK = (
     "**Going back** is a revert of the merge: the nodes reboot into the image before; this one is not proposed again."
 )
