@@ -72,7 +72,7 @@ class GitLabHost:
 
     def repository(self, name: str) -> Repository:
         """See Host."""
-        found = self._exchange.get(_project(name)).json
+        found = self._described(name)
         try:
             return Repository(
                 clone_url=found["http_url_to_repo"], url=found["web_url"], archived=found.get("archived") is True
@@ -94,12 +94,14 @@ class GitLabHost:
         return self._listed(repository, state="opened", order_by="created_at", sort="desc")
 
     def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
-        """See Host. The source branch's fate after the merge is not said: it is the project's setting that counts."""
+        """See Host. The project's setting for the source branch is one for its pages: the API has to be told."""
+        removes = self._described(repository).get("remove_source_branch_after_merge") is True
         bare = {
             "source_branch": new.head,
             "target_branch": new.base,
             "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
             "description": new.body,
+            "remove_source_branch": removes,
         }
         manners = wanted(self._exchange, _project(repository), new.manners, new.manners.todo)
         dressed = {**bare, **manners.fields("labels")}
@@ -202,6 +204,12 @@ class GitLabHost:
     def commit_authors(self) -> tuple[str, ...]:
         """See Host: not asked for."""
         raise NotImplementedError
+
+    def _described(self, repository: str) -> Mapping[str, Any]:
+        found = self._exchange.get(_project(repository)).json
+        if not isinstance(found, Mapping):
+            raise self._unreadable("a project")
+        return found
 
     def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
         """What came of it. Raises ConflictError when there is one already, or the branch is gone."""

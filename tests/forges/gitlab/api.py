@@ -184,8 +184,7 @@ class Api:
         made = self._gitlab.create(
             project, call.user, source, target, str(body["title"]), str(body.get("description", ""))
         )
-        if "remove_source_branch" in body:
-            made.remove_source_branch = bool(body["remove_source_branch"])
+        made.remove_source_branch = bool(body.get("remove_source_branch"))  # the project's setting is for its pages
         self._dress(call, project, made)
         return documents.merge_request(made, project, call.site)
 
