@@ -1,0 +1,77 @@
+"""Forges in which a test makes many repositories, sees each of our requests, and looks at what came of them.
+
+The same of all kinds: what one of them can do, or gets wrong, is in its own directory here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from layering.forge.settings import ForgeSettings, Kind
+from tests.forges.gitlab.server import TOKEN, add_project, gitlab_at
+from tests.forges.gitlab.state import DEVELOPER, Milestone
+from tests.forges.origin import Origin
+from tests.forges.watched import Watched, watched
+
+PERSON, MILESTONE = "joe", "4.19"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """One pull request as the forge itself has it."""
+
+    is_open: bool
+    head: str
+    title: str
+    body: str
+    labels: frozenset[str]
+    reviewers: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """`add` makes a repository of that name, with these files, in which PERSON may review; `pulls` are all it has."""
+
+    forge: Watched
+    add: Callable[[str, Mapping[str, str]], Origin]
+    pulls: Callable[[str], list[Pull]]
+
+
+@contextmanager
+def gitlab_place(directory: Path) -> Iterator[Place]:
+    """The GitLab of the tests."""
+    root, token = directory / "gitlab", directory / "token"
+    token.write_text(f"{TOKEN}\n")
+    with gitlab_at(root) as (gitlab, address):
+
+        def add(name: str, files: Mapping[str, str]) -> Origin:
+            project = add_project(gitlab, root, name)
+            project.members[gitlab.user(PERSON).id] = DEVELOPER
+            project.milestones.append(Milestone(id=gitlab.number(), title=MILESTONE))
+            project.origin.commit(files)
+            return project.origin
+
+        def pulls(name: str) -> list[Pull]:
+            project = gitlab.project(name)
+            assert project is not None
+            return [
+                Pull(
+                    is_open=each.state == "opened",
+                    head=each.source_branch,
+                    title=each.title,
+                    body=each.description,
+                    labels=frozenset(each.labels),
+                    reviewers=frozenset(user.username for user in each.reviewers),
+                )
+                for each in project.merge_requests
+            ]
+
+        settings = ForgeSettings(
+            name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=20
+        )
+        with watched(settings, f"http://{address}") as forge:
+            yield Place(forge=forge, add=add, pulls=pulls)
+
+
+PLACES: Mapping[Kind, Callable[[Path], AbstractContextManager[Place]]] = {Kind.GITLAB: gitlab_place}

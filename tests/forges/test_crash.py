@@ -1,0 +1,194 @@
+"""Killed at any moment, whoever proposes loses nothing and doubles nothing: SIGKILL, run again, look at what there is.
+
+The process and the signal are real. Each request is hit exactly, before it does anything and when it is done but not
+answered; the rest of the moments lie between requests.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
+from layering.forge.manners import Manners
+from layering.forge.marker import Marker
+from layering.reference import Digest, ImageReference, Repository
+from tests.forges.moments import Killer, Moment, When, moments
+from tests.forges.origin import Origin
+from tests.forges.places import MILESTONE, PERSON, PLACES, Place
+from tests.forges.proposer import Proposer, run_to_its_end
+from tests.forges.watched import is_git
+from tests.git_http import Asked, Served
+from tests.scenario import FILE, MACHINE_CONFIG
+
+SECONDS = 60
+LABELS = ("layerwatch", "os")
+SEED = 5
+WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
+BRANCH = "layerwatch/prod/worker"
+OS = Repository("registry.example.com", "acme/os")
+FIRST, SECOND = (OS.at(Digest("sha256", digit * 64)) for digit in "12")
+KEYS = {FIRST: "a" * 64, SECOND: "b" * 64}
+
+
+@pytest.fixture(params=PLACES)
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    with PLACES[request.param](tmp_path) as made:
+        yield made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A repository of its own, in which the old image is pinned, or the first is proposed and `image` is newer."""
+
+    place: Place
+    name: str
+    origin: Origin
+    image: ImageReference
+    directory: Path
+
+    @classmethod
+    def begin(cls, place: Place, name: str, image: ImageReference, directory: Path) -> "Case":
+        origin = place.add(name, {FILE: MACHINE_CONFIG, "README.md": "x\n"})
+        made = cls(place=place, name=name, origin=origin, image=image, directory=directory)
+        place.forge.undisturbed()
+        if image is SECOND:
+            run_to_its_end(place.forge.settings, made.proposal(FIRST))
+        place.forge.forget()
+        return made
+
+    def proposal(self, image: ImageReference, minutes: int = 0) -> Proposal:
+        """With all that is set after it is opened."""
+        return Proposal(
+            target=ProposalTarget(repository=self.name, branch="main", file=FILE, cluster="prod", pool="worker"),
+            image=image,
+            key=KEYS[image],
+            title=f"Layer {image.pinned.short}",
+            body=text,
+            when=WHEN + timedelta(minutes=minutes),
+            manners=Manners(labels=LABELS, reviewers=(PERSON,), milestone=MILESTONE),
+        )
+
+    def start(self, minutes: int = 0) -> Proposer:
+        return Proposer.start(self.place.forge.settings, self.proposal(self.image, minutes), self.directory)
+
+    def die(self, moment: Moment) -> bool:
+        """Begin, and be killed then. False when it came to its end before that."""
+        killer = Killer(moment)
+        self.place.forge.between = killer.between
+        proposer = self.start()
+        killer.proposer.set_result(proposer)
+        result = proposer.result()
+        self.place.forge.undisturbed()
+        return result is None
+
+    def run(self, minutes: int = 0) -> Proposed:
+        self.place.forge.forget()
+        return run_to_its_end(self.place.forge.settings, self.proposal(self.image, minutes))
+
+    def assert_all_is_there_once(self) -> None:
+        """One branch, one commit, one pull request, all of this image, and nothing is left to do."""
+        (pull,) = self.place.pulls(self.name)
+        marker, head = Marker.parse(pull.body), self.origin.head(BRANCH)
+        assert marker is not None
+        assert (marker.key, marker.commit, marker.image, marker.todo) == (
+            KEYS[self.image], head, str(self.image), (),
+        )  # fmt: skip
+        assert (pull.is_open, pull.head, pull.labels) == (True, BRANCH, frozenset(LABELS))
+        assert (pull.title, pull.reviewers) == (f"Layer {self.image.pinned.short}", frozenset({PERSON}))
+        refs = self.origin.git("for-each-ref", "--format=%(refname)", "refs/heads").split()
+        assert refs == [f"refs/heads/{BRANCH}", "refs/heads/main"]
+        assert self.origin.git("rev-list", f"main..{BRANCH}") == head
+        assert self.origin.git("diff", "--name-only", "main", BRANCH) == FILE
+        assert f"osImageURL: '{self.image}'" in self.origin.show(BRANCH, FILE)
+        assert self.run().state is State.UNCHANGED
+        assert self.place.forge.writes == []
+
+
+def await_end_of_programs_in(directory: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while any(is_below(link, directory) for link in Path("/proc").glob("[0-9]*/cwd")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_below(link: Path, directory: Path) -> bool:
+    try:
+        return link.readlink().is_relative_to(directory) and "layerwatch-git-" in str(link.readlink())
+    except OSError:
+        return False
+
+
+def text(length_max: int) -> str:
+    return "What it is made of."[:length_max]
+
+
+@pytest.mark.parametrize(("image", "count"), [(FIRST, 50), (SECOND, 0)], ids=["opened", "moved to a newer key"])
+def test_killed_at_any_moment(place: Place, tmp_path: Path, image: ImageReference, count: int) -> None:
+    """`count` moments, or as many as make each request be hit twice."""
+    whole = Case.begin(place, "acme/whole", image, tmp_path)
+    whole.run()
+    requests = [f"{asked.method} {asked.target}" for asked in place.forge.asked]
+    whole.assert_all_is_there_once()
+    for number, moment in enumerate(moments(len(requests), count, SEED)):
+        print(f"seed {SEED}, {number}: {moment}, of {requests[moment.number - 1]}")  # shown when it fails
+        case = Case.begin(place, f"acme/case-{number}", image, tmp_path)
+        case.die(moment)
+        case.run(minutes=1)
+        case.assert_all_is_there_once()
+
+
+def test_killed_again_and_again(place: Place, tmp_path: Path) -> None:
+    """Each life is one request longer than the one before, so that each takes up what the last has left."""
+    case = Case.begin(place, "acme/case", FIRST, tmp_path)
+    lives = 1
+    while case.die(Moment(number=lives, when=When.DONE)):
+        lives += 1
+    assert lives > 5
+    case.assert_all_is_there_once()
+
+
+@pytest.mark.parametrize("kind", ["GET refs to push", "POST push"])
+def test_its_git_goes_on_after_it_was_killed(place: Place, tmp_path: Path, kind: str) -> None:
+    """And is held up until the next one has done everything: it comes too late, and changes nothing."""
+    case, held, goes_on = Case.begin(place, "acme/case", FIRST, tmp_path), Future[None](), threading.Event()
+
+    def hold(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if asked.kind == kind and is_git(asked) and not held.done():
+            held.set_result(None)
+            assert goes_on.wait(SECONDS)
+        return serve()
+
+    place.forge.between = hold
+    proposer = case.start()
+    held.result(SECONDS)
+    proposer.kill()
+    assert case.run(minutes=1).state is State.CREATED
+    goes_on.set()
+    await_end_of_programs_in(tmp_path)
+    case.assert_all_is_there_once()
+
+
+@pytest.mark.parametrize("image", [FIRST, SECOND], ids=["opened", "moved to a newer key"])
+def test_two_at_once(place: Place, tmp_path: Path, image: ImageReference) -> None:
+    """Both push at the same moment: one of them wins, and the other one finds its work."""
+    case, meet = Case.begin(place, "acme/case", image, tmp_path), threading.Barrier(2)
+
+    def together(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if asked.kind == "POST push" and is_git(asked) and not meet.broken:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                meet.wait(SECONDS)
+                meet.abort()
+        return serve()
+
+    place.forge.between = together
+    found = [each.result() for each in [case.start(), case.start(minutes=1)]]
+    assert all(isinstance(each, Proposed) for each in found), found
+    place.forge.undisturbed()
+    case.assert_all_is_there_once()
