@@ -28,12 +28,16 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepEvidence:
-    """What the files say; None where none of them says it. `version` is the release's, or the base's own."""
+    """What the files say; None where none of them says it. `version` is the release's, or the base's own.
+
+    `built`: build-image says that it made the image.
+    """
 
     base: ImageReference | None = None
     version: str | None = None
     old_image: str | None = None
     evidence: Evidence = _NO_EVIDENCE
+    built: bool = False
 
 
 def read_evidence(flags: Sequence[str], image: ImageReference) -> StepEvidence:
@@ -51,6 +55,7 @@ def read_evidence(flags: Sequence[str], image: ImageReference) -> StepEvidence:
         version=base[1] if base else None,
         old_image=str(comparison.old) if comparison else None,
         evidence=Evidence(findings=findings, comparison=comparison),
+        built=built is not None,
     )
 
 

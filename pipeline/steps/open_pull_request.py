@@ -1,9 +1,10 @@
 """Propose an image in a git repository: one branch and one commit per cluster and pool."""
 
 import argparse
+import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,6 +17,7 @@ from layering.reasons import Reason
 from layering.reference import ImageReference
 from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
 from pipeline.mounted import given_text
+from pipeline.this_run import ThisRun, this_run
 
 SUMMARY = "Propose the digest: one branch and one commit for this pool of this cluster."
 EXAMPLE = (
@@ -152,8 +154,13 @@ def _one_line(text: str | None) -> str | None:
     return text
 
 
+def with_run(facts: Facts, run: ThisRun | None) -> Facts:
+    """The same, and which run built the image."""
+    return replace(facts, build=run.name, build_url=run.url) if run else facts
+
+
 def _facts(target: ProposalTarget, image: ImageReference, key: str, told: StepEvidence) -> Facts:
-    return Facts(
+    facts = Facts(
         cluster=target.cluster,
         pool=target.pool,
         image=image,
@@ -163,3 +170,4 @@ def _facts(target: ProposalTarget, image: ImageReference, key: str, told: StepEv
         base=told.base,
         evidence=told.evidence,
     )
+    return with_run(facts, this_run(os.environ) if told.built else None)
