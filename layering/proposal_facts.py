@@ -28,7 +28,8 @@ class Facts:
 
     `also` are other pools that take the same MachineConfig; `rollouts` has the pool itself and these, where that is
     known. `version` and `old_version` are a release's, or the base's own when a tag is followed. `why` is Markdown.
-    `build` is the name of the run that built it, `build_url` its page.
+    `build` is the name of the run that built it, `build_url` its page. `branch_only`: there is no pull request, the
+    branch is all there is to answer to.
     """
 
     cluster: str
@@ -49,3 +50,4 @@ class Facts:
     rollouts: tuple[Rollout, ...] = ()
     build: str | None = None
     build_url: str | None = None
+    branch_only: bool = False

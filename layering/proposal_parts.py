@@ -23,16 +23,27 @@ _URL = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?(?
 _NOTHING = "-"
 _MARKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
-ANSWERS = """\
+_ANSWERS = """\
 **Your answer**
 
 - **Yes:** merge it.
 - **No:** close it, or delete its branch. This image is not proposed again; the next one is.
 - **Not like this:** push to its branch. It is yours then, and left alone.
 - **By comment:** `/layerwatch rebase` makes it one commit on the current tip again, `/layerwatch ignore` closes it."""
+_ANSWERS_TO_A_BRANCH = """\
+**Your answer**
+
+- **Yes:** merge this branch.
+- **No:** delete it unmerged. This image is not proposed again; the next one is.
+- **Not like this:** commit on it. It is yours then, and left alone."""
 BACK = (
     "**Going back** is a revert of the merge: the nodes reboot into the image before; this one is not proposed again."
 )
+
+
+def answers(facts: Facts) -> str:
+    """What a person can do about it."""
+    return _ANSWERS_TO_A_BRANCH if facts.branch_only else _ANSWERS
 
 
 def opening(facts: Facts) -> str:

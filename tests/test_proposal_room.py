@@ -117,6 +117,12 @@ def test_which_nodes_reboot_and_in_what_order(rollouts: tuple[Rollout, ...], lin
     assert "Pools do not wait" not in text
 
 
+def test_a_branch_without_a_pull_request_is_answered_to_alone() -> None:
+    text = body(replace(LEAST, branch_only=True), 60_000)
+    assert "- **No:** delete it unmerged." in text
+    assert "comment" not in text
+
+
 def test_other_pools_reboot_too() -> None:
     known = (Rollout(pool="worker", machines=3), Rollout(pool="infra", machines=2))
     text = body(replace(LEAST, also=("infra", "gpu"), rollouts=known), 60_000)

@@ -44,6 +44,7 @@ def proposal_facts(
         rollouts=tuple(map(_rollout, [seen.pool, *seen.also])) if seen.pool is not None else (),
         build=build.name if build else None,
         build_url=build.url if build else None,
+        branch_only=entry.forge == "local",
     )
 
 

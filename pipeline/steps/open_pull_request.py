@@ -12,6 +12,7 @@ from layering.errors import InputError
 from layering.fields import cluster_name, inside_path
 from layering.forge.forge import Author, Proposal, ProposalTarget, State
 from layering.forge.local import LocalForge
+from layering.forge.settings import Kind
 from layering.proposal import Facts, body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -103,7 +104,10 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         key=key,
         author=_author(arguments.author),
         title=_one_line(arguments.title),
-        facts=_facts(target, image, key, read_evidence(arguments.evidence, image)),
+        facts=replace(
+            _facts(target, image, key, read_evidence(arguments.evidence, image)),
+            branch_only=arguments.forge == Kind.LOCAL,
+        ),
         when=datetime.now(UTC),
     )
 

@@ -260,6 +260,7 @@ def _propose(
         source=redact(inputs.request.source.git),
         commit=inputs.request.source.commit,
         evidence=evidence,
+        branch_only=entry.forge == "local",
     )
     proposed = forge.propose(
         Proposal(

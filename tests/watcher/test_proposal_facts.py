@@ -71,6 +71,10 @@ def test_which_run_built_it(build: Build | None, name: str | None) -> None:
     assert told(seen(), build).build == name
 
 
+def test_the_local_forge_has_a_branch_and_nothing_else() -> None:
+    assert told(seen()).branch_only
+
+
 def test_the_page_of_the_run() -> None:
     url = "https://git.example.com/acme/os/actions/runs/7"
     assert told(seen(), replace(attempt(BuildState.SUCCEEDED), url=url)).build_url == url
