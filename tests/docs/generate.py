@@ -1,8 +1,9 @@
-"""The generated pages of docs. `make docs` writes them; tests/docs/check.py compares."""
+"""The generated pages of docs, and tables elsewhere. `make docs` writes them; tests/docs/check.py compares."""
 
 import sys
 from pathlib import Path
 
+from tests.docs.actions import readmes
 from tests.docs.commands import command_line
 from tests.docs.constants import exit_codes, reasons
 from tests.docs.metrics import metrics
@@ -23,7 +24,7 @@ def pages() -> dict[Path, str]:
     }
     reference = {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
     others = {"metrics.md": metrics(), "pull-request.svg": draw()}
-    return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}}
+    return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}, **readmes()}
 
 
 def main() -> int:
