@@ -1,0 +1,126 @@
+"""github-actions/ and .github/: inputs and outputs are the commands', values no program, and linters find nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.actions.files import NAMES, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
+from tests.docs.actions import ACTIONS, action
+from tests.parts import require
+
+MECHANISM = {"help", "flags-from"}
+WATCH_FLAGS = {"config", "dry-run"}  # the others are the daemon's, or said by the action
+REBUILD_OUTPUTS = {"image", "digest", "key", "passed"}
+FILES = [*WORKFLOWS, *(ACTIONS / name / "action.yml" for name in NAMES)]
+EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+EVERY_ACTION = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("watch", WATCH_FLAGS | {"token", "authfile"}, id="watch"),
+        pytest.param("rebuild", flags("rebuild") - MECHANISM | {"token"}, id="rebuild"),
+    ],
+)
+def test_inputs_are_the_flags(name: str, expected: set[str]) -> None:
+    assert set(action(name)["inputs"]) == expected
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_required_flag_is_a_required_input_or_has_a_default(name: str) -> None:
+    inputs = action(name)["inputs"]
+    for option in parser_of(name)._actions:
+        entry = inputs.get(option.option_strings[-1].removeprefix("--"), {})
+        assert ("required" in entry) is (option.required and "default" not in entry)
+        assert entry.get("default", "false") == "false" or option.nargs != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("watch", {"decisions"}, id="watch"),
+        pytest.param("rebuild", REBUILD_OUTPUTS & output_keys("rebuild"), id="rebuild"),
+        pytest.param("propose", output_keys("propose"), id="propose"),
+    ],
+)
+def test_outputs_are_the_keys_of_the_step(name: str, expected: set[str]) -> None:
+    outputs = action(name)["outputs"]
+    assert set(outputs) == expected
+    assert all(outputs[key]["value"] == f"${{{{ steps.layerwatch.outputs.{key} }}}}" for key in outputs)
+
+
+@EVERY_ACTION
+def test_each_input_reaches_its_flag_through_the_environment(name: str) -> None:
+    (step,) = steps(action(name))
+    for given in action(name)["inputs"]:
+        variable = {
+            "token": "LAYERWATCH_FORGE_TOKEN",
+            "request": "LAYERWATCH_REQUEST",
+        }.get(given, f"INPUT_{given.replace('-', '_').upper()}")
+        if (name, given) == ("watch", "authfile"):
+            assert step["env"]["REGISTRY_AUTH_FILE"] == "${{ inputs.authfile || env.REGISTRY_AUTH_FILE }}"
+        else:
+            assert step["env"][variable] == f"${{{{ inputs.{given} }}}}"
+
+
+@EVERY_ACTION
+def test_an_action_needs_nothing_of_other_repositories(name: str) -> None:
+    assert all("uses" not in step for step in steps(action(name)))
+
+
+@EVERY_FILE
+def test_no_script_has_an_expression_in_it(file: Path) -> None:
+    assert all("${{" not in step.get("run", "") for step in steps(workflow(file)))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_workflows_are_pinned_and_may_do_little(file: Path) -> None:
+    document = workflow(file)
+    assert document["permissions"] == {}
+    assert "group" in document["concurrency"]
+    for line in re.findall(r"uses: (.*)", file.read_text()):
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+
+
+def test_a_rebuild_is_found_again_and_waits_for_the_one_before() -> None:
+    document = workflow(ACTIONS / "workflows" / "rebuild.yml")
+    assert set(document["on"]["workflow_dispatch"]["inputs"]) == {"request", "key", "attempt"}
+    image = "${{ fromJSON(inputs.request).image }}"
+    assert document["run-name"] == f"rebuild {image} [${{{{ inputs.key }}}}/${{{{ inputs.attempt }}}}]"
+    assert image in document["concurrency"]["group"]
+    assert document["concurrency"]["cancel-in-progress"] == "false"
+
+
+def test_actionlint_finds_nothing() -> None:
+    done = subprocess.run([require("actionlint"), *map(str, WORKFLOWS)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@EVERY_ACTION
+def test_actionlint_understands_the_action(name: str, tmp_path: Path) -> None:
+    """It reads action.yml where a workflow uses it: wrong metadata and unknown inputs are its findings."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "the").symlink_to(ACTIONS)
+    given = "".join(f"          {each}: x\n" for each in action(name)["inputs"])
+    file = tmp_path / ".github" / "workflows" / "use.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "on: push\njobs:\n  use:\n    runs-on: ubuntu-24.04\n    steps:\n"
+        f"      - uses: ./the/{name}\n        with:\n{given}"
+    )
+    argv = [require("actionlint"), str(file)]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    file.write_text(f"{file.read_text()}          nonsense: x\n")
+    assert "nonsense" in subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+
+
+def test_zizmor_finds_nothing() -> None:
+    argv = [Path(sys.executable).with_name("zizmor"), "--offline", "--pedantic", "--no-progress", *FILES]
+    done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=False)
+    assert (done.returncode, "No findings to report" in done.stdout + done.stderr) == (0, True), done.stdout
+    assert all(f"completed {file}" in done.stderr for file in FILES)
