@@ -81,6 +81,7 @@ class Project:
     public: bool = False
     several: bool = True
     removes_source_branches: bool = False
+    seen: tuple[str, ...] = ()
 
 
 class GitLab:
@@ -169,7 +170,11 @@ class GitLab:
             origin.git("update-ref", "-d", f"refs/heads/{source}")
 
     def after_pushes(self, project: Project) -> None:
-        """What it does when branches were moved."""
+        """What it does when branches were moved; nothing, at the cost of one git, while all is as it was."""
+        now = (project.origin.git("for-each-ref"), *(request.state for request in project.merge_requests))
+        if now == project.seen:
+            return
+        project.seen = now
         for request in self._open_of(project):
             head = project.origin.head(request.source_branch)
             if head is None:
