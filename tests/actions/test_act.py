@@ -13,9 +13,35 @@ from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
 from tests.actions.act import TOKEN, Act
 from tests.parts import require
-from tests.scenario import Scenario
+from tests.scenario import BRANCH, FILE, Scenario
 
 KEY = "0" * 64
+USED = f"acme/layerwatch/github-actions/{{}}@{'a' * 40}"
+BOTH = f"""\
+on: workflow_dispatch
+jobs:
+  both:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: {USED.format("rebuild")}
+        id: rebuild
+        with:
+          request: ${{{{ env.REQUEST }}}}
+          results-dir: ${{{{ runner.temp }}}}
+      - uses: {USED.format("propose")}
+        with:
+          forge: local
+          repository: ${{{{ env.FORGE }}}}
+          file: {FILE}
+          cluster: prod
+          pool: worker
+          image: ${{{{ steps.rebuild.outputs.image }}}}
+          key: ${{{{ steps.rebuild.outputs.key }}}}
+          evidence: |
+            resolve-base=${{{{ runner.temp }}}}/resolve-base
+            build-image=${{{{ runner.temp }}}}/build-image
+            check-image=${{{{ runner.temp }}}}/check-image
+"""
 
 
 @pytest.fixture
@@ -110,6 +136,19 @@ def test_a_watch_builds_and_proposes(act: Act, world: Scenario) -> None:
     assert entry["pull_request"] == "layerwatch/prod/worker"
     assert world.branches() == ["refs/heads/layerwatch/prod/worker", "refs/heads/main"]
     assert "| `worker-os` |" in told.summary
+
+
+def test_what_was_rebuilt_is_proposed_in_the_same_job(act: Act, world: Scenario) -> None:
+    """With the inputs that propose/README.md shows, the forge aside."""
+    (act.repository / ".github" / "workflows" / "both.yml").write_text(BOTH)
+    environment = {"FORGE": str(world.forge), "REQUEST": request(world)}
+    told = act.dispatch("both.yml", {}, **environment)
+    assert told.succeeded, told.log
+    assert (told.outputs["state"], told.outputs["reason"]) == ("created", "ProposalOpen")
+    assert told.outputs["image"] in run_git(world.forge, ["show", f"{BRANCH}:{FILE}"])
+    assert "4.19.2" in world.proposal_message()
+    again = act.dispatch("both.yml", {}, **environment)
+    assert (again.outputs["state"], again.outputs["commit"]) == ("unchanged", told.outputs["commit"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.actions.files import NAMES, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
 from tests.docs.actions import ACTIONS, action
@@ -84,6 +85,19 @@ def test_workflows_are_pinned_and_may_do_little(file: Path) -> None:
     assert "group" in document["concurrency"]
     for line in re.findall(r"uses: (.*)", file.read_text()):
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+
+
+def test_one_commit_of_ours_is_used_everywhere() -> None:
+    texts = [file.read_text() for file in [*WORKFLOWS, *ACTIONS.glob("*/README.md")]]
+    assert len({commit for text in texts for commit in re.findall(r"acme/layerwatch/[\w/-]+@(\S+)", text)}) == 1
+
+
+@EVERY_ACTION
+def test_the_example_in_the_readme_has_inputs_that_are_there(name: str) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ACTIONS / name / "README.md").read_text(), re.DOTALL)
+    (step,) = [step for step in yaml.safe_load(example) if f"github-actions/{name}@" in step["uses"]]
+    assert step["with"].keys() <= action(name)["inputs"].keys()
+    assert {key for key, entry in action(name)["inputs"].items() if entry.get("required")} <= step["with"].keys()
 
 
 def test_a_rebuild_is_found_again_and_waits_for_the_one_before() -> None:
