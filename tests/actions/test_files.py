@@ -3,14 +3,17 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from layering.forge.workflows import WorkflowRun
 from tests.actions.files import NAMES, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
 from tests.docs.actions import ACTIONS, action
 from tests.parts import require
+from watcher.engines.actions_history import key_run
 
 MECHANISM = {"help", "flags-from"}
 WATCH_FLAGS = {"config", "dry-run"}  # the others are the daemon's, or said by the action
@@ -107,6 +110,18 @@ def test_a_rebuild_is_found_again_and_waits_for_the_one_before() -> None:
     assert document["run-name"] == f"rebuild {image} [${{{{ inputs.key }}}}/${{{{ inputs.attempt }}}}]"
     assert image in document["concurrency"]["group"]
     assert document["concurrency"]["cancel-in-progress"] == "false"
+
+
+def test_the_watcher_reads_the_name_of_a_rebuild() -> None:
+    given = {"fromJSON(inputs.request).image": "worker-os", "inputs.key": "a" * 64, "inputs.attempt": "2"}
+    name = workflow(ACTIONS / "workflows" / "rebuild.yml")["run-name"]
+    title = re.sub(r"\$\{\{ (.*?) \}\}", lambda expression: given[expression[1]], name)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    run = WorkflowRun(id=1, title=title, url="", status="queued", conclusion=None, created=now, updated=now)
+    found = key_run(run)
+    assert found is not None
+    assert (found.key, found.attempt) == ("a" * 64, 2)
+    assert re.findall(r"[\w-]+", title)[:2] == ["rebuild", "worker-os"]  # which of several images of one workflow it is
 
 
 def test_actionlint_finds_nothing() -> None:
