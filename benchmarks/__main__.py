@@ -44,6 +44,15 @@ _PARTS = (
         "connections. The daemon also watches, with two connections to each cluster; its upgrade ends when all four\n"
         "pools are decided. CPU is that of git, too.",
     ),
+    (
+        "forges",
+        "Requests to a forge",
+        "So many pools, each with a proposal of its own, all in one repository. *A process of its own* is\n"
+        "`open-pull-request`: it knows nothing, looks at its pull request, and asks git for two branches. A process\n"
+        "that goes on, the daemon, asks at each tick what was changed in the repository, and for its branches; only\n"
+        "when the base branch moved are its files read again. The forges are those of the tests, which are held to\n"
+        "the real ones; the budgets are tests.",
+    ),
     ("startup", "Start-up", "Medians of 15 rounds in turn. The goal for `layerwatch-step --help` is at most 1.5."),
 )
 

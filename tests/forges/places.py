@@ -3,18 +3,20 @@
 The same of all kinds: what one of them can do, or gets wrong, is in its own directory here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitlab.server import TOKEN, add_project, gitlab_at
-from tests.forges.gitlab.state import DEVELOPER, Milestone
+from tests.forges.gitlab.state import DEVELOPER, MergeRequest, Milestone
 from tests.forges.origin import Origin
 from tests.forges.watched import Watched, watched
 
 PERSON, MILESTONE = "joe", "4.19"
+LATER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,15 @@ class Pull:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """`add` makes a repository of that name, with these files, in which PERSON may review; `pulls` are all it has."""
+    """`add` makes a repository of that name, with these files, in which PERSON may push; `pulls` are all it has.
+
+    `comment` lets PERSON say something in each of them, some time after all that was written there so far.
+    """
 
     forge: Watched
     add: Callable[[str, Mapping[str, str]], Origin]
     pulls: Callable[[str], list[Pull]]
+    comment: Callable[[str, str], None]
 
 
 @contextmanager
@@ -52,9 +58,17 @@ def gitlab_place(directory: Path) -> Iterator[Place]:
             project.origin.commit(files)
             return project.origin
 
-        def pulls(name: str) -> list[Pull]:
+        def comment(name: str, text: str) -> None:
+            gitlab.ahead += LATER
+            for each in requests(name):
+                gitlab.note(each, gitlab.user(PERSON), text)
+
+        def requests(name: str) -> Sequence[MergeRequest]:
             project = gitlab.project(name)
             assert project is not None
+            return project.merge_requests
+
+        def pulls(name: str) -> list[Pull]:
             return [
                 Pull(
                     is_open=each.state == "opened",
@@ -64,14 +78,14 @@ def gitlab_place(directory: Path) -> Iterator[Place]:
                     labels=frozenset(each.labels),
                     reviewers=frozenset(user.username for user in each.reviewers),
                 )
-                for each in project.merge_requests
+                for each in requests(name)
             ]
 
         settings = ForgeSettings(
             name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=20
         )
         with watched(settings, f"http://{address}") as forge:
-            yield Place(forge=forge, add=add, pulls=pulls)
+            yield Place(forge=forge, add=add, pulls=pulls, comment=comment)
 
 
 PLACES: Mapping[Kind, Callable[[Path], AbstractContextManager[Place]]] = {Kind.GITLAB: gitlab_place}
