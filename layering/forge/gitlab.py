@@ -15,7 +15,7 @@ from layering.errors import ConflictError, UnavailableError
 from layering.forge.answers import Answer, refusal
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
-from layering.forge.gitlabmanners import wanted
+from layering.forge.gitlabmanners import entries, wanted
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings, Login
@@ -166,7 +166,7 @@ class GitLabHost:
         """See Host. Members of the groups above and of invited groups are members, too."""
         path = f"{_project(repository)}/members/all"
         params: dict[str, str | int] = {"query": user, "per_page": _PER_PAGE}
-        members = [member for answer in self._exchange.pages(path, params) for member in answer.json]
+        members = [member for answer in self._exchange.pages(path, params) for member in entries(answer)]
         return any(
             member.get("username") == user and int(member.get("access_level", 0)) >= _DEVELOPER for member in members
         )
@@ -227,9 +227,10 @@ class GitLabHost:
         path = f"{_project(repository)}/merge_requests"
         found: list[PullRequest] = []
         for answer in self._exchange.pages(path, {**params, "scope": "all", "per_page": _PER_PAGE}):
-            if not isinstance(answer.json, list):
-                raise self._unreadable("merge requests")
-            found += [self._pull(each) for each in answer.json if _is_of_the_project(each)]
+            try:
+                found += [_pull(each) for each in answer.json if _is_of_the_project(each)]
+            except (TypeError, KeyError, ValueError, AttributeError):
+                raise self._unreadable("merge requests") from None
         return found
 
     def _pull(self, found: Any) -> PullRequest:

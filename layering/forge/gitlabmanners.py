@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layering.forge.answers import Answer
 from layering.forge.exchange import Exchange
 from layering.forge.manners import TEAM, Manners
 
@@ -117,13 +118,17 @@ def _people(exchange: Exchange, project: str, names: Sequence[str]) -> Mapping[s
 
 def _users(exchange: Exchange, path: str, params: Mapping[str, str | int]) -> Mapping[str, int]:
     """Numbers by user name in lower case, which is how GitLab tells them apart."""
-    answer = exchange.get(path, params, expect=(403, 404))
-    return {each["username"].lower(): each["id"] for each in answer.json} if answer.status < 400 else {}
+    found = entries(exchange.get(path, params, expect=(403, 404)))
+    return {each["username"].lower(): each["id"] for each in found if {"username", "id"} <= each.keys()}
 
 
 def _milestone(exchange: Exchange, project: str, title: str) -> int | None:
     """The number of an open one, the project's own or that of a group above."""
     params = {"title": title, "state": "active", "include_ancestors": "true"}
-    answer = exchange.get(f"{project}/milestones", params, expect=(403, 404))
-    found = answer.json if answer.status < 400 else ()
-    return next((each["id"] for each in found if each["title"] == title), None)
+    found = entries(exchange.get(f"{project}/milestones", params, expect=(403, 404)))
+    return next((each["id"] for each in found if each.get("title") == title and "id" in each), None)
+
+
+def entries(answer: Answer) -> list[Mapping[str, Any]]:
+    """The objects of a list; none when it is not there, or is none."""
+    return [each for each in answer.json if isinstance(each, Mapping)] if isinstance(answer.json, list) else []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from layering.errors import NotFoundError, RefusedError
+from layering.errors import NotFoundError, RefusedError, UnavailableError
 from layering.forge.forge import State
 from layering.forge.marker import Marker
 from layering.reasons import Reason
@@ -272,3 +272,11 @@ def test_merged_and_taken_back(place: Place) -> None:
     assert place.propose().reason is Reason.ALREADY_ON_BASE
     place.project.origin.commit({"worker.yaml": CONFIG.format(digest="0" * 64)})
     assert place.propose().reason is Reason.REVERTED
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"iid": 1}]', b'"x"', b"<html>"])
+def test_an_answer_that_is_not_gitlabs(place: Place, body: bytes) -> None:
+    place.gitlab.between = lambda asked, serve: Served(status=200, body=body)
+    with pytest.raises(UnavailableError) as strange:
+        place.propose()
+    assert strange.value.reason is Reason.FORGE_UNREACHABLE
