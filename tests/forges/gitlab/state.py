@@ -171,17 +171,22 @@ class GitLab:
 
     def after_pushes(self, project: Project) -> None:
         """What it does when branches were moved; nothing, at the cost of one git, while all is as it was."""
-        now = (project.origin.git("for-each-ref"), *(request.state for request in project.merge_requests))
+        listed = project.origin.git("for-each-ref", "--format=%(refname) %(objectname)")
+        now = (listed, *(f"{request.state} {request.sha}" for request in project.merge_requests))
         if now == project.seen:
             return
         project.seen = now
+        heads = dict(line.split() for line in listed.splitlines())
+        merged: dict[str, list[str]] = {}
         for request in self._open_of(project):
-            head = project.origin.head(request.source_branch)
+            head, target = heads.get(f"refs/heads/{request.source_branch}"), f"refs/heads/{request.target_branch}"
+            if target not in merged:
+                merged[target] = self._merged(project, target) if target in heads else []
             if head is None:
                 self.change(request, request.author, "closed", state="closed")
             elif head != request.sha:
                 self.change(request, request.author, "added 1 commit", sha=head)
-            elif self._is_in(project, head, request.target_branch):
+            elif head in merged[target]:
                 self.change(request, request.author, "merged", state="merged")
 
     def _open_of(self, project: Project) -> Iterator[MergeRequest]:
@@ -189,8 +194,9 @@ class GitLab:
             if request.state == "opened" and request.source_project == project.id:
                 yield request
 
-    def _is_in(self, project: Project, head: str, branch: str) -> bool:
-        return project.origin.head(branch) is not None and not commits(project, f"refs/heads/{branch}", head)
+    def _merged(self, project: Project, target: str) -> list[str]:
+        """The heads of branches whose commits are all in `target`."""
+        return project.origin.git("for-each-ref", "--merged", target, "--format=%(objectname)", "refs/heads").split()
 
 
 def commits(project: Project, base: str, head: str) -> Sequence[str]:
