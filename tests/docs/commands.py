@@ -46,7 +46,7 @@ def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"{description[:1].upper()}{description[1:].rstrip('.')}."
     actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     if actions:
-        yield table(["Option", "", "Meaning"], [(_option(a), _use(a), _help(a)) for a in actions])
+        yield table(["Option", "", "Meaning"], [(_option(a), _use(a), help_of(a)) for a in actions])
     if parser.epilog:
         yield f"```\n{parser.epilog.removeprefix('example:').strip()}\n```"
 
@@ -65,6 +65,7 @@ def _use(action: argparse.Action) -> str:
     return "repeatable" if isinstance(action, argparse._AppendAction) else ""
 
 
-def _help(action: argparse.Action) -> str:
+def help_of(action: argparse.Action) -> str:
+    """What a flag means, without how often it may be given."""
     meaning = (action.help or "") % {"default": action.default}
     return _REPEATABLE.sub("", meaning)  # the column beside it says so

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.docs.actions import readmes
 from tests.docs.commands import command_line
 from tests.docs.constants import exit_codes, reasons
+from tests.docs.gitlab_ci import readme
 from tests.docs.metrics import metrics
 from tests.docs.proposal_picture import draw
 from tests.docs.schema import configuration, rebuild_request
@@ -24,7 +25,7 @@ def pages() -> dict[Path, str]:
     }
     reference = {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
     others = {"metrics.md": metrics(), "pull-request.svg": draw()}
-    return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}, **readmes()}
+    return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}, **readmes(), **readme()}
 
 
 def main() -> int:
