@@ -25,7 +25,8 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
     from layering.forge.remote import RemoteForge
     from layering.forge.remotegit import RemoteGit
 
-    host = _host(settings, on_request)
+    patience = Patience(settings.max_wait_seconds)  # one for the API and git: `max_wait_seconds` are for both together
+    host = _host(settings, on_request, patience)
     return RemoteForge(
         settings,
         host,
@@ -33,6 +34,7 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
             url,
             login=partial(host.login, name),
             refused=partial(host.login_refused, name),
+            pause=patience.back_off,
             ca_file=settings.ca_file,
             insecure=settings.insecure,
         ),
@@ -43,29 +45,28 @@ def open_workflows(settings: ForgeSettings, *, on_request: OnRequest | None = No
     """GitHub Actions of a forge of kind github, to be closed by the caller. Raises as `open_forge`."""
     from layering.forge.github import HEADERS
 
-    return Workflows(_exchange(settings, HEADERS, on_request)[0])
+    return Workflows(_exchange(settings, HEADERS, on_request, Patience(settings.max_wait_seconds))[0])
 
 
-def _host(settings: ForgeSettings, on_request: OnRequest | None) -> Host:
+def _host(settings: ForgeSettings, on_request: OnRequest | None, patience: Patience) -> Host:
     if settings.kind is Kind.GITHUB:
         from layering.forge.github import HEADERS, GitHubHost
 
-        return GitHubHost(settings, *_exchange(settings, HEADERS, on_request))
+        return GitHubHost(settings, *_exchange(settings, HEADERS, on_request, patience))
     if settings.kind is Kind.GITLAB:
         from layering.forge.gitlab import HEADERS as GITLAB_HEADERS
         from layering.forge.gitlab import GitLabHost
 
-        return GitLabHost(settings, *_exchange(settings, GITLAB_HEADERS, on_request))
+        return GitLabHost(settings, *_exchange(settings, GITLAB_HEADERS, on_request, patience))
     from layering.forge.gitea import HEADERS as GITEA_HEADERS
     from layering.forge.gitea import GiteaHost
 
-    return GiteaHost(settings, *_exchange(settings, GITEA_HEADERS, on_request))
+    return GiteaHost(settings, *_exchange(settings, GITEA_HEADERS, on_request, patience))
 
 
 def _exchange(
-    settings: ForgeSettings, headers: Mapping[str, str], on_request: OnRequest | None
+    settings: ForgeSettings, headers: Mapping[str, str], on_request: OnRequest | None, patience: Patience
 ) -> tuple[Exchange, Credentials]:
-    patience = Patience(settings.max_wait_seconds)
     credentials: Credentials = TokenCredentials(settings)
     if settings.app is not None:
         from layering.forge.githubapp import InstallationTokens

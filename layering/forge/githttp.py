@@ -29,10 +29,10 @@ _LOGIN_WANTED = re.compile(r"could not read Username|Authentication failed|termi
 _NOT_FOUND = re.compile(r"repository '[^']*' not found")
 _NOT_TRUSTED = re.compile(r"certificate", re.IGNORECASE)
 _FOR_NOW = re.compile(
-    r"unable to access|RPC failed|early EOF|hung up|unexpected disconnect|reset by peer|timed? ?out|transfer closed|"
-    r"not our ref|unadvertised object|did not receive expected object",
+    r"unable to access|RPC failed|early EOF|hung up|unexpected disconnect|reset by peer|timed? ?out|transfer closed",
     re.IGNORECASE,
 )
+_GONE = re.compile(r"not our ref|unadvertised object|did not receive expected object", re.IGNORECASE)  # a branch moved
 _SAYS_NO_LENGTH_MAX = 300
 _TEMPORARY_STATUSES = frozenset({408, 425, 429})
 _NOTHING_THERE = frozenset({404, 410})
@@ -63,15 +63,31 @@ class GitHttp:
         ca_file: Path | None,
         insecure: bool,
         silence_seconds: int,
+        pause: Callable[[], bool],
     ) -> None:
         """See RemoteGit. Raises InputError for a URL that may not be spoken to, or a `ca_file` without certificates."""
         check_address(url, insecure, what="an address of git over HTTP", name="gitUrl")
         self.url = url
+        self.pause = pause
         self._directory = directory
         self._login = login
         self._refused = refused
         self._silence_seconds = silence_seconds
         self._trusted = _authorities(ca_file, directory / "authorities.pem") if ca_file is not None else None
+
+    def read(
+        self, at: Path, arguments: Sequence[str], timeout_seconds: float, settings: Sequence[tuple[str, str]] = ()
+    ) -> Completed:
+        """As `run`, and again, after a pause, while the server fails for now and there may be a pause."""
+        while True:
+            try:
+                done = self.run(at, arguments, timeout_seconds, settings)
+            except UnavailableError:
+                if not self.pause():
+                    raise
+                continue
+            if done.succeeded or not self._is_for_now(done) or not self.pause():
+                return done
 
     def run(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, settings: Sequence[tuple[str, str]] = ()
@@ -84,6 +100,10 @@ class GitHttp:
         if not done.succeeded and _is_login_refused(done.message) and self._refused():
             done = self._run(at, arguments, timeout_seconds, settings)
         return done
+
+    def _is_for_now(self, done: Completed) -> bool:
+        """What is gone does not come back by waiting."""
+        return isinstance(self.failure(done), UnavailableError) and not _GONE.search(done.message)
 
     def _run(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, more: Sequence[tuple[str, str]]
@@ -142,7 +162,7 @@ class GitHttp:
             )
         if _NOT_TRUSTED.search(said):
             return self._refusal(_complaint(said), "name the authority's certificate: caFile of the forge")
-        if status or _FOR_NOW.search(said):
+        if status or _FOR_NOW.search(said) or _GONE.search(said):
             return self._unavailable(f"{_complaint(said)}{_in_brackets(sentence)}")
         return self._refusal(_complaint(said) or "git failed without a word", "see whether git can use it from here")
 

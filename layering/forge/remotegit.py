@@ -45,7 +45,7 @@ class RemoteGit:
     """One repository behind a URL, with what was fetched of it kept in a temporary directory until `close`.
 
     Safe to use from threads. Every method raises RefusedError (ForgeRefused: login, protected branch, hook),
-    NotFoundError, UnavailableError (ForgeUnreachable). None of them waits for a server that fails for now.
+    NotFoundError, UnavailableError (ForgeUnreachable): a server that fails for now is waited for while `pause` allows.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class RemoteGit:
         *,
         login: Callable[[], Login | None] = lambda: None,
         refused: Callable[[], bool] = lambda: False,
+        pause: Callable[[], bool] = lambda: False,
         ca_file: Path | None = None,
         insecure: bool = False,
         silence_seconds: int = _SILENCE_SECONDS,
@@ -61,6 +62,7 @@ class RemoteGit:
     ) -> None:
         """`login` is asked before each command; `refused` is told that it was refused, and whether there is another.
 
+        `pause` waits before another try, and is False, at once, when there is no time for one (see Patience.back_off).
         Without a login git's own helpers are asked. `ca_file`: PEM certificates trusted besides the system's.
         `insecure`: plain http to others than loopback. After `silence_seconds` without a byte a server is given up.
         After `fetches_max` it begins anew, because what was fetched is never taken away one by one.
@@ -77,6 +79,7 @@ class RemoteGit:
                 ca_file=ca_file,
                 insecure=insecure,
                 silence_seconds=silence_seconds,
+                pause=pause,
             )
         except InputError:
             self.close()
@@ -91,7 +94,7 @@ class RemoteGit:
     def refs(self, branches: Sequence[str]) -> Mapping[str, str]:
         """The commits of those branches (short names; one ending in `/*` for all below) that are there. 2 requests."""
         patterns = [f"{_HEADS}{name}" for name in branches]
-        listed = self._http.run(
+        listed = self._http.read(
             self._directory, ["ls-remote", "--heads", "--", self._http.url, *patterns], _LOOK_SECONDS
         )
         if not listed.succeeded:
@@ -108,7 +111,7 @@ class RemoteGit:
             blob = here.file_id(commit, path)
             if blob is None:
                 return None
-            read = self._http.run(here.path, ["cat-file", "blob", blob], _FETCH_SECONDS, _IN_PART)
+            read = self._http.read(here.path, ["cat-file", "blob", blob], _FETCH_SECONDS, _IN_PART)
         if not read.succeeded:
             raise self._http.failure(read)
         return read.stdout
@@ -143,11 +146,18 @@ class RemoteGit:
         with self._guard:
             here = self._with(commit, depth=1)
         try:
-            done = self._push(here.path, commit, branch, old)
-        except UnavailableError as error:
-            return self._look(commit, branch, old, error)
+            while (moved := self._pushed(here.path, commit, branch, old)) is None:
+                continue
+            return moved
         finally:
             self._unpushed.discard(commit)
+
+    def _pushed(self, at: Path, commit: str, branch: str, old: str | None) -> bool | None:
+        """See `push`; None when nothing was done, and it may be tried again."""
+        try:
+            done = self._push(at, commit, branch, old)
+        except UnavailableError as error:
+            return self._look(commit, branch, old, error)
         if done.succeeded:
             return True
         status = _status(done)
@@ -175,8 +185,8 @@ class RemoteGit:
             return done
         return self._http.run(at, arguments, _PUSH_SECONDS, _NEGOTIATE)
 
-    def _look(self, commit: str, branch: str, old: str | None, failure: LayerwatchError) -> bool:
-        """What became of a push that was answered with a no, or not at all."""
+    def _look(self, commit: str, branch: str, old: str | None, failure: LayerwatchError) -> bool | None:
+        """What became of a push that was answered with a no, or not at all; None as in `_pushed`."""
         parts = branch.split("/")
         above = ["/".join(parts[:length]) for length in range(1, len(parts))]
         found = self.refs([branch, f"{branch}/*", *above])
@@ -191,6 +201,8 @@ class RemoteGit:
                 next_step=f"rename or delete branch {in_the_way[0]}",
                 reason=Reason.FORGE_REFUSED,
             )
+        if isinstance(failure, UnavailableError) and self._http.pause():
+            return None
         raise failure
 
     def _refusal(self, done: Completed, status: str) -> RefusedError:
@@ -208,7 +220,7 @@ class RemoteGit:
         if self._depths.get(commit, 0) < depth:
             flags = ["--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={depth}", "--filter=blob:none"]
             arguments = ["fetch", *flags, "--", REMOTE, f"+{commit}:{_LAST}"]
-            done = self._http.run(self._repository.path, arguments, _FETCH_SECONDS, _IN_PART)
+            done = self._http.read(self._repository.path, arguments, _FETCH_SECONDS, _IN_PART)
             if not done.succeeded:
                 raise self._http.failure(done)
             self._fetches += 1

@@ -45,6 +45,24 @@ def moments(requests: int, count: int, seed: int) -> list[Moment]:
     return made
 
 
+@dataclass(kw_only=True)
+class Dropping:
+    """Stands in a relay and lets the line drop, once, at the `number`th request: before it, or when it is done."""
+
+    number: int
+    when: When
+    _count: int = 0
+
+    def between(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        """See tests.git_http.Between. Of requests that come one after the other."""
+        self._count += 1
+        if self._count != self.number:
+            return serve()
+        if self.when is When.DONE:
+            serve()
+        return None
+
+
 class Killer:
     """Stands in a relay and kills a proposer, once. Set `proposer` when it runs: the first request waits for that."""
 

@@ -19,7 +19,7 @@ from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
 from layering.forge.manners import Manners
 from layering.forge.marker import Marker
 from layering.reference import Digest, ImageReference, Repository
-from tests.forges.moments import Killer, Moment, When, moments
+from tests.forges.moments import Dropping, Killer, Moment, When, moments
 from tests.forges.origin import Origin
 from tests.forges.places import MILESTONE, PERSON, PLACES, Place
 from tests.forges.proposer import Proposer, run_to_its_end
@@ -141,6 +141,22 @@ def test_killed_at_any_moment(place: Place, tmp_path: Path, image: ImageReferenc
         case = Case.begin(place, f"acme/case-{number}", image, tmp_path)
         case.die(moment)
         case.run(minutes=1)
+        case.assert_all_is_there_once()
+
+
+@pytest.mark.parametrize("when", [When.BEFORE, When.DONE])
+def test_the_line_drops_at_any_moment(place: Place, tmp_path: Path, when: When) -> None:
+    """Nobody is killed: the same one goes on, looks at what became of a write, and finishes."""
+    whole = Case.begin(place, "acme/whole", FIRST, tmp_path)
+    whole.run()
+    requests = [f"{asked.method} {asked.target}" for asked in place.forge.asked]
+    for number, dropped in enumerate(requests, start=1):
+        print(f"{when}: {number}, {dropped}")  # shown when it fails
+        case = Case.begin(place, f"acme/case-{number}", FIRST, tmp_path)
+        drop = Dropping(number=number, when=when)
+        place.forge.between = drop.between
+        assert case.run().state in (State.CREATED, State.UPDATED, State.UNCHANGED)
+        place.forge.undisturbed()
         case.assert_all_is_there_once()
 
 

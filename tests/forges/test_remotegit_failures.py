@@ -230,3 +230,68 @@ def test_a_server_that_hangs_is_given_up(origin: Origin) -> None:
 def test_nobody_answers() -> None:
     with RemoteGit("http://127.0.0.1:1/forge.git") as git, pytest.raises(UnavailableError, match="Failed to connect"):
         git.refs(["main"])
+
+
+# Waiting
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", ["GET refs to read", "POST fetch or list", "GET refs to push", "POST push"])
+def test_it_tries_again_while_it_may_wait(origin: Origin, kind: str, failures: int) -> None:
+    """Two pauses are allowed; the server fails so many times and is well then."""
+    asked_for: list[str] = []
+    failed: list[Asked] = []
+
+    def pause() -> bool:
+        asked_for.append(kind)
+        return len(asked_for) <= 2
+
+    def fails(asked: Asked, serve: Serve) -> Served | None:
+        if asked.kind != kind or len(failed) == failures:
+            return serve()
+        failed.append(asked)
+        return Served(status=503) if len(failed) % 2 else None
+
+    with origin.opened(pause=pause) as git:
+        commit = make(git)
+        origin.between = fails
+        work = (lambda: git.push(commit, BRANCH, None)) if "push" in kind else (lambda: git.refs(["main"]))
+        if failures <= 2:
+            assert work()
+        else:
+            with pytest.raises(UnavailableError):
+                work()
+    assert len(asked_for) == failures
+    assert origin.head(BRANCH) == (commit if "push" in kind and failures <= 2 else None)
+
+
+def test_a_push_that_is_being_tried_again_takes_nothing_from_others(origin: Origin) -> None:
+    def pause() -> bool:
+        origin.commit({"theirs": "x\n"}, branch=BRANCH, on="main")
+        return True
+
+    failed: list[Asked] = []
+
+    def fails_once(asked: Asked, serve: Serve) -> Served | None:
+        if asked.kind != "POST push" or failed:
+            return serve()
+        failed.append(asked)
+        return None
+
+    with origin.opened(pause=pause) as git:
+        commit = make(git)
+        origin.between = fails_once
+        assert git.push(commit, BRANCH, None) is False
+        assert origin.head(BRANCH) != commit
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_no_is_not_waited_for(origin: Origin, status: int) -> None:
+    origin.between = lambda asked, serve: Served(status=status)
+    with origin.opened(pause=lambda: pytest.fail("it waited")) as git, pytest.raises(RefusedError):
+        git.refs(["main"])
+
+
+def test_a_commit_that_is_gone_is_not_waited_for(origin: Origin) -> None:
+    with origin.opened(pause=lambda: pytest.fail("it waited")) as git, pytest.raises(UnavailableError, match="not our"):
+        git.file("5" * 40, FILE)
