@@ -26,6 +26,7 @@ from tests.forges.watched import Watched
 OS = Repository("registry.example.com", "acme/os")
 OLD, NEW = (OS.at(Digest("sha256", digit * 64)) for digit in "01")
 REPOSITORY = "acme/clusters"
+_NAMES = {Kind.GITHUB: "GitHub", Kind.GITLAB: "GitLab", Kind.GITEA: "Gitea"}
 KEY = "a" * 64
 WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
 
@@ -46,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--proposals", type=int, nargs="+", default=[1, 10, 100])
     counts = parser.parse_args().proposals
-    print("Requests for all proposals of a repository together: API + git's own.\n")
+    print("Requests for all proposals of the repository together: of the API + of git. A push is two.\n")
     for kind in PLACES:
         print(f"{_table(kind, [rows(kind, count) for count in counts])}\n")
 
@@ -160,7 +161,7 @@ def _file(number: int) -> str:
 def _table(kind: Kind, columns: Sequence[Sequence[Row]]) -> str:
     counts = [rows[0].proposals for rows in columns]
     lines = [
-        f"| {kind}, proposals | {' | '.join(map(str, counts))} | of them writes |",
+        f"| {_NAMES[kind]}, proposals | {' | '.join(map(str, counts))} | of them to write |",
         f"|---|{'---:|' * len(counts)}---:|",
     ]
     for row in zip(*columns, strict=True):
