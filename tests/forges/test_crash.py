@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -43,25 +44,41 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
         yield made
 
 
+class Work(StrEnum):
+    """What is due."""
+
+    OPEN = "opened"
+    MOVE = "moved to a newer key"
+    REBASE = "rebased, as commanded"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A repository of its own, in which the old image is pinned, or the first is proposed and `image` is newer."""
+    """A repository of its own, in which something is due."""
 
     place: Place
     name: str
     origin: Origin
-    image: ImageReference
+    work: Work
     directory: Path
 
     @classmethod
-    def begin(cls, place: Place, name: str, image: ImageReference, directory: Path) -> "Case":
+    def begin(cls, place: Place, name: str, work: Work, directory: Path) -> "Case":
         origin = place.add(name, {FILE: MACHINE_CONFIG, "README.md": "x\n"})
-        made = cls(place=place, name=name, origin=origin, image=image, directory=directory)
+        made = cls(place=place, name=name, origin=origin, work=work, directory=directory)
         place.forge.undisturbed()
-        if image is SECOND:
+        if work is not Work.OPEN:
             run_to_its_end(place.forge.settings, made.proposal(FIRST))
+        if work is Work.REBASE:
+            origin.commit({"README.md": "y\n"})
+            place.comment(name, "/layerwatch rebase")
         place.forge.forget()
         return made
+
+    @property
+    def image(self) -> ImageReference:
+        """What is pinned in the end."""
+        return SECOND if self.work is Work.MOVE else FIRST
 
     def proposal(self, image: ImageReference, minutes: int = 0) -> Proposal:
         """With all that is set after it is opened."""
@@ -105,6 +122,7 @@ class Case:
         refs = self.origin.git("for-each-ref", "--format=%(refname)", "refs/heads").split()
         assert refs == [f"refs/heads/{BRANCH}", "refs/heads/main"]
         assert self.origin.git("rev-list", f"main..{BRANCH}") == head
+        assert self.origin.git("rev-parse", f"{BRANCH}~") == self.origin.head("main")
         assert self.origin.git("diff", "--name-only", "main", BRANCH) == FILE
         assert f"osImageURL: '{self.image}'" in self.origin.show(BRANCH, FILE)
         assert self.run().state is State.UNCHANGED
@@ -129,16 +147,16 @@ def text(length_max: int) -> str:
     return "What it is made of."[:length_max]
 
 
-@pytest.mark.parametrize(("image", "count"), [(FIRST, 50), (SECOND, 0)], ids=["opened", "moved to a newer key"])
-def test_killed_at_any_moment(place: Place, tmp_path: Path, image: ImageReference, count: int) -> None:
+@pytest.mark.parametrize(("work", "count"), [(Work.OPEN, 50), (Work.MOVE, 0), (Work.REBASE, 0)])
+def test_killed_at_any_moment(place: Place, tmp_path: Path, work: Work, count: int) -> None:
     """`count` moments, or as many as make each request be hit twice."""
-    whole = Case.begin(place, "acme/whole", image, tmp_path)
+    whole = Case.begin(place, "acme/whole", work, tmp_path)
     whole.run()
     requests = [f"{asked.method} {asked.target}" for asked in place.forge.asked]
     whole.assert_all_is_there_once()
     for number, moment in enumerate(moments(len(requests), count, SEED)):
         print(f"seed {SEED}, {number}: {moment}, of {requests[moment.number - 1]}")  # shown when it fails
-        case = Case.begin(place, f"acme/case-{number}", image, tmp_path)
+        case = Case.begin(place, f"acme/case-{number}", work, tmp_path)
         case.die(moment)
         case.run(minutes=1)
         case.assert_all_is_there_once()
@@ -147,12 +165,12 @@ def test_killed_at_any_moment(place: Place, tmp_path: Path, image: ImageReferenc
 @pytest.mark.parametrize("when", [When.BEFORE, When.DONE])
 def test_the_line_drops_at_any_moment(place: Place, tmp_path: Path, when: When) -> None:
     """Nobody is killed: the same one goes on, looks at what became of a write, and finishes."""
-    whole = Case.begin(place, "acme/whole", FIRST, tmp_path)
+    whole = Case.begin(place, "acme/whole", Work.OPEN, tmp_path)
     whole.run()
     requests = [f"{asked.method} {asked.target}" for asked in place.forge.asked]
     for number, dropped in enumerate(requests, start=1):
         print(f"{when}: {number}, {dropped}")  # shown when it fails
-        case = Case.begin(place, f"acme/case-{number}", FIRST, tmp_path)
+        case = Case.begin(place, f"acme/case-{number}", Work.OPEN, tmp_path)
         drop = Dropping(number=number, when=when)
         place.forge.between = drop.between
         assert case.run().state in (State.CREATED, State.UPDATED, State.UNCHANGED)
@@ -162,7 +180,7 @@ def test_the_line_drops_at_any_moment(place: Place, tmp_path: Path, when: When) 
 
 def test_killed_again_and_again(place: Place, tmp_path: Path) -> None:
     """Each life is one request longer than the one before, so that each takes up what the last has left."""
-    case = Case.begin(place, "acme/case", FIRST, tmp_path)
+    case = Case.begin(place, "acme/case", Work.OPEN, tmp_path)
     lives = 1
     while case.die(Moment(number=lives, when=When.DONE)):
         lives += 1
@@ -173,7 +191,7 @@ def test_killed_again_and_again(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["GET refs to push", "POST push"])
 def test_its_git_goes_on_after_it_was_killed(place: Place, tmp_path: Path, kind: str) -> None:
     """And is held up until the next one has done everything: it comes too late, and changes nothing."""
-    case, held, goes_on = Case.begin(place, "acme/case", FIRST, tmp_path), Future[None](), threading.Event()
+    case, held, goes_on = Case.begin(place, "acme/case", Work.OPEN, tmp_path), Future[None](), threading.Event()
 
     def hold(asked: Asked, serve: Callable[[], Served]) -> Served | None:
         if asked.kind == kind and is_git(asked) and not held.done():
@@ -191,10 +209,10 @@ def test_its_git_goes_on_after_it_was_killed(place: Place, tmp_path: Path, kind:
     case.assert_all_is_there_once()
 
 
-@pytest.mark.parametrize("image", [FIRST, SECOND], ids=["opened", "moved to a newer key"])
-def test_two_at_once(place: Place, tmp_path: Path, image: ImageReference) -> None:
+@pytest.mark.parametrize("work", Work)
+def test_two_at_once(place: Place, tmp_path: Path, work: Work) -> None:
     """Both push at the same moment: one of them wins, and the other one finds its work."""
-    case, meet = Case.begin(place, "acme/case", image, tmp_path), threading.Barrier(2)
+    case, meet = Case.begin(place, "acme/case", work, tmp_path), threading.Barrier(2)
 
     def together(asked: Asked, serve: Callable[[], Served]) -> Served | None:
         if asked.kind == "POST push" and is_git(asked) and not meet.broken:
