@@ -36,12 +36,13 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Commit:
-    """A commit. `trailers` are the `Name: value` lines of its message's last paragraph."""
+    """A commit. `subject` is its message's first line, `trailers` are the `Name: value` lines of the last paragraph."""
 
     id: str
     parents: tuple[str, ...]
     author: Signature
     committer: Signature
+    subject: str
     trailers: Mapping[str, str]
 
 
@@ -78,6 +79,7 @@ class GitRepository:
             parents=tuple(value for name, value in fields if name == "parent"),
             author=_signature(dict(fields)["author"]),
             committer=_signature(dict(fields)["committer"]),
+            subject=message.partition("\n")[0],
             trailers=_trailers(message),
         )
 

@@ -30,12 +30,14 @@ class Due(StrEnum):
 class OurCommit:
     """A commit that only we can have made: the whole key of its trailer, and what the line was before it.
 
-    `shared`: it may have lines of other targets, and which key is whose only a marker tells.
+    `title`: what the pull request was or was to be called with it. `shared`: it may have lines of other targets, and
+    which key is whose only a marker tells.
     """
 
     key: str
     image: str
     old: str | None
+    title: str = ""
     shared: bool = False
 
 

@@ -45,7 +45,7 @@ class ProposalWriter:
         """What is due. `pull` is the open one, `command` what a person told that makes it due."""
         commit = seen.head if due is Due.FINISH and seen.head and self._is_wanted(seen) else self._commit(seen)
         marker = self._marker(seen, commit, pull, command)
-        written, warnings = self._update(pull, marker) if pull else self._open(marker)
+        written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
         self._check_that_it_holds(commit, written)
         if command is not None:
@@ -169,10 +169,14 @@ class ProposalWriter:
         undone = tuple(name for name in marker.todo if name not in done)
         return self._dressed(pull, marker, undone) if undone else (pull, ())
 
-    def _update(self, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
-        """Text first, then the dress. The title stays when a person changed it."""
+    def _update(self, seen: Seen, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
+        """Text first, then the dress. The title stays when a person changed it.
+
+        Of two of us at once one may have left its body with the title of the other one, which the commit tells.
+        """
         before = Marker.parse(pull.body)
-        keep = before is not None and pull.title != before.title
+        ours = seen.ours.title if seen.marker is None and seen.ours is not None else None
+        keep = before is not None and pull.title not in (before.title, ours)
         written = self._host.edit(
             self._repository.name,
             pull,

@@ -132,8 +132,9 @@ class RemoteRepository:
         key, image = found.trailers.get(KEY_TRAILER), found.trailers.get(IMAGE_TRAILER, "")
         if key is None or len(found.parents) != 1 or not self._is_by_us(found):
             return None
+        title = found.subject.removeprefix(self._settings.commit_prefix)
         if target.group is not None:  # its other lines are not known here; who made it is
-            return OurCommit(key=key, image=image, old=None, shared=True)
+            return OurCommit(key=key, image=image, old=None, title=title, shared=True)
         if self.git.changed_files(commit) != [target.file]:
             return None
         before, after = (self.git.file(at, target.file) for at in (found.parents[0], commit))
@@ -142,7 +143,9 @@ class RemoteRepository:
             claim = claim_in(before, target)
         except InputError:
             return None
-        return OurCommit(key=key, image=image, old=claim.image if claim else None) if after == expected else None
+        if after != expected:
+            return None
+        return OurCommit(key=key, image=image, old=claim.image if claim else None, title=title)
 
     def _is_by_us(self, commit: Commit) -> bool:
         people = {(commit.author.name, commit.author.email), (commit.committer.name, commit.committer.email)}

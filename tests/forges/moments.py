@@ -63,6 +63,22 @@ class Dropping:
         return None
 
 
+@dataclass(kw_only=True)
+class Before:
+    """Stands in a relay and acts before the `number`th request is served, once. What it asks itself is not counted."""
+
+    number: int
+    act: Callable[[], object]
+    _count: int = 0
+
+    def between(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        """See tests.git_http.Between. Of requests that come one after the other."""
+        self._count += 1
+        if self._count == self.number:
+            self.act()
+        return serve()
+
+
 class Killer:
     """Stands in a relay and kills a proposer, once. Set `proposer` when it runs: the first request waits for that."""
 

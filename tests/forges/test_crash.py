@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,11 @@ from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
 from layering.forge.manners import Manners
 from layering.forge.marker import Marker
 from layering.reference import Digest, ImageReference, Repository
-from tests.forges.moments import Dropping, Killer, Moment, When, moments
+from tests.forges.moments import Before, Dropping, Killer, Moment, When, moments
 from tests.forges.origin import Origin
 from tests.forges.places import MILESTONE, PERSON, PLACES, Place
 from tests.forges.proposer import Proposer, run_to_its_end
-from tests.forges.watched import is_git
+from tests.forges.watched import is_git, is_write
 from tests.git_http import Asked, Served
 from tests.scenario import FILE, MACHINE_CONFIG
 
@@ -34,8 +35,8 @@ SEED = 5
 WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
 BRANCH = "layerwatch/prod/worker"
 OS = Repository("registry.example.com", "acme/os")
-FIRST, SECOND = (OS.at(Digest("sha256", digit * 64)) for digit in "12")
-KEYS = {FIRST: "a" * 64, SECOND: "b" * 64}
+FIRST, SECOND, OTHER = (OS.at(Digest("sha256", digit * 64)) for digit in "123")
+KEYS = {FIRST: "a" * 64, SECOND: "b" * 64, OTHER: "c" * 64}
 
 
 @pytest.fixture(params=PLACES)
@@ -226,3 +227,20 @@ def test_two_at_once(place: Place, tmp_path: Path, work: Work) -> None:
     assert all(isinstance(each, Proposed) for each in found), found
     place.forge.undisturbed()
     case.assert_all_is_there_once()
+
+
+@pytest.mark.parametrize("work", [Work.OPEN, Work.MOVE])
+def test_another_one_comes_between(place: Place, tmp_path: Path, work: Work) -> None:
+    """Another key's is written whole just before one of our writes, each in turn: who ends last is there whole."""
+    whole = Case.begin(place, "acme/whole", work, tmp_path)
+    whole.run()
+    writes = [number for number, asked in enumerate(place.forge.asked, start=1) if is_write(asked)]
+    assert len(writes) >= 3
+    for number in writes:
+        print(f"before the request {number}")  # shown when it fails
+        case = Case.begin(place, f"acme/case-{number}", work, tmp_path)
+        before = Before(number=number, act=partial(run_to_its_end, place.forge.settings, case.proposal(OTHER)))
+        place.forge.between = before.between
+        case.run()
+        place.forge.undisturbed()
+        case.assert_all_is_there_once()

@@ -64,3 +64,8 @@ def watched(settings: ForgeSettings, git_url: str) -> Iterator[Watched]:
 def is_git(asked: Asked) -> bool:
     """Whether git asked (gitprotocol-http(5)), and not the API."""
     return "git-upload-pack" in asked.target or "git-receive-pack" in asked.target
+
+
+def is_write(asked: Asked) -> bool:
+    """Whether it is there to change something."""
+    return "push" in asked.kind if is_git(asked) else asked.method != "GET"
