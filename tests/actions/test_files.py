@@ -18,8 +18,8 @@ from watcher.engines.actions_history import key_run
 MECHANISM = {"help", "flags-from"}
 WATCH_FLAGS = {"config", "dry-run"}  # the others are the daemon's, or said by the action
 FORGE_FLAGS = {
-    "forge-url", "token-file", "app-id", "app-key-file", "installation-id", "forge-ca-file", "sign-off", "commit-prefix",
-    "label", "reviewer", "assignee", "milestone", "draft", "max-wait",
+    "forge-url", "token-file", "app-id", "app-key-file", "installation-id", "forge-ca-file", "sign-off",
+    "commit-prefix", "label", "reviewer", "assignee", "milestone", "draft", "max-wait",
 }  # fmt: skip
 REBUILD_OUTPUTS = {"image", "digest", "key", "passed"}
 FILES = [*WORKFLOWS, *(ACTIONS / name / "action.yml" for name in NAMES)]
