@@ -111,6 +111,7 @@ FILES = {
 INSECURE = "--insecure-registry {reg} --insecure-registry {locked}"
 BUILD = "layerwatch-step build-image --context . --target {reg}/t/x:1 --base {base} " + INSECURE
 PR = "layerwatch-step open-pull-request --cluster c --pool worker --image {base} --file mc.yaml "
+REMOTE = PR + f"--key {'1' * 64} "
 
 ROWS = [
     # (id, command, exit code, what the message must have)
@@ -239,7 +240,19 @@ ROWS = [
     ("no such pool", "layerwatch-step update-machineconfig --file mc.yaml --image {base} --pool infra", 2, "infra"),
     ("value shared", "layerwatch-step update-machineconfig --file alias.yaml --image {base}", 2, "alias.yaml"),
     ("a directory", "layerwatch-step update-machineconfig --file repo --image {base}", 2, "repo"),
-    ("forge of later", PR + "--repository repo --forge github", 2, "not available in this version"),
+    ("pull request without a key", PR + "--repository o/r --forge github", 2, "found again by its key"),
+    ("repository of no forge", REMOTE + "--repository repo --forge github", 2, "no repository of github"),
+    ("forge nowhere", REMOTE + "--repository o/r --forge gitea", 2, "no public address"),
+    ("forge in plain sight", REMOTE + "--repository o/r --forge gitea --forge-url http://f.test/api", 2, "plain http"),
+    ("login in an address", REMOTE + "--repository o/r --forge gitea --forge-url https://u:p@f.test", 2, "a login"),
+    ("no token file", REMOTE + "--repository o/r --forge github --token-file nope", 2, "token cannot be read"),
+    ("App of another forge", REMOTE + "--repository g/p --forge gitlab --app-id 1", 2, "Apps are GitHub's"),
+    ("App without a key", REMOTE + "--repository o/r --forge github --app-id 1", 2, "an id and a key"),
+    ("App with no key", REMOTE + "--repository o/r --forge github --app-id 1 --app-key-file f", 2, "no private key"),
+    ("title of what is not known", PR + "--repository repo --title {{node}}", 2, "no placeholder"),
+    ("wait that is none", REMOTE + "--repository o/r --forge github --max-wait long", 2, "number of seconds"),
+    ("url of this machine", PR + "--repository repo --forge-url https://f.test", 2, "takes no such thing"),
+    ("token as an argument", REMOTE + "--repository o/r --forge github --token abc", 2, "unrecognized arguments"),
     ("forge of never", PR + "--repository repo --forge svn", 2, "is not a forge"),
     ("no repository", PR + "--repository f", 3, "not a git repository"),
     ("no branch", PR + "--repository repo --branch nope", 2, "there is no branch"),

@@ -6,11 +6,11 @@ localstate.py. See docs/decisions/0007.
 """
 
 import copy
-from typing import Self
+from collections.abc import Sequence
 
 from layering.errors import ConflictError, UnavailableError
 from layering.forge.basefile import BaseFiles, edited_text
-from layering.forge.forge import Author, Proposal, ProposalState, ProposalTarget, Proposed, State
+from layering.forge.forge import Author, Forge, Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.localstate import (
     ENDED_BY_PERSON,
     IMAGE_TRAILER,
@@ -18,6 +18,7 @@ from layering.forge.localstate import (
     RefsOf,
     Seen,
     look,
+    proposed_branches,
     read_refs,
     state_of,
 )
@@ -42,7 +43,10 @@ class LocalForge:
         self._files = BaseFiles()
         self._refs: RefsOf = read_refs
 
-    def for_one_look(self) -> Self:
+    def close(self) -> None:
+        """See Forge. Nothing is kept open."""
+
+    def for_one_look(self) -> Forge:
         """See Forge. Targets in one repository are told from the same reading of its refs."""
         one = copy.copy(self)
         one._refs = Once(read_refs)
@@ -75,6 +79,16 @@ class LocalForge:
             next_step="run it again",
             reason=Reason.FORGE_UNREACHABLE,
         )
+
+    def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
+        """See Forge: branches that hold what we put there."""
+        owned = {(target.repository, target.proposal_branch) for target in targets}
+        return [
+            Orphan(repository=name, branch=branch, pull_request=branch)
+            for name in dict.fromkeys(target.repository for target in targets)
+            for branch in proposed_branches(name)
+            if (name, branch) not in owned
+        ]
 
     def _write(self, seen: Seen, proposal: Proposal) -> Proposed | None:
         """One commit on the current tip. None when somebody else moved a ref since we looked."""

@@ -3,7 +3,7 @@
 Reads only. docs/pull-requests.md is the table; `state_of` goes through it from its first row to its last.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,6 +126,17 @@ def look(target: ProposalTarget, key: str, author: Author, files: BaseFiles, ref
         ended=late.get(ended),
         file=files.read(repository, refs[base], target),
     )
+
+
+def proposed_branches(path: str) -> Sequence[str]:
+    """The proposals' branches of a repository that hold what we put there; none when it is no repository."""
+    repository = GitRepository(path=Path(path))
+    refs = repository.refs(_OURS) if repository.is_there() else {}
+    return [
+        ref.removeprefix("refs/heads/")
+        for ref, commit in refs.items()
+        if ref.startswith("refs/heads/") and refs.get(f"refs/{ref.removeprefix('refs/heads/')}") == commit
+    ]
 
 
 def state_of(seen: Seen, key: str, image: ImageReference | None) -> ProposalState:

@@ -1,54 +1,62 @@
-"""Propose an image in a git repository: one branch and one commit per cluster and pool."""
+"""Propose an image in a git repository: one branch, one commit and one pull request per cluster and pool."""
 
 import argparse
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from layering.errors import InputError
 from layering.fields import cluster_name, inside_path
-from layering.forge.forge import Author, Proposal, ProposalTarget, State
-from layering.forge.local import LocalForge
-from layering.forge.settings import Kind
+from layering.forge.forge import Proposal, ProposalTarget, State
+from layering.forge.forges import open_forge
+from layering.forge.manners import Manners
+from layering.forge.settings import ForgeSettings, Kind
 from layering.proposal import Facts, body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
-from pipeline.mounted import given_text
+from pipeline.forge_flags import (
+    add_connection_arguments,
+    add_manners_arguments,
+    check_repository,
+    forge_settings,
+    kind_of,
+    manners,
+)
 from pipeline.this_run import ThisRun, this_run
 
-SUMMARY = "Propose the digest: one branch and one commit for this pool of this cluster."
+SUMMARY = "Propose the digest: one branch, one commit and one pull request for this pool of this cluster."
 EXAMPLE = (
-    "layerwatch-step open-pull-request --forge local --repository ../cluster-config.git --branch main \\\n"
+    "GITHUB_TOKEN=… layerwatch-step open-pull-request --forge github --repository acme/cluster-config \\\n"
     "    --file clusters/prod/99-worker-osimageurl.yaml --image registry.example.com/acme/worker-os@sha256:… \\\n"
-    "    --cluster prod --pool worker"
+    "    --cluster prod --pool worker --key … --label os-image"
 )
-_FORGES = ("local",)
-_LATER_FORGES = ("github", "gitlab", "gitea")
 _KEY_LENGTH = 64
 _KEY = re.compile(rf"[0-9a-f]{{{_KEY_LENGTH}}}")
-_AUTHOR = re.compile(r"([^<>]*\w[^<>]*?) <([^<>\s]+@[^<>\s]+)>")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """One proposal. `title`, when it was given, and `facts` make what a person reads."""
+    """One proposal, and where it goes. `manners` and `facts` make what a person reads."""
 
     target: ProposalTarget
     image: ImageReference
     key: str
-    author: Author
-    title: str | None = None
+    forge: ForgeSettings
+    manners: Manners
     facts: Facts
     when: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """`pull_request` is what a person opens (the local forge's branch), or null when there is nothing to open."""
+    """`pull_request` is the page a person opens (the local forge's branch), or null when there is nothing to open.
+
+    `commit` is the head of `branch`, null when it is gone.
+    """
 
     pull_request: str | None
     state: State
@@ -56,13 +64,20 @@ class Outputs:
     commit: str | None
     number: int | None
     key: str
-    reason: Reason = field(default=Reason.PROPOSAL_OPEN)
+    reason: Reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's flags."""
-    parser.add_argument("--forge", default="local", metavar="KIND", help="local: a repository on this machine")
-    parser.add_argument("--repository", required=True, help="of the local forge: its path")
+    parser.add_argument(
+        "--forge",
+        default="local",
+        metavar="KIND",
+        help="github, gitlab, gitea (Forgejo, too), or local: a repository on this machine (default)",
+    )
+    parser.add_argument(
+        "--repository", required=True, help="OWNER/NAME; GitLab: the full path; of the local forge: its path here"
+    )
     parser.add_argument("--branch", default="main", help="the branch it is proposed into (default: main)")
     parser.add_argument("--file", required=True, help="the MachineConfig, relative to the repository's root")
     parser.add_argument("--image", required=True, metavar="PULLSPEC", help="REPOSITORY@sha256:…")
@@ -71,8 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the MachineConfig's name, when the file has several")
     parser.add_argument("--create", action="store_true", help="make the file or the key when it is missing")
     parser.add_argument("--key", metavar="HEX", help="the build key (local: default is the image's digest)")
-    parser.add_argument("--author", metavar="NAME <MAIL>", help="of the commit (default: layerwatch)")
-    parser.add_argument("--title", type=given_text, metavar="TEXT", help="the first line of the proposal")
     parser.add_argument(
         "--evidence",
         action="append",
@@ -80,17 +93,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STEP=FILE",
         help=f"JSON that a step printed (repeatable), what the text is made of; STEP is {', '.join(STEPS)}",
     )
+    add_connection_arguments(parser)
+    add_manners_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError."""
-    _check_forge(arguments.forge)
+    kind = kind_of(arguments.forge)
     image = ImageReference.parse_pinned(arguments.image)
-    key = image.pinned.hex[:_KEY_LENGTH] if arguments.key is None else arguments.key
-    if not _KEY.fullmatch(key):
-        raise InputError("a key is 64 lower-case hex digits", where="--key")
+    key = _key_of(arguments.key, kind, image)
     target = ProposalTarget(
-        repository=arguments.repository,
+        repository=check_repository(arguments.repository, kind),
         branch=arguments.branch,
         file=inside_path(arguments.file),
         cluster=cluster_name(arguments.cluster),
@@ -102,11 +115,11 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         target=target,
         image=image,
         key=key,
-        author=_author(arguments.author),
-        title=_one_line(arguments.title),
+        forge=forge_settings(arguments, kind),
+        manners=manners(arguments),
         facts=replace(
             _facts(target, image, key, read_evidence(arguments.evidence, image)),
-            branch_only=arguments.forge == Kind.LOCAL,
+            branch_only=kind is Kind.LOCAL,
         ),
         when=datetime.now(UTC),
     )
@@ -114,17 +127,25 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Look, and propose what is not proposed."""
-    proposed = LocalForge(inputs.author).propose(
-        Proposal(
-            target=inputs.target,
-            image=inputs.image,
-            key=inputs.key,
-            title=inputs.title or title(inputs.facts),
-            body=partial(body, inputs.facts),
-            when=inputs.when,
+    forge = open_forge(inputs.forge)
+    try:
+        proposed = forge.propose(
+            Proposal(
+                target=inputs.target,
+                image=inputs.image,
+                key=inputs.key,
+                title=title(inputs.facts, inputs.manners.title),
+                body=partial(body, inputs.facts),
+                when=inputs.when,
+                manners=inputs.manners,
+            )
         )
-    )
-    say(f"{proposed.branch}: {proposed.state} ({proposed.reason})")
+    finally:
+        forge.close()
+    for warning in proposed.warnings:
+        say(f"warning: {warning}")
+    reason = told(proposed.reason)
+    say(f"{proposed.branch}: {proposed.state} ({reason})")
     return Outputs(
         pull_request=proposed.pull_request,
         state=proposed.state,
@@ -132,30 +153,26 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
         commit=proposed.commit,
         number=proposed.number,
         key=proposed.key,
-        reason=proposed.reason,
+        reason=reason,
     )
 
 
-def _check_forge(name: str) -> None:
-    if name in _FORGES:
-        return
-    later = " is not available in this version" if name in _LATER_FORGES else " is not a forge"
-    raise InputError(f"{name}{later}", where="--forge", next_step="use --forge local")
+def told(reason: Reason) -> Reason:
+    """What the watcher calls an open proposal is, to who proposes, one that waits for a person."""
+    return Reason.AWAITING_APPROVAL if reason is Reason.PROPOSAL_OPEN else reason
 
 
-def _author(text: str | None) -> Author:
-    if text is None:
-        return Author()
-    match = _AUTHOR.fullmatch(text)
-    if match is None or not text.isprintable():
-        raise InputError("an author is NAME <MAIL>", where="--author")
-    return Author(name=match[1], email=match[2])
-
-
-def _one_line(text: str | None) -> str | None:
-    if text is not None and (not text.strip() or not text.isprintable() or len(text) > 200):
-        raise InputError("a title is one line of at most 200 characters", where="--title")
-    return text
+def _key_of(given: str | None, kind: Kind, image: ImageReference) -> str:
+    if given is None and kind is not Kind.LOCAL:
+        raise InputError(
+            "a pull request is found again by its key",
+            where="--key",
+            next_step="give the build key: `key` of build-image's output",
+        )
+    key = image.pinned.hex[:_KEY_LENGTH] if given is None else given
+    if not _KEY.fullmatch(key):
+        raise InputError("a key is 64 lower-case hex digits", where="--key")
+    return key
 
 
 def with_run(facts: Facts, run: ThisRun | None) -> Facts:

@@ -20,8 +20,9 @@ from layering.containerfile import Match
 from layering.errors import ExitCode, InputError
 from layering.evidence import Evidence, gather
 from layering.findings import passed
-from layering.forge.forge import Proposal
-from layering.forge.local import LocalForge
+from layering.forge.forge import Forge, Proposal
+from layering.forge.forges import open_forge
+from layering.forge.settings import Kind
 from layering.proposal import Facts, body, title
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
@@ -33,6 +34,7 @@ from pipeline.artifact import Artifact
 from pipeline.buildah_flags import add_buildah_arguments
 from pipeline.builders.basetree import default_cache_directory
 from pipeline.builders.choose import Choice
+from pipeline.forge_flags import kind_of, usual_forge
 from pipeline.git_access import git_access
 from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path
@@ -40,6 +42,7 @@ from pipeline.registry_flags import registry_settings
 from pipeline.request_flag import add_request_argument, read_request
 from pipeline.steps import build_image, prepare_source
 from pipeline.steps.fetch_source import add_git_credentials
+from pipeline.steps.open_pull_request import told
 
 SUMMARY = "All steps of one rebuild, from a RebuildRequest."
 EXAMPLE = "layerwatch-step run --request request.json"
@@ -97,8 +100,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError that names every fault of the request."""
+    request = read_request(arguments)
+    for entry in request.proposals:
+        usual_forge(kind_of(entry.forge))
     return Inputs(
-        request=read_request(arguments),
+        request=request,
         fetched=arguments.fetched,
         git_credentials=arguments.git_credentials,
         storage_driver=arguments.storage_driver,
@@ -125,7 +131,7 @@ def run(inputs: Inputs, say: Say) -> Outputs:
     for finding in findings:
         say(f"{finding.severity}: {finding.rule}: {finding.message}")
     good = passed(findings)
-    proposed = [_propose(inputs, entry, base, built.image, key, evidence) for entry in request.proposals if good]
+    proposed = [_propose(inputs, entry, base, built.image, key, evidence, say) for entry in request.proposals if good]
     return Outputs(
         image=built.image,
         digest=built.digest,
@@ -232,10 +238,21 @@ def _build_inputs(inputs: Inputs, checkout: Checkout, key: BuildKey) -> build_im
     )
 
 
+@contextmanager
+def _forge(entry: ProposalEntry) -> Iterator[Forge]:
+    """The forge of one proposal, by its kind. Raises InputError."""
+    forge = open_forge(usual_forge(kind_of(entry.forge)))
+    try:
+        yield forge
+    finally:
+        forge.close()
+
+
 def _previous(entries: tuple[ProposalEntry, ...]) -> ImageReference | None:
     """The image that git pins now for the first proposal, when it is pinned."""
     for entry in entries[:1]:
-        pinned = LocalForge().observe(entry.target, "", None).pinned
+        with _forge(entry) as forge:
+            pinned = forge.observe(entry.target, "", None).pinned
         try:
             return ImageReference.parse_pinned(pinned) if pinned else None
         except InputError:
@@ -244,31 +261,38 @@ def _previous(entries: tuple[ProposalEntry, ...]) -> ImageReference | None:
 
 
 def _propose(
-    inputs: Inputs, entry: ProposalEntry, base: Base, image: ImageReference, key: BuildKey, evidence: Evidence
+    inputs: Inputs, entry: ProposalEntry, base: Base, image: ImageReference, key: BuildKey, evidence: Evidence, say: Say
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    forge, target = LocalForge(), entry.target
-    before = forge.observe(target, str(key), image).pinned
-    facts = Facts(
-        cluster=entry.cluster,
-        pool=entry.pool,
-        image=image,
-        key=str(key),
-        name=inputs.request.image,
-        old_image=before,
-        version=inputs.request.release or base.version,
-        base=base.reference,
-        source=redact(inputs.request.source.git),
-        commit=inputs.request.source.commit,
-        evidence=evidence,
-        branch_only=entry.forge == "local",
-    )
-    proposed = forge.propose(
-        Proposal(
-            target=target, image=image, key=str(key), title=title(facts), body=partial(body, facts), when=inputs.now
+    with _forge(entry) as forge:
+        before = forge.observe(entry.target, str(key), image).pinned
+        facts = Facts(
+            cluster=entry.cluster,
+            pool=entry.pool,
+            image=image,
+            key=str(key),
+            name=inputs.request.image,
+            old_image=before,
+            version=inputs.request.release or base.version,
+            base=base.reference,
+            source=redact(inputs.request.source.git),
+            commit=inputs.request.source.commit,
+            evidence=evidence,
+            branch_only=kind_of(entry.forge) is Kind.LOCAL,
         )
-    )
+        proposed = forge.propose(
+            Proposal(
+                target=entry.target,
+                image=image,
+                key=str(key),
+                title=title(facts),
+                body=partial(body, facts),
+                when=inputs.now,
+            )
+        )
+    for warning in proposed.warnings:
+        say(f"warning: {warning}")
     change = {"changed": before != str(image), "file": entry.file, "old": before, "new": image}
-    return change, _fields(proposed)
+    return change, {**_fields(proposed), "reason": told(proposed.reason)}
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:

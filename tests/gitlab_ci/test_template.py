@@ -46,9 +46,7 @@ def test_the_file_is_what_gitlab_describes() -> None:
     [
         ".layerwatch-watch",
         ".layerwatch-rebuild",
-        pytest.param(
-            ".layerwatch-propose", marks=pytest.mark.xfail(strict=True, reason="the forge's flags are to come")
-        ),
+        ".layerwatch-propose",
     ],
 )
 def test_each_variable_is_a_flag_of_the_command_and_each_flag_an_input(name: str) -> None:

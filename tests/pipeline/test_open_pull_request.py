@@ -51,7 +51,7 @@ def test_the_outputs_of_a_life(bare: Path, step: Step, tmp_path: Path) -> None:
         "commit": head,
         "number": None,
         "key": DIGITS["1"],
-        "reason": "ProposalOpen",
+        "reason": "AwaitingApproval",
     }
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == KEYS
     assert (tmp_path / "commit").read_text() == head
