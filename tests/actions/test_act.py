@@ -144,7 +144,7 @@ def test_what_was_rebuilt_is_proposed_in_the_same_job(act: Act, world: Scenario)
     environment = {"FORGE": str(world.forge), "REQUEST": request(world)}
     told = act.dispatch("both.yml", {}, **environment)
     assert told.succeeded, told.log
-    assert (told.outputs["state"], told.outputs["reason"]) == ("created", "ProposalOpen")
+    assert (told.outputs["state"], told.outputs["reason"]) == ("created", "AwaitingApproval")
     assert told.outputs["image"] in run_git(world.forge, ["show", f"{BRANCH}:{FILE}"])
     assert "4.19.2" in world.proposal_message()
     again = act.dispatch("both.yml", {}, **environment)

@@ -17,10 +17,6 @@ from watcher.engines.actions_history import key_run
 
 MECHANISM = {"help", "flags-from"}
 WATCH_FLAGS = {"config", "dry-run"}  # the others are the daemon's, or said by the action
-FORGE_FLAGS = {
-    "forge-url", "token-file", "app-id", "app-key-file", "installation-id", "forge-ca-file", "sign-off",
-    "commit-prefix", "label", "reviewer", "assignee", "milestone", "draft", "max-wait",
-}  # fmt: skip
 REBUILD_OUTPUTS = {"image", "digest", "key", "passed"}
 FILES = [*WORKFLOWS, *(ACTIONS / name / "action.yml" for name in NAMES)]
 EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
@@ -32,7 +28,7 @@ EVERY_ACTION = pytest.mark.parametrize("name", NAMES)
     [
         pytest.param("watch", WATCH_FLAGS | {"token", "authfile"}, id="watch"),
         pytest.param("rebuild", flags("rebuild") - MECHANISM | {"token"}, id="rebuild"),
-        pytest.param("propose", flags("propose") - MECHANISM | FORGE_FLAGS | {"token"}, id="propose"),
+        pytest.param("propose", flags("propose") - MECHANISM | {"token"}, id="propose"),
     ],
 )
 def test_inputs_are_the_flags(name: str, expected: set[str]) -> None:
