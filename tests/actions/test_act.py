@@ -12,8 +12,10 @@ from layering.registry.client import RegistryClient
 from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
 from tests.actions.act import TOKEN, Act
+from tests.forges.gitlab.server import PATH, add_project, gitlab_at
+from tests.forges.gitlab.server import TOKEN as GITLAB_TOKEN
 from tests.parts import require
-from tests.scenario import BRANCH, FILE, Scenario
+from tests.scenario import BRANCH, FILE, MACHINE_CONFIG, Scenario
 
 KEY = "0" * 64
 USED = f"acme/layerwatch/github-actions/{{}}@{'a' * 40}"
@@ -41,6 +43,25 @@ jobs:
             resolve-base=${{{{ runner.temp }}}}/resolve-base
             build-image=${{{{ runner.temp }}}}/build-image
             check-image=${{{{ runner.temp }}}}/check-image
+"""
+IMAGE = f"registry.example.com/acme/worker-os@sha256:{'b' * 64}"
+PROPOSE = f"""\
+on: workflow_dispatch
+jobs:
+  propose:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: {USED.format("propose")}
+        with:
+          forge: gitlab
+          forge-url: ${{{{ env.URL }}}}
+          token: ${{{{ env.TOKEN }}}}
+          repository: {PATH}
+          file: {FILE}
+          cluster: prod
+          pool: worker
+          image: ${{{{ env.IMAGE }}}}
+          key: "{KEY}"
 """
 
 
@@ -149,6 +170,19 @@ def test_what_was_rebuilt_is_proposed_in_the_same_job(act: Act, world: Scenario)
     assert "4.19.2" in world.proposal_message()
     again = act.dispatch("both.yml", {}, **environment)
     assert (again.outputs["state"], again.outputs["commit"]) == ("unchanged", told.outputs["commit"])
+
+
+def test_a_merge_request_is_opened_on_a_forge(act: Act, world: Scenario, tmp_path: Path) -> None:
+    """A GitLab of the tests; its token is in the environment of the command, and nowhere in the log."""
+    (act.repository / ".github" / "workflows" / "propose.yml").write_text(PROPOSE)
+    with gitlab_at(tmp_path / "forge") as (gitlab, address):
+        origin = add_project(gitlab, tmp_path / "forge").origin
+        origin.commit({FILE: MACHINE_CONFIG})
+        told = act.dispatch("propose.yml", {}, URL=f"http://{address}/api/v4", TOKEN=GITLAB_TOKEN, IMAGE=IMAGE)
+    assert told.succeeded, told.log
+    assert (told.outputs["state"], told.outputs["key"]) == ("created", KEY)
+    assert told.outputs["pull_request"].startswith(f"http://{address}/{PATH}")
+    assert GITLAB_TOKEN not in told.log
 
 
 @pytest.mark.parametrize(
