@@ -76,7 +76,7 @@ class Exchange:
         self._session = verified_session(settings.ca_file)
         self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._ahead = timedelta()
-        self._not_before = datetime.min.replace(tzinfo=UTC)
+        self._not_before = self._patience.now()
         self._guard = threading.Lock()
 
     def close(self) -> None:
@@ -164,12 +164,12 @@ class Exchange:
 
     def _hold(self, seconds: float) -> None:
         with self._guard:
-            self._not_before = max(self._not_before, datetime.now(UTC) + timedelta(seconds=seconds))
+            self._not_before = max(self._not_before, self._patience.now() + seconds)
 
     def _await_limit(self, where: str) -> None:
         """Send nothing before the forge said so. Raises UnavailableError at once when that is too long."""
         with self._guard:
-            seconds = (self._not_before - datetime.now(UTC)).total_seconds()
+            seconds = self._not_before - self._patience.now()
         if seconds > 0 and not self._patience.wait(seconds):
             raise self._unavailable(
                 f"the forge's limit of requests is used up for {seconds:.0f} s more", where, "wait for that long"

@@ -28,6 +28,10 @@ class Patience:
         self._thread.ends_at = self._clock() + self._seconds
         self._thread.pauses = 0
 
+    def now(self) -> float:
+        """The clock that waiting moves."""
+        return self._clock()
+
     @property
     def left(self) -> float:
         """Seconds that may still be waited; not more than 0 when they are used up."""

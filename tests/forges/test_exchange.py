@@ -1,0 +1,244 @@
+"""HTTP with one forge: what is waited for, what is not, what is never sent twice, and what nobody is shown."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.forge.credentials import TokenCredentials
+from layering.forge.exchange import Exchange, LostAnswerError, Sent
+from layering.forge.patience import Patience
+from layering.forge.settings import ForgeSettings, Kind
+from layering.reasons import Reason
+
+TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+DROPPED = -1
+
+
+@dataclass(kw_only=True)
+class Scripted:
+    """Answers in their order, the last one again and again; what came is in `asked`."""
+
+    answers: list[tuple[int, Any, Mapping[str, str]]] = field(default_factory=list)
+    asked: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    address: str = ""
+
+    def say(self, status: int, document: Any = None, **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers.append((status, {} if document is None else document, named))
+
+
+@contextmanager
+def served() -> Iterator[Scripted]:
+    script = Scripted()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            script.asked.append((self.command, self.path, dict(self.headers)))
+            status, document, headers = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
+            if status == DROPPED:
+                self.close_connection = True
+                return
+            body = b"" if status == 304 else json.dumps(document).encode()
+            self.send_response_only(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 names of http.server
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is printed."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    script.address = f"127.0.0.1:{server.server_port}"
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(kw_only=True)
+class Place:
+    """An exchange with a scripted forge. Its patience has a clock of its own, which only waiting moves."""
+
+    script: Scripted
+    exchange: Exchange
+    token_file: Path
+    sent: list[Sent]
+    waited: list[float]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    token_file, sent, waited = tmp_path / "token", list[Sent](), list[float]()
+    token_file.write_text(f"{TOKEN}\n")
+    with served() as script:
+        settings = ForgeSettings(name="f", kind=Kind.GITHUB, url=f"http://{script.address}/api", token_file=token_file)
+        patience = Patience(60.0, sleep=waited.append, clock=lambda: sum(waited))
+        exchange = Exchange(settings, TokenCredentials(settings), headers={}, on_request=sent.append, patience=patience)
+        exchange.begin()
+        yield Place(script=script, exchange=exchange, token_file=token_file, sent=sent, waited=waited)
+        exchange.close()
+
+
+def test_the_token_is_sent_and_never_shown(place: Place) -> None:
+    place.script.say(422, {"message": f"what is {TOKEN}?"})
+    with pytest.raises(InputError) as caught:
+        place.exchange.get("repos/o/r")
+    assert place.script.asked[0][2]["Authorization"] == f"Bearer {TOKEN}"
+    shown = f"{caught.value} {caught.value!r} {place.sent} {place.exchange!r}"
+    assert TOKEN not in shown
+    assert "what is ***?" in shown
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, DROPPED])
+def test_a_read_that_fails_for_now_is_asked_again(place: Place, status: int) -> None:
+    place.script.say(status)
+    place.script.say(status)
+    place.script.say(200, {"id": 1})
+    assert place.exchange.get("repos/o/r").json == {"id": 1}
+    assert len(place.waited) == 2
+
+
+@pytest.mark.parametrize("status", [502, DROPPED])
+def test_a_read_that_never_succeeds_ends_with_the_patience(place: Place, status: int) -> None:
+    place.script.say(status)
+    with pytest.raises(UnavailableError) as caught:
+        place.exchange.get("repos/o/r")
+    assert caught.value.reason is Reason.FORGE_UNREACHABLE
+    assert sum(place.waited) <= 60
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, DROPPED])
+def test_a_write_whose_answer_is_lost_is_not_sent_again(place: Place, status: int) -> None:
+    place.script.say(status)
+    with pytest.raises(LostAnswerError):
+        place.exchange.send("POST", "repos/o/r/pulls", {})
+    assert len(place.script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message", "seconds"),
+    [
+        pytest.param(429, {"Retry_After": "7"}, "", 7, id="429 with Retry-After"),
+        pytest.param(403, {"Retry_After": "7"}, "", 7, id="403 with Retry-After"),
+        pytest.param(503, {"Retry_After": "7"}, "", 7, id="503 with Retry-After"),
+        pytest.param(403, {}, "You have exceeded a secondary rate limit", 60, id="secondary limit without a time"),
+        pytest.param(429, {}, "", 60, id="429 without a time"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_limit_was_no_write_and_is_waited_for(
+    place: Place, method: str, status: int, headers: dict[str, str], message: str, seconds: int
+) -> None:
+    place.script.say(status, {"message": message}, **headers)
+    place.script.say(200, {"id": 1})
+    answer = place.exchange.get("r") if method == "GET" else place.exchange.send(method, "r", {})
+    assert (answer.json, len(place.script.asked), place.waited) == ({"id": 1}, 2, [seconds])
+
+
+def test_a_limit_longer_than_the_patience_ends_at_once_and_nothing_is_sent_before_it_is_over(place: Place) -> None:
+    place.script.say(429, Retry_After="120")
+    for _ in range(3):
+        place.exchange.begin()
+        with pytest.raises(UnavailableError, match="limit of requests"):
+            place.exchange.get("r")
+    assert (len(place.script.asked), place.waited) == (1, [])
+
+
+def test_the_last_request_of_a_limit_is_the_last(place: Place) -> None:
+    place.script.say(
+        200,
+        X_RateLimit_Remaining="0",
+        X_RateLimit_Reset="1800000030",
+        Date="Fri, 15 Jan 2027 08:00:00 GMT",  # 1800000000
+    )
+    place.script.say(200)
+    place.exchange.get("r")
+    place.exchange.get("r")
+    assert place.waited == [pytest.approx(31, abs=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        pytest.param(401, RefusedError, "does not take the token", id="401"),
+        pytest.param(403, RefusedError, "give the token what this needs: pull_requests=write", id="403"),
+        pytest.param(404, NotFoundError, "no such thing", id="404"),
+        pytest.param(410, NotFoundError, "no such thing", id="410"),
+        pytest.param(301, RefusedError, "redirects elsewhere", id="301"),
+        pytest.param(422, InputError, "cannot take it", id="422"),
+    ],
+)
+def test_what_trying_again_does_not_mend_is_told_after_one_request(
+    place: Place, status: int, kind: type[LayerwatchError], said: str
+) -> None:
+    place.script.say(status, Location="http://elsewhere.example/", X_Accepted_GitHub_Permissions="pull_requests=write")
+    with pytest.raises(kind, match=said):
+        place.exchange.get("r")
+    assert (len(place.script.asked), place.waited) == (1, [])
+
+
+def test_a_token_that_was_rotated_is_read_again_once(place: Place) -> None:
+    place.script.say(200)
+    place.exchange.get("r")
+    place.token_file.write_text("n3w\n")
+    place.script.answers.clear()
+    place.script.say(401)
+    place.script.say(200, {"id": 1})
+    assert place.exchange.get("r").json == {"id": 1}
+    assert [headers["Authorization"] for _, _, headers in place.script.asked] == [
+        f"Bearer {TOKEN}",
+        f"Bearer {TOKEN}",
+        "Bearer n3w",
+    ]
+
+
+def test_what_has_not_changed_is_remembered(place: Place) -> None:
+    place.script.say(200, [1, 2], ETag='"a"')
+    place.script.say(304)
+    assert [place.exchange.get("r").json for _ in range(2)] == [[1, 2], [1, 2]]
+    assert place.script.asked[1][2]["If-None-Match"] == '"a"'
+
+
+def test_the_next_page_is_asked_of_the_same_address_whatever_the_link_says(place: Place) -> None:
+    place.script.say(200, [1], Link='<https://elsewhere.example/r?page=2>; rel="next"')
+    place.script.say(200, [2])
+    assert [answer.json for answer in place.exchange.pages("r", {"per_page": 1})] == [[1], [2]]
+    assert [path for _, path, _ in place.script.asked] == ["/api/r?per_page=1", "/api/r?page=2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("", "no token is in it", id="empty"),
+        pytest.param("two words", "no token is in it", id="two words"),
+        pytest.param("a\nb", "no token is in it", id="two lines"),
+        pytest.param(None, "cannot be read", id="no file"),
+    ],
+)
+def test_a_file_without_a_token_is_told_before_anything_is_sent(place: Place, text: str | None, said: str) -> None:
+    place.script.say(200)
+    if text is None:
+        place.token_file.unlink()
+    else:
+        place.token_file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        place.exchange.get("r")
+    assert place.script.asked == []
