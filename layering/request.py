@@ -27,7 +27,7 @@ class ProposalEntry(BaseModel):
 
     cluster: Name
     pool: Name
-    forge: Literal["local"] = "local"
+    forge: Name = "local"
     repository: Text
     branch: Text = "main"
     file: InsidePath

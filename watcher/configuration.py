@@ -1,4 +1,4 @@
-"""Reads a configuration file: the document, what comes with a later version, the models, what only the whole can tell.
+"""Reads a configuration file: the document, the models, what only the whole can tell.
 
 All faults are reported together, each with its path, its line and, for a misspelt key, the name that was meant.
 """
@@ -18,14 +18,13 @@ from watcher.settings_faults import ConfigurationError, Fault, Location
 from watcher.settings_fields import DIRECTORY
 from watcher.settings_image import FollowedCluster, FollowedName
 from watcher.settings_keys import known_keys
-from watcher.settings_later import set_aside
 from watcher.settings_rules import contradictions
 
 # What pydantic calls the forms of a key that has several: no part of the file.
 _FORMS = {
     "base": {FollowedCluster.__name__, FollowedName.__name__},
     "access": {FileAccess.__name__, KubeconfigAccess.__name__, IN_CLUSTER},
-    "build": {"local", "tekton"},
+    "build": {"local", "tekton", "githubActions"},
 }
 _IN_WORDS = {
     "missing": "is missing",
@@ -43,7 +42,7 @@ _IN_WORDS = {
 def load(file: Path) -> Settings:
     """Read a configuration. Raises ConfigurationError with every fault, or InputError when it cannot be read at all."""
     document = read_document(file)
-    faults = [*document.faults, *contradictions(document.value), *set_aside(document.value)]
+    faults = [*document.faults, *contradictions(document.value)]
     try:
         settings = Settings.model_validate(document.value, context={DIRECTORY: file.absolute().parent})
     except ValidationError as error:

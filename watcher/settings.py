@@ -5,20 +5,33 @@ comes out is ready to use: references parsed, durations in seconds, paths resolv
 as the validation's context. Reading the file, and telling all faults at once, is configuration.py's.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema
 
+from layering.errors import InputError
 from layering.fields import STRICT
+from layering.forge.settings import ForgeSettings
 from layering.registry.mirrors import load_mirrors, usual_mirrors
 from layering.registry.settings import RegistrySettings
 from layering.request import API_VERSION
 from watcher.settings_cluster import Cluster, Daemon
 from watcher.settings_fields import FROM_CLUSTER, CronField, Duration, HostField, LocalFileOrCluster
+from watcher.settings_forge import ForgeEntry, usual_forge
 from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
+from watcher.settings_manners import ProposalManners
 
 EVERY_DEFAULT_SECONDS = 60.0
 _EVERY_LEAST_SECONDS = 1.0
@@ -117,7 +130,40 @@ class Settings(BaseModel):
     )
     daemon: Daemon = Field(default_factory=Daemon, description="Where the daemon is at home.")
     clusters: tuple[Cluster, ...] = Field(default=(), description="The clusters that images follow.")
+    forges: tuple[ForgeEntry, ...] = Field(default=(), description="Where proposals are pull requests.")
+    proposal_defaults: ProposalManners = Field(
+        default_factory=ProposalManners,
+        alias="proposalDefaults",
+        description="What goes for each proposal that does not have the same key.",
+    )
     images: tuple[ImageSettings, ...] = Field(default=(), description="The images to keep on their base.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_in_their_places(cls, document: Any, info: ValidationInfo) -> Any:
+        """Each proposal with the defaults' keys that it does not have. Defaults with faults are told at their place."""
+        defaults = document.get("proposalDefaults") if isinstance(document, dict) else None
+        if not isinstance(defaults, dict) or not isinstance(images := document.get("images"), list):
+            return document
+        try:
+            ProposalManners.model_validate(defaults, context=info.context)
+        except ValidationError:
+            return document
+        return {**document, "images": [_with_defaults(image, defaults) for image in images]}
+
+    def forge(self, name: str) -> ForgeSettings:
+        """A forge by its name. Raises InputError for one that is neither here nor needs no entry."""
+        entry = next((entry for entry in self.forges if entry.name == name), None)
+        found = entry.settings if entry else usual_forge(name)
+        if found is None:
+            raise InputError(f"there is no forge {name}", where="forges")
+        return found
+
+    @property
+    def proposing_forges(self) -> Mapping[str, ForgeSettings]:
+        """The forges that proposals name."""
+        names = {entry.forge for image in self.images for entry in image.proposals}
+        return {name: self.forge(name) for name in sorted(names)}
 
     @cached_property
     def registries(self) -> RegistrySettings:
@@ -148,6 +194,20 @@ class Settings(BaseModel):
     def registry_cluster(self, image: ImageSettings) -> str | None:
         """The cluster that `cluster` means under `registries`: the one the image's base follows, or home."""
         return image.base.cluster if isinstance(image.base, FollowedCluster) else self.home
+
+
+def _with_defaults(image: Any, defaults: Mapping[str, Any]) -> Any:
+    """A repository on this machine is not asked for what only pull requests have."""
+    if not isinstance(image, dict) or not isinstance(proposals := image.get("proposals"), list):
+        return image
+    local = {key: value for key, value in defaults.items() if key != "group"}
+    filled = [
+        {**(local if entry.get("forge", "local") == "local" else defaults), **entry}
+        if isinstance(entry, dict)
+        else entry
+        for entry in proposals
+    ]
+    return {**image, "proposals": filled}
 
 
 def schema() -> dict[str, Any]:

@@ -42,7 +42,7 @@ _OTHER_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 _T = TypeVar("_T")
 
 
-def _parsed(parse: Callable[[str], _T]) -> Callable[[Any], _T]:
+def said(parse: Callable[[str], _T]) -> Callable[[Any], _T]:
     """`parse` for text only; its InputError becomes the ValueError that pydantic collects."""
 
     def convert(value: Any) -> _T:
@@ -67,6 +67,11 @@ def _local(text: str, info: ValidationInfo) -> Path:
         return Path((info.context or {}).get(DIRECTORY, ".")) / Path(text).expanduser()
     except RuntimeError:
         raise ValueError(f"{text!r} starts with the home of a user who is not there") from None
+
+
+def local_directory(text: str, info: ValidationInfo) -> str:
+    """A path of this machine, made absolute."""
+    return str(_local(_printable(text), info))
 
 
 def _git_url(text: str, info: ValidationInfo) -> str:
@@ -148,7 +153,9 @@ LocalFileOrCluster = Annotated[
     BeforeValidator(lambda value, info: value if value == FROM_CLUSTER else _local_file(value, info)),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
-LocalDirectory = Annotated[_Text, AfterValidator(lambda text, info: str(_local(text, info)))]
+REMOTE_NAME = re.compile(r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
+RemoteName = Annotated[_Text, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+WorkflowFile = Annotated[_Text, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+\.ya?ml$")]
 GitUrl = Annotated[_Text, AfterValidator(_git_url)]
 GitRef = Annotated[_Text, AfterValidator(_git_ref)]
 Namespace = Annotated[
@@ -159,13 +166,13 @@ ObjectName = Annotated[
 ]
 HostField = Annotated[_Text, AfterValidator(_host), Field(json_schema_extra={"pattern": f"^{_HOST}$"})]
 ArgumentName = Annotated[_Text, AfterValidator(_argument_name)]
-MatchField = Annotated[str, BeforeValidator(_parsed(_match)), WithJsonSchema({"type": "string", "minLength": 1})]
+MatchField = Annotated[str, BeforeValidator(said(_match)), WithJsonSchema({"type": "string", "minLength": 1})]
 FollowedImageField = Annotated[
-    ImageReference, BeforeValidator(_parsed(_followed_image)), WithJsonSchema({"type": "string", "minLength": 1})
+    ImageReference, BeforeValidator(said(_followed_image)), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 PlatformName = Annotated[PlatformField, AfterValidator(_usual_name)]
 CronField = Annotated[
-    Cron, BeforeValidator(_parsed(parse_cron)), WithJsonSchema({"type": "string", "examples": ["*/5 * * * *"]})
+    Cron, BeforeValidator(said(parse_cron)), WithJsonSchema({"type": "string", "examples": ["*/5 * * * *"]})
 ]
 Duration = Annotated[
     float,

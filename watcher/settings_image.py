@@ -1,5 +1,6 @@
 """The configuration's images: what each follows, is built of and with, and where it is proposed."""
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -11,25 +12,31 @@ from pydantic import (
     StrictBool,
     StrictInt,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from layering.fields import STRICT, InsidePath, Name, RepositoryField, Text
+from layering.forge.forge import ProposalTarget
 from layering.platform import Platform
 from layering.request import ProposalEntry
 from watcher.settings_fields import (
+    REMOTE_NAME,
     ArgumentName,
     Duration,
     FollowedImageField,
     GitRef,
     GitUrl,
-    LocalDirectory,
     MatchField,
     Namespace,
     ObjectName,
     PlatformName,
+    RemoteName,
+    WorkflowFile,
+    local_directory,
 )
+from watcher.settings_manners import ProposalManners
 
 
 class FollowedCluster(BaseModel):
@@ -92,9 +99,12 @@ class Source(BaseModel):
         return self.named_containerfile or str(PurePosixPath(self.context) / "Containerfile")
 
 
+_ENGINES = ("local", "tekton", "githubActions")
+
+
 def _known_engine(value: Any) -> Any:
-    if value not in ("local", "tekton"):
-        raise ValueError("must be local or tekton")
+    if value not in _ENGINES:
+        raise ValueError(f"must be {', '.join(_ENGINES[:-1])} or {_ENGINES[-1]}")
     return value
 
 
@@ -129,6 +139,12 @@ _TektonPart = Annotated[dict[str, Any], BeforeValidator(_unchanged)]
 _WorkspaceBinding = Annotated[dict[str, Any], BeforeValidator(_binding)]
 
 
+def _a_second_or_more(seconds: float) -> float:
+    if seconds < 1:
+        raise ValueError("must be 1s or more")
+    return seconds
+
+
 class TektonBuild(LocalBuild):
     """How the image is built: by a PipelineRun in a cluster."""
 
@@ -160,9 +176,7 @@ class TektonBuild(LocalBuild):
     @field_validator("timeout")
     @classmethod
     def _some_time(cls, seconds: float) -> float:
-        if seconds < 1:
-            raise ValueError("must be 1s or more")
-        return seconds
+        return _a_second_or_more(seconds)
 
     @field_validator("params")
     @classmethod
@@ -172,33 +186,80 @@ class TektonBuild(LocalBuild):
         return params
 
 
+class GitHubActionsBuild(LocalBuild):
+    """How the image is built: by a workflow on GitHub Actions."""
+
+    engine: Literal["githubActions"] = Field(description="githubActions: as a workflow's run.")  # type: ignore[assignment]
+    forge: Name = Field(default="github", description="One of `forges`, of kind github.")
+    repository: RemoteName = Field(description="The workflow's repository, OWNER/NAME.")
+    workflow: WorkflowFile = Field(default="rebuild.yml", description="The workflow's file in .github/workflows.")
+    ref: GitRef = Field(default="main", description="The branch or tag whose workflow is run.")
+    attempts: StrictInt = Field(default=3, ge=1, le=100, description="How often a failing build is tried.")
+    backoff: tuple[Duration, ...] = Field(
+        default=("1m", "5m", "30m"),
+        validate_default=True,
+        min_length=1,
+        description="How long to wait after the first failure, the second and so on; the last one for all further.",
+    )
+    timeout: Duration = Field(default="2h", validate_default=True, description="How long one run may take.")
+
+    @field_validator("timeout")
+    @classmethod
+    def _some_time(cls, seconds: float) -> float:
+        return _a_second_or_more(seconds)
+
+
 def _engine(value: Any) -> str | None:
     if isinstance(value, LocalBuild):
         return value.engine
     engine = value.get("engine", "local") if isinstance(value, dict) else None
-    return engine if engine in ("local", "tekton") else "local"
+    return engine if engine in _ENGINES else "local"
 
 
 Build = Annotated[
-    Annotated[LocalBuild, Tag("local")] | Annotated[TektonBuild, Tag("tekton")],
+    Annotated[LocalBuild, Tag("local")]
+    | Annotated[TektonBuild, Tag("tekton")]
+    | Annotated[GitHubActionsBuild, Tag("githubActions")],
     Discriminator(_engine),
 ]
 
 
-class ProposalSettings(ProposalEntry):
-    """Where the digest is proposed: one file in one repository, for one pool of one cluster."""
+class ProposalSettings(ProposalManners, ProposalEntry):
+    """Where the digest is proposed: one file in one repository, for one pool of one cluster.
+
+    Keys of `proposalDefaults` that stand here, too, go for this proposal instead.
+    """
 
     cluster: Name = Field(description="One of `clusters`; any name when the image follows a tag.")
     pool: Name = Field(description="The MachineConfigPool.")
-    forge: Literal["local"] = Field(default="local", description="local: a branch in a git repository on this machine.")
-    repository: LocalDirectory = Field(description="The git repository; with the forge local, its path.")
+    forge: Name = Field(
+        default="local", description="One of `forges`, or github, gitlab, or local: a repository on this machine."
+    )
+    repository: Text = Field(description="OWNER/NAME; GitLab: the full path; local: the repository's path.")
     branch: GitRef = Field(default="main", description="The branch it is proposed into.")
     file: InsidePath = Field(description="The file with the MachineConfig, relative to the repository's root.")
     name: Text | None = Field(default=None, description="Which MachineConfig of the file, when it has several.")
     create: StrictBool = Field(default=False, description="Make the file, or insert osImageURL, if it is not there.")
-    hold: Literal["completed", "none"] = Field(
-        default="completed", description="completed: propose only when the cluster's update is; none: at once."
-    )
+
+    @field_validator("repository")
+    @classmethod
+    def _where_it_is(cls, text: str, info: ValidationInfo) -> str:
+        if info.data.get("forge") == "local":
+            return local_directory(text, info)
+        if not REMOTE_NAME.fullmatch(text):
+            raise ValueError(f"{text!r} is not OWNER/NAME, nor the full path of a project on GitLab")
+        return text
+
+    @model_validator(mode="after")
+    def _grouped_on_a_forge(self) -> Self:
+        if self.group is not None and self.forge == "local":
+            raise ValueError("group is for pull requests; a repository on this machine has none")
+        return self
+
+    @property
+    def target(self) -> ProposalTarget:
+        """The same place, as a forge takes it."""
+        return replace(super().target, group=self.group)
 
 
 class ImageSettings(BaseModel):

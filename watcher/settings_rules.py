@@ -4,9 +4,10 @@ The rules read plain values, so that they speak in the same run as the models do
 over here: the models complain about it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from layering.forge.settings import DEFAULT_URLS, Kind
 from layering.suggestion import did_you_mean
 from watcher.settings_faults import Fault, Location
 
@@ -20,6 +21,10 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _doubled([((*at, "name"), item.get("name")) for at, item in images])
     if isinstance(document.get("clusters", []), list):
         yield from _unknown_clusters([item.get("name") for _, item in clusters], images)
+    forges = list(_mappings(document, (), "forges"))
+    yield from _doubled([((*at, "name"), item.get("name")) for at, item in forges])
+    yield from _unknown_forges(document, forges, images)
+    yield from _not_a_cluster(clusters, images)
     yield from _nowhere_to_build(document, clusters, images)
     yield from _nobody_to_tell(document, clusters)
     yield from _shared_pools(images)
@@ -63,6 +68,49 @@ def _unknown_clusters(names: Sequence[Any], images: Sequence[_Place]) -> Iterato
             if isinstance(name, str) and name not in known:
                 hint = did_you_mean(name, known) or f"clusters has {', '.join(known) or 'none'}"
                 yield Fault(at=place, message=f"there is no cluster {name}", suggestion=hint)
+
+
+def _unknown_forges(document: Mapping[str, Any], forges: Sequence[_Place], images: Sequence[_Place]) -> Iterator[Fault]:
+    """Proposals and builds name forges that are there, or that need no entry; builds are GitHub's."""
+    if not isinstance(document.get("forges", []), list):
+        return
+    kinds = {item["name"]: item.get("kind") for _, item in forges if isinstance(item.get("name"), str)}
+    if len(kinds) < len(forges):
+        return  # a forge without its name, or one name twice: its own fault will show
+    for at, item in forges:
+        if item.get("name") == Kind.LOCAL:
+            yield Fault(
+                at=(*at, "name"), message="local is a repository on this machine", suggestion="name it otherwise"
+            )
+    kinds = {str(kind): kind for kind in (Kind.LOCAL, *DEFAULT_URLS)} | kinds
+    for at, image in images:
+        build = image.get("build")
+        if isinstance(build, dict) and build.get("engine") == "githubActions":
+            name = build.get("forge", "github")
+            if isinstance(name, str) and kinds.get(name) != Kind.GITHUB:
+                message = f"there is no forge {name} of kind github"
+                yield Fault(at=(*at, "build", "forge"), message=message, suggestion=_forge_hint(name, kinds))
+        for place, entry in _mappings(image, at, "proposals"):
+            name = entry.get("forge", "local")
+            if isinstance(name, str) and name not in kinds:
+                yield Fault(
+                    at=(*place, "forge"), message=f"there is no forge {name}", suggestion=_forge_hint(name, kinds)
+                )
+
+
+def _forge_hint(name: str, known: Iterable[str]) -> str:
+    close = did_you_mean(name, sorted(known)) if name != Kind.GITEA else ""
+    return close or f"add it to forges, with its url; without an entry: {', '.join(known)}"
+
+
+def _not_a_cluster(clusters: Sequence[_Place], images: Sequence[_Place]) -> Iterator[Fault]:
+    """`layerwatch/group/…` are the branches of grouped proposals."""
+    named = [((*at, "name"), item.get("name")) for at, item in clusters]
+    for at, image in images:
+        named += [((*place, "cluster"), entry.get("cluster")) for place, entry in _mappings(image, at, "proposals")]
+    for place, name in named:
+        if name == "group":
+            yield Fault(at=place, message="no cluster can be called group", suggestion="call it something else")
 
 
 def _nowhere_to_build(

@@ -39,11 +39,26 @@ def in_cluster(**keys: Any) -> dict[str, Any]:
 
 IMAGE, SOURCE, PROPOSAL = "images[0]", "images[0].source", "images[0].proposals[0]"
 
+FORGE = {"name": "git", "kind": "gitea", "url": "https://git.example.com/api/v1"}
+
+
+def forges(**changes: Any) -> dict[str, Any]:
+    return document(forges=[FORGE | changes])
+
+
+def on_forge(**changes: Any) -> dict[str, Any]:
+    return one_proposal(**({"forge": "github", "repository": "acme/cluster-config"} | changes))
+
+
+def on_actions(**changes: Any) -> dict[str, Any]:
+    return one_image(build={"engine": "githubActions", "repository": "acme/os-images"} | changes)
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     # The document
     "another version": (document(apiVersion="layerwatch/v2"), "apiVersion", "must be 'layerwatch/v1alpha1'"),
     "another kind": (document(kind="Watch"), "kind", "must be 'WatchConfig'"),
-    "unknown key": (document(nonsense=1), "nonsense", "it has apiVersion, clusters, daemon, images, kind"),
+    "unknown key": (document(nonsense=1), "nonsense", "it has apiVersion, clusters, daemon, forges, images, kind"),
     "misspelt key": (document(cluster=[]), "cluster", "did you mean clusters?"),
     "list that is a mapping": (document(images={}), "images", "must be a list"),
     "mapping that is text": (document(schedule="60s"), "schedule", "must be a mapping"),
@@ -118,7 +133,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "the request as a param": (in_cluster(params={"request": "x"}), f"{IMAGE}.build.params", "layerwatch itself"),
     "a param that is a number": (in_cluster(params={"A": 1}), f"{IMAGE}.build.params.A", "must be text"),
-    "another engine": (one_image(build={"engine": "jenkins"}), f"{IMAGE}.build.engine", "must be local or tekton"),
+    "another engine": (
+        one_image(build={"engine": "jenkins"}),
+        f"{IMAGE}.build.engine",
+        "local, tekton or githubActions",
+    ),
     "a namespace that is no label": (in_cluster(namespace="a.b"), f"{IMAGE}.build.namespace", "of a namespace"),
     "a namespace that is too long": (in_cluster(namespace="a" * 64), f"{IMAGE}.build.namespace", "of a namespace"),
     "a pipeline's name that is none": (in_cluster(pipeline="a_b"), f"{IMAGE}.build.pipeline", "a Kubernetes object"),
@@ -194,16 +213,64 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "branch that is an option": (one_proposal(branch="-x"), f"{PROPOSAL}.branch", "is not a branch"),
     "yes in words": (one_proposal(create="yes"), f"{PROPOSAL}.create", "true or false"),
     "unknown hold": (one_proposal(hold="maybe"), f"{PROPOSAL}.hold", "'completed' or 'none'"),
-    "unknown forge": (one_proposal(forge="sourcehut"), f"{PROPOSAL}.forge", "must be 'local'"),
+    "a forge nobody knows": (on_forge(forge="sourcehut"), f"{PROPOSAL}.forge", "add it to forges"),
+    "a forge of another name": (on_forge(forge="githib"), f"{PROPOSAL}.forge", "did you mean github"),
+    "a forge that has no public address": (on_forge(forge="gitea"), f"{PROPOSAL}.forge", "add it to forges"),
     "two images for one pool": (
         document(images=[image(), image(name="other-os")]),
         "images[1].proposals[0]",
         "pool worker of cluster prod has an image already: worker-os",
     ),
     "one pool twice": (one_image(proposals=[proposal(), proposal(file="b.yaml")]), "images[0].proposals[1]", "already"),
-    # What comes with a later version
-    "Actions": (one_image(build={"engine": "githubActions"}), f"{IMAGE}.build.engine", "engine: local or tekton"),
-    "GitHub": (one_proposal(forge="github"), f"{PROPOSAL}.forge", "forge: local"),
+    # Forges, and how proposals are presented there
+    "a repository that is a path": (on_forge(repository="../config.git"), f"{PROPOSAL}.repository", "OWNER/NAME"),
+    "a forge twice": (document(forges=[FORGE, FORGE]), "forges[1].name", "git stands twice"),
+    "a forge called local": (forges(name="local"), "forges[0].name", "repository on this machine"),
+    "a forge of no kind": (forges(kind="svn"), "forges[0].kind", "must be 'github', 'gitlab' or 'gitea'"),
+    "Gitea nowhere": (document(forges=[{"name": "git", "kind": "gitea"}]), "forges[0]", "no public address"),
+    "a forge in plain sight": (forges(url="http://git.example.com/api/v1"), "forges[0]", "plain http"),
+    "a forge with a login": (forges(url="https://u:p@git.example.com"), "forges[0]", "carries a login"),
+    "two secrets": (forges(tokenFile="t", tokenEnv="T"), "forges[0]", "exactly one of"),
+    "an App elsewhere": (
+        forges(app={"id": 1, "privateKeyFile": "k"}),
+        "forges[0]",
+        "app goes with kind github only",
+    ),
+    "an author without mail": (forges(author="me"), "forges[0].author", "NAME <MAIL>"),
+    "a prefix of two lines": (forges(commitPrefix="a\nb"), "forges[0].commitPrefix", "one line"),
+    "a limit below nothing": (forges(maxOpen=-1), "forges[0].maxOpen", "greater than or equal to 0"),
+    "an unknown placeholder": (on_forge(title="{node}"), f"{PROPOSAL}.title", "{node} is no placeholder"),
+    "a group of branches": (one_proposal(group="os"), PROPOSAL, "group is for pull requests"),
+    "a cluster called group": (
+        document(clusters=[cluster(), cluster(name="group")]),
+        "clusters[1].name",
+        "called group",
+    ),
+    "a default that is none": (
+        document(proposalDefaults={"draft": "yes"}),
+        "proposalDefaults.draft",
+        "true or false",
+    ),
+    "a window's time that YAML reads as a number": (
+        one_proposal(windows=[{"from": 1320, "to": "04:00"}]),
+        f"{PROPOSAL}.windows[0].from",
+        "a time in quotes",
+    ),
+    "a day that is none": (
+        one_proposal(windows=[{"days": ["day"], "from": "22:00", "to": "04:00"}]),
+        f"{PROPOSAL}.windows[0].days",
+        "must be a list of mon",
+    ),
+    "a time zone that is none": (
+        one_proposal(windows=[{"from": "22:00", "to": "04:00", "timeZone": "Europe/Berlni"}]),
+        f"{PROPOSAL}.windows[0].timeZone",
+        "Europe/Berlin",
+    ),
+    # Builds on GitHub Actions
+    "a workflow's repository that is none": (on_actions(repository="acme"), f"{IMAGE}.build.repository", "match"),
+    "a workflow that is no file": (on_actions(workflow="rebuild"), f"{IMAGE}.build.workflow", "match"),
+    "Actions of another forge": (on_actions(forge="gitlab"), f"{IMAGE}.build.forge", "of kind github"),
+    "no time to wait": (on_actions(backoff=[]), f"{IMAGE}.build.backoff", "at least 1 item"),
 }
 
 
@@ -252,7 +319,7 @@ images:
     assert "next: " in message
 
 
-def test_the_contract_s_own_example_says_what_is_still_to_come(tmp_path: Path) -> None:
+def test_the_contract_s_own_example_is_read(tmp_path: Path) -> None:
     content = document(
         registries={"authFile": "/etc/pull-secret/.dockerconfigjson", "mirrors": "cluster"},
         clusters=[cluster(access="in-cluster")],
@@ -263,9 +330,7 @@ def test_the_contract_s_own_example_says_what_is_still_to_come(tmp_path: Path) -
             )
         ],
     )
-    assert sorted(path for path, _ in faults_of(written(tmp_path, content))) == [
-        "images[0].proposals[0].forge",
-    ]
+    assert load(written(tmp_path, content)).images[0].proposals[0].forge == "github"
 
 
 HEAD = "apiVersion: layerwatch/v1alpha1\nkind: WatchConfig\n"

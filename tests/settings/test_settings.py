@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from layering.cluster.access import InCluster, Kubeconfig
+from layering.forge.manners import Manners
 from layering.platform import Platform
 from layering.reference import ImageReference, Repository
 from tests.settings.documents import cluster, document, image, proposal, written
@@ -175,6 +176,18 @@ def test_the_schema_is_one() -> None:
         pytest.param(document(images=[image(platforms=["linux/amd64", "linux/arm64/v8"])]), id="platforms"),
         pytest.param(document(images=[image(build={"args": {"A": ""}, "engine": "local"})]), id="build"),
         pytest.param(document(images=[image(proposals=[proposal(create=True, hold="none")])]), id="proposal"),
+        pytest.param(
+            document(
+                forges=[{"name": "git", "kind": "gitea", "url": "https://git.example.com/api/v1", "author": "A <a@b>"}],
+                proposalDefaults={"labels": ["os"], "windows": [{"days": ["sat"], "from": "22:00", "to": "04:00"}]},
+                images=[image(proposals=[proposal(forge="git", repository="acme/config", group="os")])],
+            ),
+            id="forges",
+        ),
+        pytest.param(
+            document(images=[image(build={"engine": "githubActions", "repository": "acme/os", "backoff": ["1m"]})]),
+            id="Actions",
+        ),
     ],
 )
 def test_what_the_loader_takes_the_schema_takes(tmp_path: Path, content: dict[str, Any]) -> None:
@@ -194,3 +207,17 @@ def test_what_the_schema_refuses_the_loader_refuses(
     if not VALIDATOR.is_valid(content):
         with pytest.raises(ConfigurationError):
             load(written(tmp_path, content))
+
+
+def test_a_proposal_s_own_keys_go_instead_of_the_defaults(tmp_path: Path) -> None:
+    defaults = {"labels": ["os"], "draft": True, "windows": [{"from": "22:00", "to": "04:00"}], "group": "g"}
+    entries = [
+        proposal(forge="github", repository="a/b", labels=["mine", "too"], windows=[]),
+        proposal(pool="infra", draft=False),
+    ]
+    settings = load(written(tmp_path, document(proposalDefaults=defaults, images=[image(proposals=entries)])))
+    on_github, local = settings.images[0].proposals
+    assert on_github.manners == Manners(labels=("mine", "too"), draft=True)
+    assert (on_github.open_windows, on_github.target.group) == ((), "g")
+    assert local.manners == Manners(labels=("os",))
+    assert (len(local.open_windows), local.target.group) == (1, None)
