@@ -5,6 +5,7 @@ Whatever goes wrong becomes a `Failure`, so that one image in trouble never stop
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -17,11 +18,11 @@ from layering.proposal import body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
-from layering.request import ProposalEntry, RebuildRequest, SourceEntry
+from layering.request import RebuildRequest, SourceEntry
 from watcher.decision import Decision, Kind
 from watcher.engines.engine import Build, Engine
 from watcher.proposal_facts import proposal_facts
-from watcher.settings_image import ImageSettings
+from watcher.settings_image import ImageSettings, ProposalSettings
 from watcher.world import Failure, Observation
 
 _log = logging.getLogger("layerwatch.act")
@@ -49,7 +50,7 @@ class Actor:
         self._ended_for: dict[str, str] = {}
 
     def act(
-        self, image: ImageSettings, entry: ProposalEntry | None, seen: Observation, decision: Decision
+        self, image: ImageSettings, entry: ProposalSettings | None, seen: Observation, decision: Decision
     ) -> Failure | None:
         """Build or propose, as decided. None when it was done, or is under way."""
         try:
@@ -82,7 +83,7 @@ class Actor:
         self._check_that_we_may()
         self._engines[image.build.engine].start(image, rebuild_request(image, seen), seen.build)
 
-    def _propose(self, image: ImageSettings, entry: ProposalEntry, seen: Observation) -> None:
+    def _propose(self, image: ImageSettings, entry: ProposalSettings, seen: Observation) -> None:
         """Check the image once more and propose it; an image that does not pass is never proposed."""
         built = seen.built
         if built is None:
@@ -101,9 +102,10 @@ class Actor:
                 target=entry.target,
                 image=built,
                 key=str(wanted.key),
-                title=title(facts),
+                title=title(facts, entry.title),
                 body=partial(body, facts),
                 when=self._now(),
+                manners=entry.manners if wanted.update_completed else replace(entry.manners, draft=True),
             )
         )
 

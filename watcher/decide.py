@@ -4,11 +4,13 @@ No I/O, no clock, no environment. The table in tests/watcher/test_decide.py is i
 should have is not decided here but in layering/base.py; this module compares what should be with what is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from layering.forge.forge import State
+from layering.forge.forge import ProposalState, State
 from layering.reasons import Reason
+from layering.window import Window, is_open, next_opening
 from watcher.decide_pool import not_to_be_touched, rolling_out
 from watcher.decision import Decision, Kind
 from watcher.engines.engine import Build, BuildState
@@ -23,9 +25,14 @@ _HELD_BUILDS = {Reason.BACK_OFF, Reason.BUILD_CANCELLED}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What the configuration says about one proposal. `hold_until_completed`: not before the update is completed."""
+    """What the configuration says about one proposal.
+
+    `hold_until_completed`: not before the update is completed. `windows`: when it may be opened, or
+    moved to a newer key.
+    """
 
     hold_until_completed: bool = True
+    windows: Sequence[Window] = ()
 
 
 def decide(seen: Observation | Failure, policy: Policy, now: datetime) -> Decision:
@@ -42,7 +49,7 @@ def decide(seen: Observation | Failure, policy: Policy, now: datetime) -> Decisi
         return persons
     if seen.built is None:
         return _unbuilt(seen, now)
-    return _after_the_build(seen, policy)
+    return _after_the_build(seen, policy, now)
 
 
 def failed(failure: Failure) -> Decision:
@@ -94,20 +101,22 @@ def _left_to_a_person(seen: Observation) -> Decision | None:
     proposal = seen.proposal
     if proposal is None:
         return None
-    branch = proposal.branch
+    branch = proposal.pull_request or proposal.branch
+    is_branch = proposal.number is None  # the local forge's proposals are branches and nothing else
     told = {
         Reason.EDITED_BY_PERSON: Decision(
             kind=Kind.HELD,
             reason=Reason.EDITED_BY_PERSON,
             message=f"somebody else's commit is on {branch}; it is theirs now",
-            next_step=f"merge or delete {branch} to have proposals again",
+            next_step=f"merge or {'delete' if is_branch else 'close'} {branch} to have proposals again",
         ),
         Reason.CLOSED_BY_PERSON: Decision(
             kind=Kind.HELD,
             reason=Reason.CLOSED_BY_PERSON,
-            message=f"this proposal was refused: {branch} was deleted unmerged",
+            message=f"this proposal was refused: {branch} was {'deleted' if is_branch else 'closed'} unmerged",
             next_step="nothing to do; the next base or source change is proposed again; "
-            f"to have this one after all, bring {branch} back (docs/pull-requests.md)",
+            f"to have this one after all, {'bring' if is_branch else 'reopen'} {branch}{' back' if is_branch else ''} "
+            "(docs/pull-requests.md)",
         ),
         Reason.IGNORED_BY_COMMAND: Decision(
             kind=Kind.HELD,
@@ -126,7 +135,7 @@ def _left_to_a_person(seen: Observation) -> Decision | None:
             kind=Kind.BLOCKED,
             reason=Reason.CONFLICT_ON_BASE,
             message=f"the line that {branch} changes was changed on the base branch by somebody else",
-            next_step=f"delete {branch} to refuse this image, or undo the other change",
+            next_step=f"{'delete' if is_branch else 'close'} {branch} to refuse this image, or undo the other change",
         ),
     }
     return told.get(proposal.reason) if proposal.reason else None
@@ -171,7 +180,7 @@ def _due(reason: Reason, message: str) -> Decision:
     return Decision(kind=Kind.REBUILD, reason=reason, message=message)
 
 
-def _after_the_build(seen: Observation, policy: Policy) -> Decision:
+def _after_the_build(seen: Observation, policy: Policy, now: datetime) -> Decision:
     proposal = seen.proposal
     if proposal is None:
         return _up_to_date(seen)
@@ -179,7 +188,7 @@ def _after_the_build(seen: Observation, policy: Policy) -> Decision:
         return Decision(
             kind=Kind.AWAITING_APPROVAL,
             reason=Reason.PROPOSAL_OPEN,
-            message=f"{proposal.branch} waits for a person",
+            message=f"{proposal.pull_request or proposal.branch} waits for a person",
             next_step=f"read and merge {proposal.pull_request or proposal.branch}",
         )
     if policy.hold_until_completed and not seen.wanted.update_completed:
@@ -189,10 +198,33 @@ def _after_the_build(seen: Observation, policy: Policy) -> Decision:
             message=f"the image is ready; the cluster is still on its way to {seen.wanted.version}",
             next_step="nothing to do; it is proposed when the update is completed",
         )
-    return Decision(
+    return _not_now(proposal, str(seen.wanted.key), policy, now) or Decision(
         kind=Kind.PROPOSE,
         reason=Reason.IMAGE_READY,
         message=f"{seen.wanted.target} is built and not proposed yet",
+    )
+
+
+def _not_now(proposal: ProposalState, key: str, policy: Policy, now: datetime) -> Decision | None:
+    """What keeps an image that is ready from being proposed now. What was begun for its key is brought to its end."""
+    if proposal.key == key:
+        return None
+    if proposal.reason is Reason.TOO_MANY_OPEN:
+        return Decision(
+            kind=Kind.HELD,
+            reason=Reason.TOO_MANY_OPEN,
+            message="the image is ready; as many of our proposals are open in its repository as maxOpen allows",
+            next_step="merge or close one of them, or raise maxOpen of the forge",
+        )
+    if is_open(policy.windows, now):
+        return None
+    opening = next_opening(policy.windows, now)
+    return Decision(
+        kind=Kind.HELD,
+        reason=Reason.OUTSIDE_WINDOW,
+        message="the image is ready; it is proposed within a maintenance window"
+        + (f", the next from {opening:%Y-%m-%d %H:%M %Z}" if opening else ""),
+        next_step="nothing to do",
     )
 
 

@@ -1,11 +1,10 @@
 """What a tick looks at: each image for each pool it is proposed for, and the clusters that have a say in it."""
 
-from layering.request import ProposalEntry
 from watcher.settings import Settings
-from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
+from watcher.settings_image import FollowedCluster, ImageSettings, ProposalSettings, TektonBuild
 from watcher.world import Subject
 
-Target = tuple[ImageSettings, ProposalEntry | None]
+Target = tuple[ImageSettings, ProposalSettings | None]
 
 
 def targets(settings: Settings) -> list[Target]:

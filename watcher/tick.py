@@ -83,5 +83,5 @@ def _settle(
 def judged(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:
     """What is decided on one target, as its proposal is configured."""
     _, entry = target
-    policy = Policy(hold_until_completed=entry is None or entry.hold == "completed")
+    policy = Policy(hold_until_completed=entry.hold == "completed", windows=entry.open_windows) if entry else Policy()
     return Verdict(subject=subject_of(target), seen=seen, decision=decide(seen, policy, now))

@@ -8,13 +8,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from layering.forge.local import LocalForge
+from layering.forge.exchange import Sent
+from layering.forge.forge import Forge
+from layering.forge.forges import open_forge, open_workflows
+from layering.forge.workflows import Workflows
+from layering.once import Once
 from layering.outcome import say
 from layering.registry.registriesconf import render_registries_conf
 from layering.registry.settings import RegistrySettings
 from layering.registry.transport import Request
 from watcher.act import Actor
 from watcher.clusters import Clusters
+from watcher.engines.actions import ActionsEngine
 from watcher.engines.engine import Engine
 from watcher.engines.local import LocalEngine
 from watcher.engines.tekton import TektonEngine
@@ -55,20 +60,27 @@ def watching(
     *,
     on_request: Callable[[str, int | str], None] | None = None,
     on_registry_request: Callable[[Request], None] | None = None,
+    on_forge_request: Callable[[Sent], None] | None = None,
     may_act: Callable[[], bool] = lambda: True,
     stays: bool = True,
 ) -> Iterator[Watch]:
     """The parts for one configuration.
 
-    `progress` hears what a build on this machine says, the other two hear of each request; `may_act` is asked before
+    `progress` hears what a build on this machine says, the other three hear of each request; `may_act` is asked before
     each write; `stays` says that there are ticks to come.
     """
     with ExitStack() as opened:
         clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
         registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
-        forges = {"local": LocalForge()}
-        local = LocalEngine(registries.settings, progress, utc_now, stays=stays)
-        engines = _engines(settings, clusters, registries, local)
+        forges = {
+            name: _closing(opened, open_forge(forge, on_request=on_forge_request))
+            for name, forge in settings.proposing_forges.items()
+        }
+        engines = {
+            "local": LocalEngine(registries.settings, progress, utc_now, stays=stays),
+            **_tekton(settings, clusters, registries),
+            "githubActions": ActionsEngine(_workflows(opened, settings, on_forge_request), settings.images, utc_now),
+        }
         yield Watch(
             settings=settings,
             clusters=clusters,
@@ -77,12 +89,28 @@ def watching(
         )
 
 
-def _engines(
-    settings: Settings, clusters: Clusters, registries: ImageRegistries, local: LocalEngine
-) -> Mapping[str, Engine]:
-    """The engines of this configuration; Tekton's only where a cluster has an API."""
+def _closing(opened: ExitStack, forge: Forge) -> Forge:
+    opened.callback(forge.close)
+    return forge
+
+
+def _workflows(
+    opened: ExitStack, settings: Settings, on_request: Callable[[Sent], None] | None
+) -> Callable[[str], Workflows]:
+    """GitHub Actions by the forge's name; each is opened when it is first asked for."""
+
+    def open_one(name: str) -> Workflows:
+        workflows = open_workflows(settings.forge(name), on_request=on_request)
+        opened.callback(workflows.close)
+        return workflows
+
+    return Once(open_one)
+
+
+def _tekton(settings: Settings, clusters: Clusters, registries: ImageRegistries) -> Mapping[str, Engine]:
+    """Tekton, where a cluster has an API."""
     if settings.home is None:
-        return {"local": local}
+        return {}
     told = lambda image: _registry_params(registries.settings(image))  # noqa: E731
     tekton = TektonEngine(
         clusters.api,
@@ -92,7 +120,7 @@ def _engines(
         params=told,
         answers=lambda name: _answered(clusters.known(name)),
     )
-    return {"local": local, "tekton": tekton}
+    return {"tekton": tekton}
 
 
 def _answered(known: Known) -> bool:
