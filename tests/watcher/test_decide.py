@@ -1,7 +1,7 @@
 """What is decided from what is seen. The table is the specification: one row, one situation, one decision."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import product
 
 import pytest
@@ -24,6 +24,7 @@ from layering.machineconfig_merge import Claim
 from layering.platform import Platform
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference, Repository
+from layering.window import Window, time_zone
 from watcher.decide import Policy, decide
 from watcher.decision import Kind
 from watcher.engines.engine import Build, BuildState
@@ -210,6 +211,8 @@ ROWS = [
     ("proposed, and another update began",
      seen(built=BUILT, proposal=OPEN, wanted=ON_ITS_WAY), Kind.AWAITING_APPROVAL, Reason.PROPOSAL_OPEN),
     # Held
+    ("built, as many proposals are open as may be",
+     seen(built=BUILT, proposal=proposal(State.ABSENT, Reason.TOO_MANY_OPEN)), Kind.HELD, Reason.TOO_MANY_OPEN),
     ("built, the update is on its way",
      seen(built=BUILT, wanted=ON_ITS_WAY), Kind.HELD, Reason.UPDATE_IN_PROGRESS),
     ("the cluster went back", seen(wanted=BACK), Kind.HELD, Reason.OLDER_THAN_RUNNING),
@@ -241,6 +244,8 @@ ROWS = [
     ("the Pipeline refuses it",
      seen(build=attempt(BuildState.MISCONFIGURED, Reason.BUILD_MISCONFIGURED)),
      Kind.BLOCKED, Reason.BUILD_MISCONFIGURED),
+    ("a run ended well and pushed nothing",
+     seen(build=attempt(BuildState.EXHAUSTED, Reason.BUILD_WITHOUT_IMAGE)), Kind.BLOCKED, Reason.BUILD_WITHOUT_IMAGE),
     ("somebody cancelled the run",
      seen(build=attempt(BuildState.CANCELLED, Reason.BUILD_CANCELLED)), Kind.HELD, Reason.BUILD_CANCELLED),
     # Blocked by the cluster, whatever git and the registry hold
@@ -266,6 +271,31 @@ def test_decision(observation: Observation, kind: Kind, reason: Reason) -> None:
     decision = decide(observation, Policy(), NOW)
     assert (decision.kind, decision.reason) == (kind, reason)
     assert decision.message
+
+
+NIGHTLY = Window(start=time(22), end=time(4), zone=time_zone("Europe/Berlin"))
+AT_NOON, AT_NIGHT = NOW, NOW + timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("at", "state", "kind", "reason"),
+    [
+        pytest.param(AT_NOON, ABSENT, Kind.HELD, Reason.OUTSIDE_WINDOW, id="not opened at noon"),
+        pytest.param(AT_NIGHT, ABSENT, Kind.PROPOSE, Reason.IMAGE_READY, id="opened at night"),
+        pytest.param(AT_NOON, OUTDATED, Kind.HELD, Reason.OUTSIDE_WINDOW, id="not moved to a newer key at noon"),
+        pytest.param(
+            AT_NOON, replace(OUTDATED, key=str(KEY)), Kind.PROPOSE, Reason.IMAGE_READY, id="what was begun is ended"
+        ),
+        pytest.param(AT_NOON, OPEN, Kind.AWAITING_APPROVAL, Reason.PROPOSAL_OPEN, id="looked at, whenever"),
+    ],
+)
+def test_a_window_is_for_opening_and_moving(at: datetime, state: ProposalState, kind: Kind, reason: Reason) -> None:
+    decision = decide(seen(built=BUILT, proposal=state), Policy(windows=[NIGHTLY]), at)
+    assert (decision.kind, decision.reason) == (kind, reason)
+
+
+def test_it_is_told_when_the_next_window_opens() -> None:
+    assert "2025-06-03 22:00 CEST" in decide(seen(built=BUILT), Policy(windows=[NIGHTLY]), NOW).message
 
 
 def test_hold_none_proposes_while_the_update_is_on_its_way() -> None:
@@ -310,8 +340,10 @@ def test_what_could_not_be_told_is_its_own_answer(error: LayerwatchError, kind: 
 
 
 def test_every_reason_has_a_row() -> None:
-    # AlreadyOnBase is a forge's answer, and ConfigInvalid the daemon's: neither is decided on.
-    in_table = {row[3] for row in ROWS} | {Reason.ALREADY_ON_BASE, Reason.CONFIG_INVALID}
+    # AlreadyOnBase is a forge's answer, ConfigInvalid the daemon's, AwaitingApproval the step's: none is decided on.
+    # OutsideWindow has a table of its own.
+    in_table = {row[3] for row in ROWS} | {Reason.ALREADY_ON_BASE, Reason.CONFIG_INVALID, Reason.AWAITING_APPROVAL}
+    in_table.add(Reason.OUTSIDE_WINDOW)
     marks = test_what_could_not_be_told_is_its_own_answer.pytestmark  # type: ignore[attr-defined]
     in_errors = {row[2] for row in marks[0].args[1]}
     assert set(Reason) - in_table - in_errors == set()
