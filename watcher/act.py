@@ -4,8 +4,8 @@ Whatever goes wrong becomes a `Failure`, so that one image in trouble never stop
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -13,8 +13,8 @@ from layering.base import Base
 from layering.errors import CheckError, LayerwatchError, UnavailableError
 from layering.evidence import gather
 from layering.findings import Severity, passed
-from layering.forge.forge import Forge, Proposal
-from layering.proposal import body, title
+from layering.forge.forge import Change, Forge, Proposal
+from layering.proposal import Facts, body, group_body, group_title, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
@@ -26,6 +26,15 @@ from watcher.settings_image import ImageSettings, ProposalSettings
 from watcher.world import Failure, Observation
 
 _log = logging.getLogger("layerwatch.act")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One of several that are proposed together: what is configured, and what was seen of it."""
+
+    image: ImageSettings
+    entry: ProposalSettings
+    seen: Observation
 
 
 class Actor:
@@ -50,14 +59,22 @@ class Actor:
         self._ended_for: dict[str, str] = {}
 
     def act(
-        self, image: ImageSettings, entry: ProposalSettings | None, seen: Observation, decision: Decision
+        self,
+        image: ImageSettings,
+        entry: ProposalSettings | None,
+        seen: Observation,
+        decision: Decision,
+        others: Sequence[Member] = (),
     ) -> Failure | None:
-        """Build or propose, as decided. None when it was done, or is under way."""
+        """Build or propose, as decided. None when it was done, or is under way.
+
+        `others` are the further lines of the pull request that the proposal shares.
+        """
         try:
             if decision.kind is Kind.REBUILD:
                 self._build(image, seen)
             if decision.kind is Kind.PROPOSE and entry is not None:
-                self._propose(image, entry, seen)
+                self._propose(image, entry, seen, others)
         except LayerwatchError as error:
             return Failure.of(error)
         return None
@@ -83,8 +100,31 @@ class Actor:
         self._check_that_we_may()
         self._engines[image.build.engine].start(image, rebuild_request(image, seen), seen.build)
 
-    def _propose(self, image: ImageSettings, entry: ProposalSettings, seen: Observation) -> None:
+    def _propose(
+        self, image: ImageSettings, entry: ProposalSettings, seen: Observation, others: Sequence[Member]
+    ) -> None:
         """Check the image once more and propose it; an image that does not pass is never proposed."""
+        lines = [self._checked(member) for member in (Member(image=image, entry=entry, seen=seen), *others)]
+        self._check_that_we_may()
+        change, all_facts = lines[0][0], [facts for _, facts in lines]
+        facts, group = all_facts[0], entry.group
+        on_its_way = not all(each.wanted.update_completed for each in (seen, *(other.seen for other in others)))
+        self._forges[entry.forge].propose(
+            Proposal(
+                target=change.target,
+                image=change.image,
+                key=change.key,
+                title=group_title(group, all_facts, entry.title) if group else title(facts, entry.title),
+                body=partial(group_body, all_facts) if group else partial(body, facts),
+                when=self._now(),
+                manners=replace(entry.manners, draft=True) if on_its_way else entry.manners,
+                others=tuple(other for other, _ in lines[1:]),
+            )
+        )
+
+    def _checked(self, member: Member) -> tuple[Change, Facts]:
+        """One line of a proposal. Raises CheckError for an image that does not pass."""
+        image, entry, seen = member.image, member.entry, member.seen
         built = seen.built
         if built is None:
             raise CheckError("there is no image to propose", where=str(seen.subject))
@@ -95,19 +135,8 @@ class Actor:
         if not passed(findings):
             errors = "; ".join(f"{f.rule}: {f.message}" for f in findings if f.severity is Severity.ERROR)
             raise CheckError(errors, where=str(built), next_step="mend the Containerfile; the image is not proposed")
-        self._check_that_we_may()
         facts = proposal_facts(image, entry, seen, built, evidence, self._built_by(image, str(wanted.key)))
-        self._forges[entry.forge].propose(
-            Proposal(
-                target=entry.target,
-                image=built,
-                key=str(wanted.key),
-                title=title(facts, entry.title),
-                body=partial(body, facts),
-                when=self._now(),
-                manners=entry.manners if wanted.update_completed else replace(entry.manners, draft=True),
-            )
-        )
+        return Change(target=entry.target, image=built, key=str(wanted.key)), facts
 
     def _built_by(self, image: ImageSettings, key: str) -> Build | None:
         """The run to name in a proposal; a proposal does not wait for who knows it."""

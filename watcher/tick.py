@@ -4,19 +4,21 @@ Level-triggered: a tick relies on nothing an earlier one saw. Without an actor i
 `check` and `--dry-run` do.
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
-from watcher.act import Actor
+from watcher.act import Actor, Member
 from watcher.decide import Policy, decide, failed
 from watcher.decision import Kind
 from watcher.observe import Observer
 from watcher.report import Verdict
 from watcher.settings import Settings
+from watcher.settings_image import ProposalSettings
 from watcher.targets import Target, clusters_of, subject_of, targets
 from watcher.world import Failure, Observation
 
+_PROPOSED = {Kind.PROPOSE, Kind.AWAITING_APPROVAL}
 _ACTIONS = {Kind.REBUILD, Kind.PROPOSE}
 _ACTIONS_PER_TICK = 2  # a build, and the proposal of what it built
 
@@ -49,13 +51,37 @@ def tick(
         return first
     settled: list[Verdict] = []
     built: set[str] = set()
-    for target, verdict in zip(looked, first, strict=True):
+    for number, (target, verdict) in enumerate(zip(looked, first, strict=True)):
         if target[0].name in built and verdict.decision.kind is Kind.REBUILD:
             verdict = look_again(target)  # built for an earlier pool, just now
         if verdict.decision.kind is Kind.REBUILD:
             built.add(target[0].name)
-        settled.append(_settle(target, verdict, actor, look_again, tell))
+        others = _grouped_with(target, zip(looked, [*settled, verdict, *first[number + 1 :]], strict=True))
+        settled.append(_settle(target, verdict, actor, look_again, tell, others))
     return settled
+
+
+def _grouped_with(target: Target, all_of_them: Iterable[tuple[Target, Verdict]]) -> Sequence[Member]:
+    """The other lines of the pull request that this target shares: those that are proposed, or are to be."""
+    _, entry = target
+    if entry is None or entry.group is None:
+        return ()
+    return [
+        Member(image=image, entry=other, seen=verdict.seen)
+        for (image, other), verdict in all_of_them
+        if other is not None and other is not entry and _shares(entry, other)
+        if verdict.decision.kind in _PROPOSED and isinstance(verdict.seen, Observation)
+    ]
+
+
+def _shares(entry: ProposalSettings, other: ProposalSettings) -> bool:
+    place, others = entry.target, other.target
+    return (entry.forge, place.repository, place.branch, place.group) == (
+        other.forge,
+        others.repository,
+        others.branch,
+        others.group,
+    )
 
 
 def _settle(
@@ -64,6 +90,7 @@ def _settle(
     actor: Actor,
     look_again: Callable[[Target], Verdict],
     tell: Callable[[Verdict], None],
+    others: Sequence[Member],
 ) -> Verdict:
     """Act until nothing is left to do for this target, and return the last verdict."""
     if isinstance(verdict.seen, Observation) and verdict.seen.built is not None:
@@ -71,7 +98,7 @@ def _settle(
     for _ in range(_ACTIONS_PER_TICK):
         if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break
-        failure = actor.act(*target, verdict.seen, verdict.decision)
+        failure = actor.act(*target, verdict.seen, verdict.decision, others)
         if failure is None:
             verdict = look_again(target)
         else:
