@@ -10,6 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from layering.forge.settings import ForgeSettings, Kind
+from tests.forges.github.server import TOKEN as GITHUB_TOKEN
+from tests.forges.github.server import add_repository, github_at
+from tests.forges.github.state import Milestone as GitHubMilestone
 from tests.forges.gitlab.server import TOKEN, add_project, gitlab_at
 from tests.forges.gitlab.state import DEVELOPER, MergeRequest, Milestone
 from tests.forges.origin import Origin
@@ -88,4 +91,50 @@ def gitlab_place(directory: Path) -> Iterator[Place]:
             yield Place(forge=forge, add=add, pulls=pulls, comment=comment)
 
 
-PLACES: Mapping[Kind, Callable[[Path], AbstractContextManager[Place]]] = {Kind.GITLAB: gitlab_place}
+@contextmanager
+def github_place(directory: Path) -> Iterator[Place]:
+    """The GitHub of the tests."""
+    root, token = directory / "github", directory / "github-token"
+    token.write_text(f"{GITHUB_TOKEN}\n")
+    with github_at(root) as (github, _, address):
+
+        def add(name: str, files: Mapping[str, str]) -> Origin:
+            made = add_repository(github, root, name)
+            made.permissions[github.user(PERSON).id] = "write"
+            made.milestones.append(GitHubMilestone(number=1, title=MILESTONE))
+            made.origin.commit(files)
+            return made.origin
+
+        def comment(name: str, text: str) -> None:
+            github.ahead += LATER
+            found = github.repository(name)
+            assert found is not None
+            for each in found.pulls:
+                github.say(each, github.user(PERSON), text)
+
+        def pulls(name: str) -> list[Pull]:
+            found = github.repository(name)
+            assert found is not None
+            return [
+                Pull(
+                    is_open=each.is_open,
+                    head=each.head,
+                    title=each.title,
+                    body=each.body,
+                    labels=frozenset(each.labels),
+                    reviewers=frozenset(user.login for user in each.reviewers),
+                )
+                for each in found.pulls
+            ]
+
+        settings = ForgeSettings(
+            name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=20
+        )
+        with watched(settings, f"http://{address}") as forge:
+            yield Place(forge=forge, add=add, pulls=pulls, comment=comment)
+
+
+PLACES: Mapping[Kind, Callable[[Path], AbstractContextManager[Place]]] = {
+    Kind.GITHUB: github_place,
+    Kind.GITLAB: gitlab_place,
+}

@@ -48,7 +48,7 @@ def pull(found: Pull, of: Repository, site: str) -> Document:
             "sha": found.sha,
             "repo": own if found.head_repository == of.id else elsewhere,
         },
-        "base": {"label": f"{owner}:{found.base}", "ref": found.base, "sha": of.origin.head(found.base), "repo": own},
+        "base": {"label": f"{owner}:{found.base}", "ref": found.base, "sha": of.heads.get(found.base), "repo": own},
         "labels": labels(found.labels),
         "assignees": [user(each) for each in found.assignees],
         "requested_reviewers": [user(each) for each in found.reviewers],
