@@ -21,6 +21,7 @@ from layering.reference import Digest, ImageReference, Repository
 from tests.forges.world import STRANGER, WORLDS, World
 
 OS = Repository("registry.example.com", "acme/os")
+WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
 FILE, BRANCH = "worker.yaml", "layerwatch/prod/worker"
 CONFIG = """\
 apiVersion: machineconfiguration.openshift.io/v1
@@ -56,7 +57,7 @@ def propose(world: World, digit: str = "1", **manners: Any) -> Proposed:
         key=digit * 64,
         title=f"worker of prod: {digit}",
         body=lambda length_max: f"Image {digit}."[:length_max],
-        when=datetime(2026, 11, 26, 7, 0, tzinfo=UTC),
+        when=WHEN,
         manners=Manners(**manners),
     )
     forge = open_forge(world.settings)

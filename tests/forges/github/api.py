@@ -4,18 +4,17 @@ As there: labels are made as they are named, one wrong reviewer refuses all, who
 lists come in pages with a Link header. More routes (of Actions, for one) are plugged in with `Api.add`: see Route.
 """
 
-import hashlib
 import json
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, unquote
 
 from tests.forges.github import documents
+from tests.forges.github.pages import as_json, paged
 from tests.forges.github.state import PUSHERS, GitHub, Pull, Repository, User, commits
 from tests.git_http import Asked, Served
 
@@ -54,6 +53,8 @@ class Api:
     def __init__(self, github: GitHub) -> None:
         self._github = github
         self._routes: list[tuple[str, str, Route]] = []
+        self._signed: list[tuple[str, str, Route]] = []
+        self.is_signature: Callable[[str], bool] = lambda token: False
         pull, issue = f"{_REPOSITORY}/pulls/:n", f"{_REPOSITORY}/issues/:n"
         for method, pattern, route in (
             ("GET", "user", self._me),
@@ -77,19 +78,25 @@ class Api:
 
     def add(self, method: str, pattern: str, route: Route) -> None:
         """One more request that is answered: `:s` is one segment, `:n` a number."""
-        self._routes.append((method, pattern.replace(":s", "([^/]+)").replace(":n", "([0-9]+)"), route))
+        self._routes.append((method, _expression(pattern), route))
+
+    def add_signed(self, method: str, pattern: str, route: Route) -> None:
+        """One that an App alone may ask, with `is_signature`. Called with what was asked, and what the path names."""
+        self._signed.append((method, _expression(pattern), route))
 
     def answer(self, asked: Asked, body: bytes, site: str) -> Served:
         with self._github.guard:
             try:
                 status, found = self._done(asked, body, site)
             except RefusalError as refusal:
-                return _json(refusal.status, refusal.document)
-        return _paged(asked, found, site) if asked.method == "GET" else _json(status, found)
+                return as_json(refusal.status, refusal.document)
+        return paged(asked, found, site) if asked.method == "GET" else as_json(status, found)
 
     def _done(self, asked: Asked, body: bytes, site: str) -> tuple[int, Any]:
         path, _, query = asked.target.removeprefix(PREFIX).partition("?")
         token = asked.headers.get("authorization", "").partition(" ")[2]
+        if self.is_signature(token):
+            return self._signed_done(asked.method, path)
         user = self._github.tokens.get(token)
         if user is None:
             raise RefusalError(401, "Bad credentials")
@@ -99,6 +106,12 @@ class Api:
             if found and method == asked.method:
                 given = route(call, *self._objects(call, path, asked.method, found.groups()))
                 return given if isinstance(given, tuple) else (201 if method == "POST" else 200, given)
+        raise RefusalError(404, "Not Found")
+
+    def _signed_done(self, method: str, path: str) -> tuple[int, Any]:
+        for wanted, pattern, route in self._signed:
+            if (found := re.fullmatch(pattern, path)) and method == wanted:
+                return 201 if method == "POST" else 200, route(path, *found.groups())
         raise RefusalError(404, "Not Found")
 
     def _objects(self, call: Call, path: str, method: str, named: Sequence[str]) -> Iterable[Any]:
@@ -252,6 +265,10 @@ class Api:
         return 201 if is_new else 200, documents.reaction(*given, number=found.reactions.index(given) + 1)
 
 
+def _expression(pattern: str) -> str:
+    return pattern.replace(":s", "([^/]+)").replace(":n", "([0-9]+)")
+
+
 def _check_push(user: User, of: Repository) -> None:
     if of.permissions.get(user.id) not in PUSHERS:
         raise RefusalError(403, "Resource not accessible by personal access token")
@@ -268,31 +285,3 @@ def _invalid(*errors: Mapping[str, str]) -> RefusalError:
 
 def _custom(message: str) -> Mapping[str, str]:
     return {"resource": "PullRequest", "code": "custom", "message": message}
-
-
-def _paged(asked: Asked, found: Any, site: str) -> Served:
-    """A page of a list, or all of what is none; 304 when it is what the client has."""
-    path, _, query = asked.target.partition("?")
-    params = dict(parse_qsl(query))
-    headers: dict[str, str] = {}
-    if isinstance(found, list):
-        page, size = int(params.get("page", 1)), min(100, int(params.get("per_page", 30)))
-        pages = max(1, -(-len(found) // size))
-        links = {"next": page + 1 if page < pages else 0, "prev": page - 1, "last": pages if page < pages else 0}
-        headers["Link"] = ", ".join(
-            f'<{site}{path}?{urlencode({**params, "page": number})}>; rel="{rel}"'
-            for rel, number in links.items()
-            if number
-        )
-        found = found[(page - 1) * size : page * size]
-    served = _json(200, found)
-    tag = f'W/"{hashlib.sha256(served.body).hexdigest()}"'
-    if asked.headers.get("if-none-match") == tag:
-        return Served(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    kept = {name: value for name, value in headers.items() if value}
-    return Served(status=200, headers={**served.headers, **kept, "ETag": tag}, body=served.body)
-
-
-def _json(status: int, document: Any) -> Served:
-    headers = {"Content-Type": "application/json; charset=utf-8"}
-    return Served(status=status, headers=headers, body=json.dumps(document).encode())

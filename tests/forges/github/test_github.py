@@ -1,0 +1,191 @@
+"""What is GitHub's alone: what it refuses and we say of it, forks, its limits of access, and an App's commits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from github import Auth, Github
+
+from layering.errors import LayerwatchError, RefusedError
+from layering.forge.exchange import Sent
+from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
+from layering.forge.forges import open_forge
+from layering.forge.manners import Manners
+from layering.forge.settings import App, ForgeSettings, Kind
+from layering.reasons import Reason
+from layering.reference import Digest
+from tests.forges.github.api import Api
+from tests.forges.github.apps import App as InstalledApp
+from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
+from tests.forges.github.state import GitHub, Milestone, Repository
+from tests.forges.test_behaviour import BRANCH, FILE, OS, WHEN, pinning
+
+
+@dataclass(kw_only=True)
+class Place:
+    github: GitHub
+    api: Api
+    found: Repository
+    address: str
+    settings: ForgeSettings
+    sent: list[Sent] = field(default_factory=list)
+
+    def propose(self, digit: str = "1", **manners: Any) -> Proposed:
+        proposal = Proposal(
+            target=ProposalTarget(repository=NAME, branch="main", file=FILE, cluster="prod", pool="worker"),
+            image=OS.at(Digest("sha256", digit * 64)),
+            key=digit * 64,
+            title=f"worker of prod: {digit}",
+            body=lambda length_max: f"Image {digit}."[:length_max],
+            when=WHEN,
+            manners=Manners(**manners),
+        )
+        forge = open_forge(self.settings, on_request=self.sent.append)
+        try:
+            return forge.propose(proposal)
+        finally:
+            forge.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}\n")
+    with github_at(tmp_path / "repositories") as (github, api, address):
+        found = add_repository(github, tmp_path / "repositories")
+        found.origin.commit({FILE: pinning("0")})
+        found.permissions |= {github.user("pat").id: "write", github.user("eve").id: "read"}
+        settings = ForgeSettings(
+            name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=5
+        )
+        yield Place(github=github, api=api, found=found, address=address, settings=settings)
+
+
+def test_all_manners_within_the_budget(place: Place) -> None:
+    place.found.milestones.append(Milestone(number=3, title="4.19"))
+    place.found.teams.append("os")
+    made = place.propose(labels=("a", "b"), reviewers=("pat", "team:os"), assignees=("pat",), milestone="4.19")
+    (pull,) = place.found.pulls
+    assert (made.warnings, pull.labels, pull.teams) == ((), ["a", "b"], ["os"])
+    assert [user.login for user in (*pull.reviewers, *pull.assignees)] == ["pat", "pat"]
+    assert pull.milestone == place.found.milestones[0]
+    assert len(place.sent) == 8
+    place.sent.clear()
+    assert place.propose(labels=("a", "b")).state is State.UNCHANGED
+    assert [each.method for each in place.sent] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("manners", "warning"),
+    [
+        pytest.param({"reviewers": ("pat", "nobody")}, "no reviewer 'nobody'", id="a reviewer nobody knows"),
+        pytest.param({"reviewers": ("layerwatch-bot",)}, "pull request author", id="ourselves as a reviewer"),
+        pytest.param({"reviewers": ("team:none",)}, "no reviewer 'team:none'", id="a team that is none"),
+        pytest.param({"assignees": ("pat", "eve")}, "no assignee 'eve'", id="an assignee who may not write"),
+        pytest.param({"labels": ("x" * 51, "os")}, "no label 'xxx", id="a label that is too long"),
+        pytest.param({"milestone": "none"}, "no open milestone 'none'", id="a milestone that is none"),
+    ],
+)
+def test_what_github_does_not_take_is_one_warning(place: Place, manners: dict[str, Any], warning: str) -> None:
+    made = place.propose(**manners)
+    assert made.state is State.CREATED
+    assert len(made.warnings) == 1
+    assert warning in made.warnings[0]
+    assert place.propose(**manners).state is State.UNCHANGED
+
+
+def test_a_forks_pull_request_with_our_branchs_name_is_nobodys(place: Place) -> None:
+    place.propose()
+    theirs = place.github.create(place.found, place.github.user("eve"), BRANCH, "main", "x", place.found.pulls[0].body)
+    theirs.head_repository, theirs.is_open = 99, False
+    made = place.propose()
+    assert (made.state, made.number) == (State.UNCHANGED, 1)
+
+
+def archive(place: Place) -> None:
+    place.found.archived = True
+
+
+def forget_token(place: Place) -> None:
+    place.github.tokens.clear()
+
+
+def hide(place: Place) -> None:
+    place.found.permissions.clear()
+
+
+@pytest.mark.parametrize("act", [archive, forget_token, hide])
+def test_no_access_is_told_at_once(place: Place, act: Callable[[Place], None]) -> None:
+    act(place)
+    with pytest.raises(RefusedError) as caught:
+        place.propose()
+    assert caught.value.exit_code == 3
+    assert len(place.sent) <= 2
+    assert TOKEN not in str(caught.value)
+
+
+def test_drafts_that_the_repository_has_not_are_told(place: Place) -> None:
+    place.found.has_drafts = False
+    with pytest.raises(LayerwatchError, match="Draft pull requests are not supported"):
+        place.propose(draft=True)
+
+
+@pytest.fixture
+def app(place: Place, tmp_path: Path) -> InstalledApp:
+    """An App without an author of its own, as which we propose."""
+    key, file = generate_private_key(public_exponent=65537, key_size=2048), tmp_path / "key.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    made = InstalledApp(github=place.github, id="Iv23abc", slug="our-app", key=key.public_key(), host="127.0.0.1")
+    made.plug_into(place.api)
+    place.settings = replace(place.settings, token_file=None, app=App(id="Iv23abc", private_key_file=file))
+    return made
+
+
+def test_an_apps_commits_are_githubs_own(place: Place, app: InstalledApp) -> None:
+    place.found.origin.git("gc", "--quiet")
+    made = place.propose(labels=("os",))
+    origin, user = place.found.origin, place.github.user("our-app[bot]")
+    assert origin.git("log", "-1", "--format=%an %ae %ce", BRANCH) == (
+        f"our-app[bot] {user.id}+our-app[bot]@users.noreply.127.0.0.1 noreply@github.com"
+    )
+    assert origin.show(BRANCH, FILE) == pinning("1").rstrip()
+    assert origin.git("diff", "--name-only", "main", BRANCH) == FILE
+    assert (made.commit, place.propose().state) == (origin.head(BRANCH), State.UNCHANGED)
+    assert place.propose("2").state is State.UPDATED
+    assert origin.git("rev-list", "--count", f"main..{BRANCH}") == "1"
+
+
+def test_an_apps_commit_is_known_again_when_nothing_else_was_done(place: Place, app: InstalledApp) -> None:
+    place.propose()
+    place.found.pulls.clear()  # as after a crash between the branch and the pull request
+    before = place.found.origin.head(BRANCH)
+    assert (place.propose().state, place.found.origin.head(BRANCH)) == (State.CREATED, before)
+
+
+def test_a_mode_stays(place: Place, app: InstalledApp) -> None:
+    origin = place.found.origin
+    blob = origin.git("hash-object", "-w", "--stdin", stdin=pinning("0"))
+    tree = origin.git("mktree", stdin=f"100755 blob {blob}\t{FILE}\n")
+    origin.git("update-ref", "refs/heads/main", origin.git("commit-tree", tree, "-p", "main", "-m", "executable"))
+    place.propose()
+    assert origin.git("ls-tree", BRANCH, FILE).startswith("100755 ")
+
+
+def test_a_persons_commit_stays_on_an_apps_branch(place: Place, app: InstalledApp) -> None:
+    place.propose()
+    head = place.found.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH)
+    made = place.propose("2")
+    assert (made.reason, place.found.origin.head(BRANCH)) == (Reason.EDITED_BY_PERSON, head)
+
+
+def test_pygithub_reads_what_is_there(place: Place) -> None:
+    place.propose(labels=("os",))
+    with Github(base_url=f"http://{place.address}/api/v3", auth=Auth.Token(TOKEN)) as client:
+        (pull,) = client.get_repo(NAME).get_pulls(state="all", head=f"acme:{BRANCH}")
+        assert (pull.number, pull.head.ref, pull.base.ref, pull.merged_at) == (1, BRANCH, "main", None)
+        assert [each.name for each in pull.labels] == ["os"]
+        assert pull.user.login == "layerwatch-bot"
