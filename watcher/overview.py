@@ -11,6 +11,7 @@ from datetime import datetime
 from layering.cluster.clusterversion import ClusterRelease
 from layering.cluster.state import ClusterState, OSImageStreams, Pool
 from layering.errors import LayerwatchError
+from layering.forge.forge import Orphan
 from layering.reference import ImageReference, same_digest
 from watcher.behind import ON_ITS_BASE, Behind, behind
 from watcher.known import Known
@@ -61,14 +62,25 @@ class ImageStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """Everything, at one time, in the configuration's order."""
+    """Everything, at one time, in the configuration's order.
+
+    `orphans` are open proposals of ours that the configuration does not have; None when no forge was asked, or one did
+    not answer.
+    """
 
     at: datetime
     clusters: tuple[ClusterStatus, ...]
     images: tuple[ImageStatus, ...]
+    orphans: tuple[Orphan, ...] | None = None
 
 
-def status_of(settings: Settings, verdicts: Sequence[Verdict], known: Callable[[str], Known], now: datetime) -> Status:
+def status_of(
+    settings: Settings,
+    verdicts: Sequence[Verdict],
+    known: Callable[[str], Known],
+    now: datetime,
+    orphans: Sequence[Orphan] | None = None,
+) -> Status:
     """Put together what is known."""
     clusters = {cluster.name: known(cluster.name) for cluster in settings.clusters}
     follows = {image.name: image.base for image in settings.images if isinstance(image.base, FollowedCluster)}
@@ -76,6 +88,7 @@ def status_of(settings: Settings, verdicts: Sequence[Verdict], known: Callable[[
         at=now,
         clusters=tuple(_cluster(name, each, verdicts, follows) for name, each in clusters.items()),
         images=tuple(_image(verdict, follows.get(verdict.subject.image), clusters, now) for verdict in verdicts),
+        orphans=tuple(orphans) if orphans is not None else None,
     )
 
 

@@ -16,7 +16,7 @@ def status(config: Path, *, json_output: bool) -> int:
     settings = load(config)
     with watching(settings) as watch:
         verdicts = watch.look_and_tick(_silence, dry_run=True)
-        found = status_of(settings, verdicts, watch.clusters.known, utc_now())
+        found = status_of(settings, verdicts, watch.clusters.known, utc_now(), watch.orphans())
     sys.stdout.write(as_json(found) if json_output else as_table(found, colour=sys.stdout.isatty()))
     return 0
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from layering.cluster.clusterversion import ClusterRelease
+from layering.forge.forge import Orphan
 from layering.request import API_VERSION
 from watcher.overview import ClusterStatus, ImageStatus, PoolStatus, Status
 from watcher.report import entry
@@ -23,6 +24,16 @@ def document(status: Status) -> dict[str, Any]:
         "kind": "Status",
         "clusters": [_cluster(cluster, status.at) for cluster in status.clusters],
         "images": [_image(image) for image in status.images],
+        "orphaned": [_orphan(orphan) for orphan in status.orphans] if status.orphans is not None else None,
+    }
+
+
+def _orphan(orphan: Orphan) -> dict[str, Any]:
+    return {
+        "repository": orphan.repository,
+        "branch": orphan.branch,
+        "number": orphan.number,
+        "pull_request": orphan.pull_request,
     }
 
 

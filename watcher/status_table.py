@@ -10,6 +10,7 @@ from datetime import datetime
 
 from layering.cluster.state import Pool
 from layering.errors import InputError
+from layering.forge.forge import Orphan
 from layering.outcome import shown
 from layering.reference import ImageReference
 from watcher.behind import Behind
@@ -32,12 +33,13 @@ class _Row:
 
 
 def as_table(status: Status, *, colour: bool = False) -> str:
-    """Up to three tables; one that would be empty is left out."""
+    """Up to four tables; one that would be empty is left out."""
     pools = [(cluster.name, pool) for cluster in status.clusters for pool in cluster.pools]
     tables = (
         (("CLUSTER", "VERSION", "UPDATE", "SEEN", "STATE"), [_cluster(each, status.at) for each in status.clusters]),
         (("POOL", "OS IMAGE", "SET BY", "MACHINES"), [_pool(name, pool) for name, pool in pools]),
         (("IMAGE", "POOL", "BASE", "BEHIND", "DECISION"), [_image(image) for image in status.images]),
+        (("ORPHANED PROPOSAL", "REPOSITORY"), [_orphan(orphan) for orphan in status.orphans or ()]),
     )
     texts = [_table(header, rows, colour=colour) for header, rows in tables if rows]
     return "\n".join(texts) if texts else "neither clusters nor images are configured\n"
@@ -130,6 +132,11 @@ def _image(image: ImageStatus) -> _Row:
         below=(*_below(decision.message, decision.next_step), *_under_way(image)),
         colour=COLOURS[decision.kind],
     )
+
+
+def _orphan(orphan: Orphan) -> _Row:
+    below = _below("the configuration has no such proposal", "merge or close it; it is left as it is")
+    return _Row(cells=(orphan.pull_request, orphan.repository), below=tuple(below))
 
 
 def _base(image: ImageStatus) -> str:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from layering.errors import LayerwatchError
 from layering.forge.exchange import Sent
-from layering.forge.forge import Forge
+from layering.forge.forge import Forge, Orphan
 from layering.forge.forges import open_forge, open_workflows
 from layering.forge.workflows import Workflows
 from layering.once import Once
@@ -40,12 +41,26 @@ class Watch:
     clusters: Clusters
     observer: Observer
     actor: Actor
+    forges: Mapping[str, Forge]
 
     def tick(
         self, tell: Callable[[Verdict], None], *, dry_run: bool = False, only: Set[str] | None = None
     ) -> Sequence[Verdict]:
         """One tick on what is known of the clusters; with `dry_run` nothing is acted on, `only` names clusters."""
         return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell, only)
+
+    def orphans(self) -> Sequence[Orphan] | None:
+        """Open proposals of ours that the configuration does not have; None when a forge cannot tell."""
+        entries = [entry for image in self.settings.images for entry in image.proposals]
+        try:
+            return [
+                orphan
+                for name, forge in self.forges.items()
+                for orphan in forge.orphans([entry.target for entry in entries if entry.forge == name])
+            ]
+        except LayerwatchError as error:
+            say(f"whether there are orphaned proposals cannot be told: {error}")
+            return None
 
     def look_and_tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
         """Ask all clusters, and tick on what they say."""
@@ -86,6 +101,7 @@ def watching(
             clusters=clusters,
             observer=Observer(clusters.known, registries.client, forges, engines),
             actor=Actor(registries.client, forges, engines, utc_now, may_act),
+            forges=forges,
         )
 
 

@@ -65,7 +65,7 @@ def upgrade(scenario: Scenario) -> None:
 
 def test_an_image_from_nothing_to_one_release_behind(scenario: Scenario) -> None:
     first = told(scenario)
-    assert set(first) == {"apiVersion", "kind", "clusters", "images"}
+    assert set(first) == {"apiVersion", "kind", "clusters", "images", "orphaned"}
     (cluster,), (image,) = first["clusters"], first["images"]
     assert (set(cluster), set(image)) == (CLUSTER_KEYS, IMAGE_KEYS)
     assert (first["kind"], cluster["state"], cluster["reason"]) == ("Status", "ok", None)
@@ -91,6 +91,18 @@ def test_an_image_from_nothing_to_one_release_behind(scenario: Scenario) -> None
     assert row in table.splitlines()
     assert "\033" not in table
     assert not [tag for tag in scenario.tags() if tag.startswith("4.19.2")]
+
+
+def test_a_proposal_that_is_configured_no_more_stays_and_is_told(scenario: Scenario) -> None:
+    scenario.tick()
+    assert told(scenario)["orphaned"] == []
+    other = scenario.proposal(pool="infra")
+    scenario.configure(proposals=[other])
+    assert [orphan["branch"] for orphan in told(scenario)["orphaned"]] == ["layerwatch/prod/worker"]
+    table = scenario.layerwatch("status", "-c", str(scenario.config)).stdout
+    assert "ORPHANED PROPOSAL" in table
+    assert "layerwatch/prod/worker" in table
+    assert "refs/heads/layerwatch/prod/worker" in scenario.branches()
 
 
 @pytest.mark.parametrize(
