@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,11 @@ _NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
 def main() -> int:
     """Install, print the list, and return 1 when a part is still missing."""
     missing = [part for part in PARTS.values() if not find(part)[0]]
-    problems = [*_install_packages([p for p in missing if not p.is_built]), *_build([p for p in missing if p.is_built])]
+    problems = [
+        *_install_packages([p for p in missing if not p.is_built]),
+        *_build([p for p in missing if p.is_built and not p.npm_package]),
+        *_unpack([p for p in missing if p.npm_package]),
+    ]
     for line in report():
         print(line)
     for problem in problems:
@@ -67,6 +72,23 @@ def _build(parts: Sequence[Part]) -> list[str]:
                     _put(Path(made) / part.name, part)
             else:
                 problems.append(f"{', '.join(p.name for p in group)}: not made; the messages of go stand above")
+    return problems
+
+
+def _unpack(parts: Sequence[Part]) -> list[str]:
+    """Files of npm packages. Nothing of a package is run, and nothing that it depends on is fetched."""
+    if parts and shutil.which("npm") is None:
+        return [f"npm is not installed, which fetches {', '.join(p.name for p in parts)}; install Node.js"]
+    problems = []
+    for part in parts:
+        with tempfile.TemporaryDirectory(dir=_cache()) as made:
+            if _ran(["npm", "pack", "--ignore-scripts", part.npm_package], {}, cwd=Path(made)) != 0:
+                problems.append(f"{part.name}: not fetched; the messages of npm stand above")
+                continue
+            with tarfile.open(next(Path(made).glob("*.tgz"))) as package:
+                for name in part.files:
+                    package.extract(f"package/{name}", made, filter="data")
+            _put((Path(made) / "package").rename(Path(made) / part.name), part)
     return problems
 
 

@@ -28,8 +28,9 @@ _SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One program, or one directory of files. Exactly one of `packages` and `go_module` says where it comes from.
+    """One program, or one directory of files. One of `packages`, `go_module`, `npm_package` says from where it is.
 
+    Of an npm package, `NAME@VERSION`, `files` are single files, and nothing of it is run.
     With `go_sources`, a Go module of ours, `go_module` is built with the dependencies that are locked there; with
     `files`, these directories of it are copied and nothing is built. `go_tags` are build tags, separated by commas;
     `needs_cgo` means a C compiler.
@@ -39,6 +40,7 @@ class Part:
     packages: Sequence[str] = ()
     version_argv: Sequence[str] = ()
     go_module: str = ""
+    npm_package: str = ""
     go_sources: Path | None = None
     ldflags: str = ""
     go_tags: str = ""
@@ -54,7 +56,7 @@ class Part:
     @property
     def wanted_stamp(self) -> str:
         """What the cache must hold it of: a module's version, and the digest of our own sources where there are any."""
-        module_version = self.go_module.rpartition("@")[2]
+        module_version = (self.go_module or self.npm_package).rpartition("@")[2]
         if self.go_sources is None:
             return " ".join((module_version, *self.files))
         sources = sorted(
@@ -159,6 +161,7 @@ PARTS = {
             needs_cgo=True,
         ),
         Part(name="gitea-files", go_module=f"{_GITEA}@{_GITEA_VERSION}", files=("options", "public", "templates")),
+        Part(name="github-api", npm_package="@octokit/openapi@23.0.2", files=("generated/api.github.com.json",)),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
         *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
