@@ -67,7 +67,8 @@ def check(asked: Asked, body: bytes, served: Served) -> None:
 
 @cache
 def _described() -> OpenAPI:
-    return OpenAPI.from_dict(_document(), config=Config(spec_validator_cls=None))  # what is cut is no whole one
+    config = Config(spec_validator_cls=None)  # type: ignore[arg-type] # its guide says so; judging it takes a minute
+    return OpenAPI.from_dict(_document(), config=config)
 
 
 @cache
