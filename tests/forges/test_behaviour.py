@@ -18,7 +18,8 @@ from layering.forge.manners import Manners
 from layering.forge.marker import Marker, without_marker
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference, Repository
-from tests.forges.world import STRANGER, WORLDS, World
+from tests.forges.standing import STRANGER
+from tests.forges.world import WORLDS, World
 
 OS = Repository("registry.example.com", "acme/os")
 WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """One repository on a forge, and what people do to the newest pull request in it: the same acts on every forge.
 
-Implementations are GitHub's and GitLab's of the tests. What is done with git is the same everywhere: see `origin`.
+Implementations are the real Gitea, and GitHub's and GitLab's of the tests. What is done with git is the same
+everywhere: see `origin`.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,29 +12,16 @@ from pathlib import Path
 from typing import Protocol
 
 from layering.forge.settings import ForgeSettings, Kind
+from tests.forges.gitea.world import gitea_world
 from tests.forges.github import server as github_server
 from tests.forges.github.state import GitHub, Repository
 from tests.forges.github.state import Pull as GitHubPull
 from tests.forges.gitlab import server as gitlab_server
 from tests.forges.gitlab.state import DEVELOPER, GitLab, MergeRequest, Project
 from tests.forges.origin import Origin
+from tests.forges.standing import PERSON, STRANGER, Standing
 
-PERSON, STRANGER = "pat", "eve"
 _LATER = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a pull request stands. `state`: open, closed or merged; `answers`: reactions to comments, not our texts."""
-
-    number: int
-    state: str
-    title: str
-    body: str
-    draft: bool
-    labels: tuple[str, ...]
-    comments: tuple[str, ...]
-    answers: int
 
 
 class World(Protocol):
@@ -218,4 +206,5 @@ def gitlab_world(directory: Path) -> Iterator[World]:
 WORLDS: dict[Kind, Callable[[Path], AbstractContextManager[World]]] = {
     Kind.GITHUB: github_world,
     Kind.GITLAB: gitlab_world,
+    Kind.GITEA: gitea_world,
 }

@@ -1,0 +1,122 @@
+"""A repository on the real Gitea, and what people do in it; see tests/forges/world.py."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from layering.forge.settings import ForgeSettings, Kind
+from tests.forges.gitea.server import BOT, OWNER, Gitea, gitea
+from tests.forges.origin import Origin
+from tests.forges.standing import PERSON, STRANGER, Standing
+
+_LATER_SECONDS = 10
+
+
+@dataclass(kw_only=True)
+class Pushed(Origin):
+    """A person's clone: what is looked at is fetched first, and what is changed is pushed."""
+
+    remote: str = field(default="", repr=False)
+
+    def git(self, *words: str, stdin: str | None = None) -> str:
+        super().git("fetch", "--quiet", "--prune", self.remote, "+refs/heads/*:refs/heads/*")
+        said = super().git(*words, stdin=stdin)
+        if words[0] == "update-ref":
+            super().git("push", "--quiet", "--force", "--prune", self.remote, "+refs/heads/*:refs/heads/*")
+        return said
+
+
+@dataclass(kw_only=True)
+class GiteaWorld:
+    """See World."""
+
+    settings: ForgeSettings
+    repository: str
+    origin: Origin
+    gitea: Gitea
+
+    def pulls(self) -> list[Standing]:
+        listed = self.api("GET", "pulls?state=all&sort=oldest&limit=50")
+        return sorted(map(self._standing, listed), key=lambda each: each.number)
+
+    def close(self) -> None:
+        self._change(state="closed")
+
+    def reopen(self) -> None:
+        self._change(state="open")
+
+    def merge(self) -> None:
+        """Gitea finds out later whether it can be merged, and says so until then."""
+        while True:
+            answer = self.gitea.ask("POST", f"repos/{self.repository}/pulls/{self._newest}/merge", PERSON, Do="merge")
+            if answer.status_code != 405 or "try again" not in answer.text:
+                assert answer.ok, answer.text
+                return
+
+    def retarget(self, base: str) -> None:
+        self._change(base=base)
+
+    def write(self, *, title: str | None = None, body: str | None = None) -> None:
+        given = {"title": title, "body": body}
+        self._change(**{name: value for name, value in given.items() if value is not None})
+
+    def label(self, name: str) -> None:
+        made = self.api("POST", "labels", name=name, color="#ffffff")
+        self.api("POST", f"issues/{self._newest}/labels", labels=[made["id"]])
+        self._later()
+
+    def say(self, text: str, who: str = PERSON) -> None:
+        self.api("POST", f"issues/{self._newest}/comments", who, body=text)
+        self._later()
+
+    def api(self, method: str, path: str, who: str = PERSON, **fields: Any) -> Any:
+        return self.gitea.api(method, f"repos/{self.repository}/{path}", who, **fields)
+
+    @property
+    def _newest(self) -> int:
+        return self.pulls()[-1].number
+
+    def _change(self, **fields: Any) -> None:
+        self.api("PATCH", f"pulls/{self._newest}", **fields)
+        self._later()
+
+    def _later(self) -> None:
+        self.gitea.later(self.repository, self._newest, _LATER_SECONDS)
+
+    def _standing(self, found: dict[str, Any]) -> Standing:
+        comments = self.api("GET", f"issues/{found['number']}/comments")
+        reactions = [self.api("GET", f"issues/comments/{each['id']}/reactions") for each in comments]
+        return Standing(
+            number=found["number"],
+            state="merged" if found["merged"] else found["state"],
+            title=found["title"].removeprefix("WIP: "),
+            body=found["body"],
+            draft=found["title"].startswith("WIP: "),
+            labels=tuple(sorted(label["name"] for label in found["labels"])),
+            comments=tuple(each["body"] for each in comments),
+            answers=sum(len(each or ()) for each in reactions),
+        )
+
+
+@contextmanager
+def gitea_world(directory: Path) -> Iterator[GiteaWorld]:
+    """A new repository, in which PERSON and our own user may push, and STRANGER may read."""
+    running = gitea()
+    name = f"config-{next(running.numbers)}"
+    running.api("POST", "user/repos", name=name, auto_init=True, default_branch="main")
+    for who, right in ((BOT, "write"), (PERSON, "write"), (STRANGER, "read")):
+        running.user(who)
+        running.api("PUT", f"repos/{OWNER}/{name}/collaborators/{who}", permission=right)
+    path, token = directory / "clone.git", directory / "gitea-token"
+    token.write_text(f"{running.user(BOT)}\n")
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
+    remote = f"http://{PERSON}:{running.user(PERSON)}@{running.address}/{OWNER}/{name}.git"
+    settings = ForgeSettings(
+        name="gitea", kind=Kind.GITEA, url=f"http://{running.address}/api/v1", token_file=token, max_wait_seconds=20
+    )
+    yield GiteaWorld(
+        settings=settings, repository=f"{OWNER}/{name}", origin=Pushed(path=path, remote=remote), gitea=running
+    )
