@@ -48,11 +48,10 @@ def pinning(digit: str) -> str:
     return CONFIG.format(digest=digit * 64)
 
 
-def propose(world: World, digit: str = "1", **manners: Any) -> Proposed:
-    """By a process that knows nothing yet."""
+def proposal(world: World, digit: str = "1", **manners: Any) -> Proposal:
     image: ImageReference = OS.at(Digest("sha256", digit * 64))
     target = ProposalTarget(repository=world.repository, branch="main", file=FILE, cluster="prod", pool="worker")
-    proposal = Proposal(
+    return Proposal(
         target=target,
         image=image,
         key=digit * 64,
@@ -61,9 +60,13 @@ def propose(world: World, digit: str = "1", **manners: Any) -> Proposed:
         when=WHEN,
         manners=Manners(**manners),
     )
+
+
+def propose(world: World, digit: str = "1", **manners: Any) -> Proposed:
+    """By a process that knows nothing yet."""
     forge = open_forge(world.settings)
     try:
-        return forge.propose(proposal)
+        return forge.propose(proposal(world, digit, **manners))
     finally:
         forge.close()
 

@@ -1,0 +1,162 @@
+"""What a real Gitea refuses, and what it is asked for: protected branches, rights, manners, a restart, two at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layering.errors import RefusedError, UnavailableError
+from layering.forge.exchange import Sent
+from layering.forge.forge import State
+from layering.forge.forges import open_forge
+from layering.forge.marker import Marker
+from layering.proposal import Facts, body
+from layering.reasons import Reason
+from layering.reference import ImageReference
+from tests.forges.gitea.server import BOT
+from tests.forges.gitea.world import GiteaWorld, gitea_world
+from tests.forges.standing import PERSON, STRANGER
+from tests.forges.test_behaviour import BRANCH, FILE, pinning, proposal, propose
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GiteaWorld]:
+    with gitea_world(tmp_path) as made:
+        made.origin.commit({FILE: pinning("0")})
+        yield made
+
+
+def test_what_is_not_changed_costs_one_request(world: GiteaWorld) -> None:
+    propose(world)
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    assert forge.propose(proposal(world)).state is State.UNCHANGED
+    forge.close()
+    assert [each.method for each in sent] == ["GET"]
+
+
+def test_a_new_proposal_is_dressed_within_its_budget(world: GiteaWorld) -> None:
+    world.api("POST", "milestones", title="4.19")
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    made = forge.propose(
+        proposal(world, labels=("os", "nodes"), reviewers=(PERSON,), assignees=(PERSON,), milestone="4.19", draft=True)
+    )
+    forge.close()
+    assert (made.state, made.warnings) == (State.CREATED, ())
+    assert len(sent) <= 8
+    (found,) = world.api("GET", "pulls")
+    assert {label["name"] for label in found["labels"]} == {"os", "nodes"}
+    assert [user["login"] for user in found["assignees"]] == [PERSON]
+    assert [user["login"] for user in found["requested_reviewers"]] == [PERSON]
+    assert (found["milestone"]["title"], found["draft"]) == ("4.19", True)
+    marker = Marker.parse(found["body"])
+    assert marker is not None
+    assert marker.todo == ()
+
+
+@pytest.mark.parametrize(
+    "manners",
+    [{"reviewers": ("nobody-here",)}, {"assignees": ("nobody-here",)}, {"milestone": "none"}],
+    ids=["reviewer", "assignee", "milestone"],
+)
+def test_what_gitea_does_not_know_is_a_warning_and_the_pull_request_stands(
+    world: GiteaWorld, manners: dict[str, Any]
+) -> None:
+    made = propose(world, labels=("os",), **manners)
+    assert (made.state, len(made.warnings)) == (State.CREATED, 1)
+    assert propose(world, labels=("os",), **manners).state is State.UNCHANGED
+    assert world.pulls()[-1].labels == ("os",)
+
+
+def test_a_protected_branch_is_told_and_nothing_is_left(world: GiteaWorld) -> None:
+    world.gitea.api(
+        "POST", f"repos/{world.repository}/branch_protections", rule_name="layerwatch/**", enable_push=False
+    )
+    with pytest.raises(RefusedError, match=r"[Pp]rotected branch") as caught:
+        propose(world)
+    assert caught.value.reason is Reason.FORGE_REFUSED
+    assert (world.pulls(), world.origin.head(BRANCH)) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("token", "repository"),
+    [
+        pytest.param("0" * 40, None, id="a wrong token"),
+        pytest.param(None, "acme/not-there", id="no such repository"),
+    ],
+)
+def test_who_may_not_is_told_after_two_requests_at_most(
+    world: GiteaWorld, tmp_path: Path, token: str | None, repository: str | None
+) -> None:
+    if token is not None:
+        (tmp_path / "gitea-token").write_text(token)
+    world.repository = repository or world.repository
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    with pytest.raises(RefusedError) as caught:
+        forge.propose(proposal(world))
+    forge.close()
+    assert len(sent) <= 2
+    assert token is None or token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("who", "scopes"),
+    [
+        pytest.param(STRANGER, "all", id="somebody who may only read"),
+        pytest.param(BOT, "read:repository", id="a token that may only read"),
+    ],
+)
+def test_who_may_only_read_writes_nothing(world: GiteaWorld, tmp_path: Path, who: str, scopes: str) -> None:
+    (tmp_path / "gitea-token").write_text(world.gitea.token(who, scopes))
+    with pytest.raises(RefusedError):
+        propose(world)
+    assert (world.pulls(), world.origin.head(BRANCH)) == ([], None)
+
+
+def test_two_at_once_make_one(world: GiteaWorld) -> None:
+    with ThreadPoolExecutor(2) as both:
+        made = list(both.map(lambda digit: propose(world, digit), "12"))
+    (only,) = world.pulls()
+    marker = Marker.parse(only.body)
+    assert marker is not None
+    assert marker.commit == world.origin.head(BRANCH)
+    assert world.origin.show(BRANCH, FILE) == pinning(marker.key[0]).rstrip()
+    assert {each.number for each in made} == {only.number}
+
+
+def test_a_restart_midway_doubles_nothing(world: GiteaWorld) -> None:
+    """It dies when the branch is pushed and the text is about to be written."""
+
+    def die(length_max: int) -> str:
+        world.gitea.kill()
+        return "never sent"
+
+    forge = open_forge(replace(world.settings, max_wait_seconds=1.0))
+    try:
+        with pytest.raises(UnavailableError):
+            forge.propose(replace(proposal(world), body=die))
+    finally:
+        forge.close()
+        world.gitea.start()
+    assert world.origin.head(BRANCH) is not None
+    assert propose(world).state is State.CREATED
+    (only,) = world.pulls()
+    assert (only.state, world.origin.git("rev-list", "--count", f"main..{BRANCH}")) == ("open", "1")
+
+
+HOSTILE = "x`@pat` [a](http://e.test) <img src=x> #1 | y"
+
+
+def test_gitea_shows_names_from_outside_as_what_they_are(world: GiteaWorld) -> None:
+    image = ImageReference.parse(f"registry.example.com/acme/os@sha256:{'1' * 64}")
+    text = body(Facts(cluster="prod", pool="worker", image=image, key="1" * 64, version=HOSTILE, name=HOSTILE), 60_000)
+    answer = world.gitea.ask("POST", "markdown", Text=text, Mode="comment", Context=world.repository, Wiki=False)
+    assert answer.ok
+    assert "<table>" in answer.text
+    for made_of_it in ("<img", 'href="http://e.test', 'class="mention"', 'class="ref-issue"'):
+        assert made_of_it not in answer.text
