@@ -11,15 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from layering.errors import ConflictError, UnavailableError
+from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
-from layering.forge.credentials import Credentials
-from layering.forge.exchange import Exchange
+from layering.forge.apihost import ApiHost
 from layering.forge.giteamanners import GiteaManners
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
-from layering.forge.settings import ForgeSettings, Login
-from layering.reasons import Reason
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -30,42 +27,13 @@ _DRAFTS = re.compile(r"(?:WIP:|\[WIP\])\s*", re.IGNORECASE)  # repository.pull-r
 _REFUSED = (400, 403, 404, 409, 422)
 
 
-class GiteaHost:
+class GiteaHost(ApiHost):
     """See Host."""
 
+    product = "Gitea"
+    git_user = "layerwatch"  # any name does with a token
     body_length_max = 60_000
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
-
-    def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
-        self._settings = settings
-        self._exchange = exchange
-        self._credentials = credentials
-
-    def begin(self) -> None:
-        """See Host."""
-        self._exchange.begin()
-
-    def close(self) -> None:
-        """See Host."""
-        self._exchange.close()
-
-    def now(self) -> datetime:
-        """See Host."""
-        return self._exchange.now()
-
-    def login(self, repository: str) -> Login | None:
-        """See Host. Any user name does with a token."""
-        token = self._credentials.token(repository)
-        return Login(user="layerwatch", password=token) if token is not None else None
-
-    def login_refused(self, repository: str) -> bool:
-        """See Host."""
-        return self._credentials.refused(repository)
-
-    def git_url(self, repository: str, clone_url: str) -> str:
-        """See Host."""
-        base = self._settings.git_url
-        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
 
     def repository(self, name: str) -> Repository:
         """See Host."""
@@ -181,20 +149,6 @@ class GiteaHost:
         except (TypeError, KeyError, ValueError):
             raise self._unreadable("a comparison") from None
 
-    def signs_commits(self) -> bool:
-        """See Host."""
-        return False
-
-    def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
-    ) -> str:
-        """See Host: not asked for."""
-        raise NotImplementedError
-
-    def commit_authors(self) -> tuple[str, ...]:
-        """See Host: not asked for."""
-        raise NotImplementedError
-
     def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
         """What came of it. Raises ConflictError when there is one already, or nothing to merge."""
         answer = self._exchange.send("POST", f"{_path(repository)}/pulls", fields, expect=_REFUSED)
@@ -219,14 +173,6 @@ class GiteaHost:
             return _pull(found)
         except (TypeError, KeyError, ValueError, AttributeError):
             raise self._unreadable("a pull request") from None
-
-    def _unreadable(self, what: str) -> UnavailableError:
-        return UnavailableError(
-            f"its answer is not {what} as Gitea describes it",
-            where=self._settings.name,
-            next_step="see whether `url` is the address of Gitea's API",
-            reason=Reason.FORGE_UNREACHABLE,
-        )
 
 
 _NO_DIFFERENCE = re.compile(r"no (?:changes|difference)|nothing to|same branch|merge base", re.IGNORECASE)

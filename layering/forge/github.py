@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from layering.errors import ConflictError, LayerwatchError, NotFoundError, UnavailableError
+from layering.errors import ConflictError, LayerwatchError, NotFoundError
 from layering.forge.answers import Answer, refusal
+from layering.forge.apihost import ApiHost
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
-from layering.forge.settings import ForgeSettings, Login
-from layering.reasons import Reason
+from layering.forge.settings import ForgeSettings
 
 HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
@@ -30,43 +30,17 @@ _REFUSED = (403, 404, 410, 422)
 _PUSHERS = {"admin", "maintain", "write"}
 
 
-class GitHubHost:
+class GitHubHost(ApiHost):
     """See Host."""
 
+    product = "GitHub"
+    git_user = "x-access-token"  # with the tokens of Apps and of persons
     body_length_max = 60_000
     set_when_opening: frozenset[str] = frozenset()
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
-        self._settings = settings
-        self._exchange = exchange
-        self._credentials = credentials
+        super().__init__(settings, exchange, credentials)
         self._commits = GitHubCommits(settings, exchange, credentials)
-
-    def begin(self) -> None:
-        """See Host."""
-        self._exchange.begin()
-
-    def close(self) -> None:
-        """See Host."""
-        self._exchange.close()
-
-    def now(self) -> datetime:
-        """See Host."""
-        return self._exchange.now()
-
-    def login(self, repository: str) -> Login | None:
-        """See Host. This user name does with the tokens of Apps and of persons."""
-        token = self._credentials.token(repository)
-        return Login(user="x-access-token", password=token) if token is not None else None
-
-    def login_refused(self, repository: str) -> bool:
-        """See Host."""
-        return self._credentials.refused(repository)
-
-    def git_url(self, repository: str, clone_url: str) -> str:
-        """See Host."""
-        base = self._settings.git_url
-        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
 
     def repository(self, name: str) -> Repository:
         """See Host."""
@@ -201,14 +175,6 @@ class GitHubHost:
             return read()
         except (TypeError, KeyError, ValueError, AttributeError):
             raise self._unreadable(what) from None
-
-    def _unreadable(self, what: str) -> UnavailableError:
-        return UnavailableError(
-            f"its answer is not {what} as GitHub describes it",
-            where=self._settings.name,
-            next_step="see whether `url` is the address of GitHub's API (https://HOST/api/v3)",
-            reason=Reason.FORGE_UNREACHABLE,
-        )
 
 
 _LOOK_AGAIN = re.compile(r"already exists|No commits between|PullRequest (?:head|base) invalid", re.IGNORECASE)

@@ -11,15 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from layering.errors import ConflictError, UnavailableError
+from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
-from layering.forge.credentials import Credentials
-from layering.forge.exchange import Exchange
+from layering.forge.apihost import ApiHost
 from layering.forge.gitlabmanners import entries, wanted
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
-from layering.forge.settings import ForgeSettings, Login
-from layering.reasons import Reason
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -33,42 +30,13 @@ _PAGE = re.compile(r"(?:/-)?/merge_requests/\d+$")
 _REFUSED = (400, 403, 404, 409, 422)
 
 
-class GitLabHost:
+class GitLabHost(ApiHost):
     """See Host."""
 
+    product = "GitLab"
+    git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
     body_length_max = 1_000_000  # of 1,048,576
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
-
-    def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
-        self._settings = settings
-        self._exchange = exchange
-        self._credentials = credentials
-
-    def begin(self) -> None:
-        """See Host."""
-        self._exchange.begin()
-
-    def close(self) -> None:
-        """See Host."""
-        self._exchange.close()
-
-    def now(self) -> datetime:
-        """See Host."""
-        return self._exchange.now()
-
-    def login(self, repository: str) -> Login | None:
-        """See Host. Any user name does with an access token (docs.gitlab.com: `oauth2` for OAuth tokens, too)."""
-        token = self._credentials.token(repository)
-        return Login(user="oauth2", password=token) if token is not None else None
-
-    def login_refused(self, repository: str) -> bool:
-        """See Host."""
-        return self._credentials.refused(repository)
-
-    def git_url(self, repository: str, clone_url: str) -> str:
-        """See Host."""
-        base = self._settings.git_url
-        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
 
     def repository(self, name: str) -> Repository:
         """See Host."""
@@ -191,20 +159,6 @@ class GitLabHost:
         except (TypeError, KeyError):
             raise self._unreadable("a comparison") from None
 
-    def signs_commits(self) -> bool:
-        """See Host."""
-        return False
-
-    def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
-    ) -> str:
-        """See Host: not asked for."""
-        raise NotImplementedError
-
-    def commit_authors(self) -> tuple[str, ...]:
-        """See Host: not asked for."""
-        raise NotImplementedError
-
     def _described(self, repository: str) -> Mapping[str, Any]:
         found = self._exchange.get(_project(repository)).json
         if not isinstance(found, Mapping):
@@ -238,14 +192,6 @@ class GitLabHost:
             return _pull(found)
         except (TypeError, KeyError, ValueError, AttributeError):
             raise self._unreadable("a merge request") from None
-
-    def _unreadable(self, what: str) -> UnavailableError:
-        return UnavailableError(
-            f"its answer is not {what} as GitLab describes it",
-            where=self._settings.name,
-            next_step="see whether `url` is the address of GitLab's API",
-            reason=Reason.FORGE_UNREACHABLE,
-        )
 
 
 def _project(repository: str) -> str:

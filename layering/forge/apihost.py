@@ -1,0 +1,73 @@
+"""What the hosts of all forges have in common: the connection, the login of git, the word for an answer that is odd.
+
+Subclasses implement the rest of Host. Nothing of a forge's API is known here.
+"""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from layering.errors import UnavailableError
+from layering.forge.credentials import Credentials
+from layering.forge.exchange import Exchange
+from layering.forge.settings import ForgeSettings, Login
+from layering.reasons import Reason
+
+
+class ApiHost:
+    """A part of Host. `product` is what people call the forge, `git_user` who git is with a token."""
+
+    product: str
+    git_user: str
+
+    def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
+        self._settings = settings
+        self._exchange = exchange
+        self._credentials = credentials
+
+    def begin(self) -> None:
+        """See Host."""
+        self._exchange.begin()
+
+    def close(self) -> None:
+        """See Host."""
+        self._exchange.close()
+
+    def now(self) -> datetime:
+        """See Host."""
+        return self._exchange.now()
+
+    def login(self, repository: str) -> Login | None:
+        """See Host."""
+        token = self._credentials.token(repository)
+        return Login(user=self.git_user, password=token) if token is not None else None
+
+    def login_refused(self, repository: str) -> bool:
+        """See Host."""
+        return self._credentials.refused(repository)
+
+    def git_url(self, repository: str, clone_url: str) -> str:
+        """See Host."""
+        base = self._settings.git_url
+        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
+
+    def signs_commits(self) -> bool:
+        """See Host. Only GitHub does, for an App."""
+        return False
+
+    def commit(
+        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+    ) -> str:
+        """See Host: not asked for."""
+        raise NotImplementedError
+
+    def commit_authors(self) -> tuple[str, ...]:
+        """See Host: not asked for."""
+        raise NotImplementedError
+
+    def _unreadable(self, what: str) -> UnavailableError:
+        return UnavailableError(
+            f"its answer is not {what} as {self.product} describes it",
+            where=self._settings.name,
+            next_step=f"see whether `url` is the address of {self.product}'s API",
+            reason=Reason.FORGE_UNREACHABLE,
+        )
