@@ -53,6 +53,7 @@ class Workflows:
 
         Raises InputError (BuildMisconfigured) when the workflow does not take it, NotFoundError when it is not there.
         """
+        self._exchange.begin()
         path = f"{_workflow(repository, workflow)}/dispatches"
         body: dict[str, Any] = {"ref": ref, "inputs": dict(inputs)}
         where = f"{repository}: {workflow} at {ref}"
@@ -73,6 +74,7 @@ class Workflows:
 
     def runs(self, repository: str, workflow: str) -> Sequence[WorkflowRun]:
         """The dispatched runs of a workflow, newest first; of very many only the newest."""
+        self._exchange.begin()
         path = f"{_workflow(repository, workflow)}/runs"
         parameters: Mapping[str, str | int] = {"event": "workflow_dispatch", "per_page": _PAGE_LENGTH}
         try:
@@ -84,6 +86,7 @@ class Workflows:
 
     def failing(self, repository: str, run: int) -> tuple[str, str] | None:
         """The first job that failed and its first step that did (empty when none did); None when no job failed."""
+        self._exchange.begin()
         answer = self._exchange.get(f"repos/{_quoted(repository)}/actions/runs/{run}/jobs", {"per_page": _PAGE_LENGTH})
         failed = [job for job in _items(answer, "jobs") if job.get("conclusion") in _FAILED]
         if not failed:
@@ -93,6 +96,7 @@ class Workflows:
 
     def cancel(self, repository: str, run: int) -> None:
         """Ask a run to end. One that has ended stays as it is."""
+        self._exchange.begin()
         self._exchange.send("POST", f"repos/{_quoted(repository)}/actions/runs/{run}/cancel", expect=(409,))
 
 

@@ -43,7 +43,7 @@ class Actions:
             {
                 "id": number,
                 "name": "rebuild",
-                "display_title": f"rebuild {image} [{inputs['key']}/{inputs['attempt']}]",
+                "display_title": f"Rebuild {image} [{inputs['key']}/{inputs['attempt']}]",
                 "html_url": f"https://github.test/acme/builds/actions/runs/{number}",
                 "status": "queued",
                 "conclusion": None,

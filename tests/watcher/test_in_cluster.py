@@ -191,7 +191,8 @@ def test_a_custom_pool_that_takes_worker_s_image_is_named_and_its_nodes_count(wo
     world.openshift.render("infra")
     with watching(load(world.scenario.config)) as watch:
         watch.look_and_tick(lambda verdict: None)
-    assert "- pool `infra`, which takes the same MachineConfig: 1 node, 1 at a time" in world.scenario.proposal_message()
+    told = world.scenario.proposal_message()
+    assert "- pool `infra`, which takes the same MachineConfig: 1 node, 1 at a time" in told
     world.openshift.node("arm", pool="infra", arch="arm64")
     (verdict,) = world.decided()
     assert verdict.decision.reason.value == "ArchitectureMissing"
