@@ -108,7 +108,7 @@ def test_a_rebuild_is_found_again_and_waits_for_the_one_before() -> None:
     document = workflow(ACTIONS / "workflows" / "rebuild.yml")
     assert set(document["on"]["workflow_dispatch"]["inputs"]) == {"request", "key", "attempt"}
     image = "${{ fromJSON(inputs.request).image }}"
-    assert document["run-name"] == f"rebuild {image} [${{{{ inputs.key }}}}/${{{{ inputs.attempt }}}}]"
+    assert document["run-name"] == f"Rebuild {image} [${{{{ inputs.key }}}}/${{{{ inputs.attempt }}}}]"
     assert image in document["concurrency"]["group"]
     assert document["concurrency"]["cancel-in-progress"] == "false"
 
@@ -122,7 +122,7 @@ def test_the_watcher_reads_the_name_of_a_rebuild() -> None:
     found = key_run(run)
     assert found is not None
     assert (found.key, found.attempt) == ("a" * 64, 2)
-    assert re.findall(r"[\w-]+", title)[:2] == ["rebuild", "worker-os"]  # which of several images of one workflow it is
+    assert re.findall(r"[\w-]+", title)[:2] == ["Rebuild", "worker-os"]  # which of several images of one workflow it is
 
 
 def test_actionlint_finds_nothing() -> None:
