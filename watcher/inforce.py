@@ -120,6 +120,7 @@ def in_force(settings: Settings, process: Process, before: InForce | None = None
                 _progress(process),
                 on_request=process.metrics.asked_cluster,
                 on_registry_request=_counted(process),
+                on_forge_request=lambda sent: process.metrics.asked_forge(sent.forge, sent.status or "unreachable"),
                 may_act=process.may_act,
             )
         )

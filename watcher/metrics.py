@@ -102,6 +102,12 @@ METRICS = (
         meaning="Requests to clusters, by HTTP status, or timeout, or unreachable.",
     ),
     Metric(
+        name="layerwatch_forge_requests_total",
+        kind=Kind.COUNTER,
+        labels=("forge", "code"),
+        meaning="Requests to the APIs of forges, git's own not counted, by HTTP status, or unreachable.",
+    ),
+    Metric(
         name="layerwatch_builds_total",
         kind=Kind.COUNTER,
         labels=("image", "result"),
@@ -134,6 +140,7 @@ class Metrics:
         self._last_look = self._gauge("layerwatch_last_look_timestamp_seconds")
         self._registry_requests = self._counter("layerwatch_registry_requests_total")
         self._api_requests = self._counter("layerwatch_api_requests_total")
+        self._forge_requests = self._counter("layerwatch_forge_requests_total")
         self._builds = self._counter("layerwatch_builds_total")
         self._proposals = self._counter("layerwatch_proposals_total")
         self._leader = self._gauge("layerwatch_leader")
@@ -175,6 +182,10 @@ class Metrics:
     def asked_cluster(self, cluster: str, code: int | str) -> None:
         """A request to a cluster was answered, or not."""
         self._api_requests.labels(cluster, code).inc()
+
+    def asked_forge(self, forge: str, code: int | str) -> None:
+        """A request to a forge's API was answered, or not."""
+        self._forge_requests.labels(forge, code).inc()
 
     def changed(self, change: Change) -> None:
         """Count what is new."""

@@ -81,7 +81,7 @@ class ProposalManners(BaseModel):
     )
     hold: Literal["completed", "none"] = Field(
         default="completed",
-        description="completed: propose only when the cluster's update is; none: at once, a draft till then.",
+        description="completed: only when the cluster's update is; none: at once, opened as a draft before that.",
     )
 
     @property

@@ -38,6 +38,7 @@ def use_all(metrics: Metrics) -> None:
     metrics.looked("registry/quay.io", MOMENT)
     metrics.asked_registry("quay.io", 200)
     metrics.asked_cluster("prod", "timeout")
+    metrics.asked_forge("github", 403)
     changes = Changes()
     for state in (BuildState.RUNNING, BuildState.FAILED):
         one = verdict(Kind.REBUILD, Reason.NEVER_BUILT, seen=observation(build=build(state)))
@@ -68,6 +69,7 @@ def test_the_numbers(metrics: Metrics) -> None:
     assert found["layerwatch_leader"] == [({}, 1.0)]
     assert ({"result": "ok"}, 1.0) in found["layerwatch_ticks_total"]
     assert found["layerwatch_api_requests_total"] == [({"cluster": "prod", "code": "timeout"}, 1.0)]
+    assert found["layerwatch_forge_requests_total"] == [({"forge": "github", "code": "403"}, 1.0)]
     assert found["layerwatch_registry_requests_total"] == [({"registry": "quay.io", "code": "200"}, 1.0)]
     assert found["layerwatch_builds_total"] == [({"image": "worker-os", "result": "failed"}, 1.0)]
     assert found["layerwatch_proposals_total"] == [({"image": "worker-os", "state": "opened"}, 1.0)]
