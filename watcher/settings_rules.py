@@ -83,13 +83,14 @@ def _unknown_forges(document: Mapping[str, Any], forges: Sequence[_Place], image
                 at=(*at, "name"), message="local is a repository on this machine", suggestion="name it otherwise"
             )
     kinds = {str(kind): kind for kind in (Kind.LOCAL, *DEFAULT_URLS)} | kinds
+    githubs = [name for name, kind in kinds.items() if kind == Kind.GITHUB]
     for at, image in images:
         build = image.get("build")
         if isinstance(build, dict) and build.get("engine") == "githubActions":
             name = build.get("forge", "github")
             if isinstance(name, str) and kinds.get(name) != Kind.GITHUB:
                 message = f"there is no forge {name} of kind github"
-                yield Fault(at=(*at, "build", "forge"), message=message, suggestion=_forge_hint(name, kinds))
+                yield Fault(at=(*at, "build", "forge"), message=message, suggestion=_forge_hint(name, githubs))
         for place, entry in _mappings(image, at, "proposals"):
             name = entry.get("forge", "local")
             if isinstance(name, str) and name not in kinds:
