@@ -24,6 +24,7 @@ class Due(StrEnum):
     NOTHING = "nothing"
     COMMIT = "commit"  # one commit on the current tip, and the pull request for it
     FINISH = "finish"  # the commit is there; the pull request, its text or its manners are not
+    SINGLE = "single"  # one pull request stays open, the others of ours are closed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,11 +75,23 @@ class Seen:
 
     @cached_property
     def is_ours(self) -> bool:
-        """Whether the branch may be moved by us."""
-        if self.open is not None:
-            return self.open.base == self.target.branch and (self.marker is not None or self.ours is not None)
+        """Whether the branch may be moved by us: a marker tells of its commit, or only we can have made that."""
+        if self.open is not None and self.open.base != self.target.branch:
+            return False
         markers = (Marker.parse(pull.body) for pull in self.pulls)
         return any(marker is not None and marker.commit == self.head for marker in markers) or self.ours is not None
+
+    @cached_property
+    def doubles(self) -> Sequence[PullRequest]:
+        """Open ones of ours beside the newest. Gitea opens several for one branch when it is asked at the same time."""
+        return [
+            pull
+            for pull in self.pulls
+            if pull is not self.open
+            and pull.state is PullState.OPEN
+            and pull.base == self.target.branch
+            and Marker.parse(pull.body) is not None
+        ]
 
     @cached_property
     def pinned(self) -> str | None:
@@ -134,6 +147,8 @@ def digest_of(pull_spec: str | None) -> Digest | None:
 def _open(seen: Seen, pull: PullRequest, key: str) -> Judgement:
     if not seen.is_ours:
         return _edited(pull)
+    if seen.doubles:
+        return Judgement(state=State.OUTDATED, reason=None, due=Due.SINGLE, pull=pull)
     if _key_of(seen) != key:
         if (ended := _ended(seen, key)) is not None:
             return ended

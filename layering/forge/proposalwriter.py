@@ -72,6 +72,12 @@ class ProposalWriter:
         self._repository.pulls.take(closed)
         self._host.acknowledge(self._repository.name, pull.number, command.comment)
 
+    def close_doubles(self, seen: Seen) -> None:
+        """Close what was opened beside the newest. Without their markers: nobody refused a key by that."""
+        for pull in seen.doubles:
+            body = f"Opened at the same moment as {seen.open.url if seen.open else 'another one'}, which goes on."
+            self._repository.pulls.take(self._host.edit(self._repository.name, pull, body=body, closed=True))
+
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once."""
         comments = self._host.comments(self._repository.name, pull.number, None)

@@ -164,6 +164,9 @@ class RemoteForge:
                 raise Moved
             if command is not None:
                 return writer.write(seen, Due.COMMIT, seen.open, command)
+        if found.due is Due.SINGLE:
+            writer.close_doubles(seen)
+            raise Moved
         if found.reason is Reason.CONFLICT_ON_BASE:
             raise _conflict(seen, found, self._settings.name)
         if found.reason is Reason.EDITED_BY_PERSON and found.pull is not None:

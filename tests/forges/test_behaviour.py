@@ -6,6 +6,7 @@ newer one, finds and leaves. Never more than one branch, and a person's work is 
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ def pinning(digit: str) -> str:
     return CONFIG.format(digest=digit * 64)
 
 
+def _text(digit: str, length_max: int) -> str:
+    return f"Image {digit}."[:length_max]
+
+
 def proposal(world: World, digit: str = "1", **manners: Any) -> Proposal:
     image: ImageReference = OS.at(Digest("sha256", digit * 64))
     target = ProposalTarget(repository=world.repository, branch="main", file=FILE, cluster="prod", pool="worker")
@@ -56,7 +61,7 @@ def proposal(world: World, digit: str = "1", **manners: Any) -> Proposal:
         image=image,
         key=digit * 64,
         title=f"worker of prod: {digit}",
-        body=lambda length_max: f"Image {digit}."[:length_max],
+        body=partial(_text, digit),
         when=WHEN,
         manners=Manners(**manners),
     )

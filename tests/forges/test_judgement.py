@@ -123,6 +123,25 @@ CASES = (
         reason=Reason.CLOSED_BY_PERSON,
     ),
     Case(
+        seen="open twice: asked at once, a forge opened two",
+        pulls=(_pull(_marker(), number=8), _pull(_marker())),
+        state=State.OUTDATED,
+        due=Due.SINGLE,
+    ),
+    Case(
+        seen="open twice, one without our marker",
+        pulls=(_pull(_marker(), number=8), _pull(None)),
+        state=State.UNCHANGED,
+        reason=Reason.PROPOSAL_OPEN,
+    ),
+    Case(
+        seen="open, left over when its double was merged, and another key is due",
+        pulls=(_pull(_marker(commit=OURS), number=8, state=PullState.MERGED), _pull(_marker(commit=THEIRS))),
+        key=NEXT_KEY,
+        state=State.OUTDATED,
+        due=Due.COMMIT,
+    ),
+    Case(
         seen="a person's commit on it",
         pulls=(_pull(_marker()),),
         head=THEIRS,

@@ -1,7 +1,6 @@
 """What a real Gitea refuses, and what it is asked for: protected branches, rights, manners, a restart, two at once."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 
 from layering.errors import RefusedError, UnavailableError
 from layering.forge.exchange import Sent
-from layering.forge.forge import State
+from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
 from layering.forge.marker import Marker
 from layering.proposal import Facts, body
@@ -18,6 +17,7 @@ from layering.reasons import Reason
 from layering.reference import ImageReference
 from tests.forges.gitea.server import BOT
 from tests.forges.gitea.world import GiteaWorld, gitea_world
+from tests.forges.proposer import Proposer
 from tests.forges.standing import PERSON, STRANGER
 from tests.forges.test_behaviour import BRANCH, FILE, pinning, proposal, propose
 
@@ -118,15 +118,29 @@ def test_who_may_only_read_writes_nothing(world: GiteaWorld, tmp_path: Path, who
     assert (world.pulls(), world.origin.head(BRANCH)) == ([], None)
 
 
-def test_two_at_once_make_one(world: GiteaWorld) -> None:
-    with ThreadPoolExecutor(2) as both:
-        made = list(both.map(lambda digit: propose(world, digit), "12"))
-    (only,) = world.pulls()
+@pytest.mark.parametrize("digits", ["12", "1111", "1122"], ids=["two", "four of one image", "four of two images"])
+def test_several_at_once_come_to_one(world: GiteaWorld, tmp_path: Path, digits: str) -> None:
+    """Gitea's check for a pull request that is there already has no lock: it opens several when asked at once."""
+    running = []
+    for number, digit in enumerate(digits):
+        (tmp_path / str(number)).mkdir()
+        running.append(Proposer.start(world.settings, proposal(world, digit), tmp_path / str(number)))
+    for each in running:
+        assert isinstance(each.result(), Proposed | UnavailableError)
+    newest = Marker.parse(world.pulls()[-1].body)
+    assert newest is not None
+    key = newest.key[0]
+    propose(world, key)
+    (only,) = [pull for pull in world.pulls() if pull.state == "open"]
     marker = Marker.parse(only.body)
     assert marker is not None
-    assert marker.commit == world.origin.head(BRANCH)
-    assert world.origin.show(BRANCH, FILE) == pinning(marker.key[0]).rstrip()
-    assert {each.number for each in made} == {only.number}
+    assert (marker.key[0], marker.commit) == (key, world.origin.head(BRANCH))
+    assert world.origin.show(BRANCH, FILE) == pinning(key).rstrip()
+    before = (world.pulls(), world.origin.git("for-each-ref"))
+    assert propose(world, key).state is State.UNCHANGED
+    assert (world.pulls(), world.origin.git("for-each-ref")) == before
+    world.merge()
+    assert propose(world, "3").state is State.CREATED
 
 
 def test_a_restart_midway_doubles_nothing(world: GiteaWorld) -> None:
