@@ -3,7 +3,9 @@
 Subclasses implement the rest of Host. Nothing of a forge's API is known here.
 """
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 from layering.errors import UnavailableError
@@ -11,6 +13,8 @@ from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.settings import ForgeSettings, Login
 from layering.reasons import Reason
+
+_T = TypeVar("_T")
 
 
 class ApiHost:
@@ -64,6 +68,13 @@ class ApiHost:
         """See Host: not asked for."""
         raise NotImplementedError
 
+    def _read(self, read: Callable[[], _T], what: str) -> _T:
+        """What `read` takes out of an answer. Raises UnavailableError when that is not `what` it should be."""
+        try:
+            return read()
+        except (TypeError, KeyError, ValueError, AttributeError):
+            raise self._unreadable(what) from None
+
     def _unreadable(self, what: str) -> UnavailableError:
         return UnavailableError(
             f"its answer is not {what} as {self.product} describes it",
@@ -71,3 +82,9 @@ class ApiHost:
             next_step=f"see whether `url` is the address of {self.product}'s API",
             reason=Reason.FORGE_UNREACHABLE,
         )
+
+
+def moment(text: str) -> datetime:
+    """RFC 3339, in UTC; without an offset, it is in UTC."""
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,60 +6,41 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
-from layering.forge.apihost import ApiHost
+from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
+from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
 _PER_PAGE = 50  # MAX_RESPONSE_ITEMS, unless an administrator says more
-_PAGES_MAX = 40  # the 2,000 pull requests that changed last
 _DRAFT = "WIP: "
 _DRAFTS = re.compile(r"(?:WIP:|\[WIP\])\s*", re.IGNORECASE)  # repository.pull-request, WORK_IN_PROGRESS_PREFIXES
-_REFUSED = (400, 403, 404, 409, 422)
 
 
-class GiteaHost(ApiHost):
+class GiteaHost(LikeGitHub):
     """See Host."""
 
     product = "Gitea"
     git_user = "layerwatch"  # any name does with a token
+    newest_change_first: Mapping[str, str | int] = {"sort": "recentupdate"}
+    page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
 
-    def repository(self, name: str) -> Repository:
-        """See Host."""
-        found = self._exchange.get(_path(name)).json
-        try:
-            return Repository(clone_url=found["clone_url"], url=found["html_url"], archived=found["archived"] is True)
-        except (TypeError, KeyError):
-            raise self._unreadable("a repository") from None
-
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch; `head` as a parameter would be passed over without a word."""
-        found = [pull for pull in self._listed(repository, "all", "recentupdate") if pull.head == head]
+        listed = self._listed(repository, {"state": "all", **self.newest_change_first})
+        found = [pull for pull in listed if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
-
-    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
-        """See Host."""
-        found: list[PullRequest] = []
-        for pull in self._listed(repository, "all", "recentupdate"):
-            if pull.updated < since:
-                break
-            found.append(pull)
-        return found[::-1]
-
-    def open_pulls(self, repository: str) -> Sequence[PullRequest]:
-        """See Host."""
-        return list(self._listed(repository, "open", "recentupdate"))
 
     def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
         """See Host."""
@@ -69,7 +50,7 @@ class GiteaHost(ApiHost):
             "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
             "body": new.body,
         }
-        manners = GiteaManners(self._exchange, _path(repository), new.manners)
+        manners = GiteaManners(self._exchange, path_of(repository), new.manners)
         fields = manners.when_opening()
         if fields:
             answer = self._created(repository, {**bare, **fields})
@@ -97,17 +78,17 @@ class GiteaHost(ApiHost):
             change["body"] = body
         if closed is not None:
             change["state"] = "closed" if closed else "open"
-        return self._pull(self._exchange.send("PATCH", f"{_path(repository)}/pulls/{pull.number}", change).json)
+        return self._pull(self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change).json)
 
     def dress(
         self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host."""
-        path = f"{_path(repository)}/pulls/{pull.number}"
-        wanted = GiteaManners(self._exchange, _path(repository), manners)
+        path = f"{path_of(repository)}/pulls/{pull.number}"
+        wanted = GiteaManners(self._exchange, path_of(repository), manners)
         fields = wanted.on(pull.number, todo)
         if fields:
-            answer = self._exchange.send("PATCH", path, {**fields, "body": body}, expect=_REFUSED)
+            answer = self._exchange.send("PATCH", path, {**fields, "body": body}, expect=REFUSED)
             if answer.status < 400:
                 return self._pull(answer.json), tuple(wanted.warnings)
             said = answer.message or f"status {answer.status}"
@@ -117,41 +98,22 @@ class GiteaHost(ApiHost):
     def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
         """See Host."""
         after = {"since": since.astimezone(UTC).isoformat(timespec="seconds")} if since else None
-        found = self._exchange.get(f"{_path(repository)}/issues/{number}/comments", after).json
-        try:
-            return sorted(map(_comment, found), key=lambda comment: comment.id)
-        except (TypeError, KeyError, ValueError):
-            raise self._unreadable("comments") from None
+        found = self._exchange.get(f"{path_of(repository)}/issues/{number}/comments", after).json
+        return self._read(lambda: sorted(map(_comment, found), key=lambda comment: comment.id), "comments")
 
     def may_push(self, repository: str, user: str) -> bool:
         """See Host. Who may be assigned is who may write; permissions are told to administrators only."""
-        found = self._exchange.get(f"{_path(repository)}/assignees").json
-        try:
-            return any(each["login"] == user for each in found)
-        except (TypeError, KeyError):
-            raise self._unreadable("assignees") from None
-
-    def comment(self, repository: str, number: int, text: str) -> None:
-        """See Host."""
-        self._exchange.send("POST", f"{_path(repository)}/issues/{number}/comments", {"body": text})
-
-    def acknowledge(self, repository: str, number: int, comment: Comment) -> None:
-        """See Host."""
-        path = f"{_path(repository)}/issues/comments/{comment.id}/reactions"
-        if self._exchange.send("POST", path, {"content": "+1"}, expect=_REFUSED).status >= 400:
-            self.comment(repository, number, f"Done, as {comment.author} asked.")
+        found = self._exchange.get(f"{path_of(repository)}/assignees").json
+        return self._read(lambda: any(each["login"] == user for each in found), "assignees")
 
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""
-        found = self._exchange.get(f"{_path(repository)}/compare/{quote(base, safe='')}...{commit}").json
-        try:
-            return int(found["total_commits"])
-        except (TypeError, KeyError, ValueError):
-            raise self._unreadable("a comparison") from None
+        found = self._exchange.get(f"{path_of(repository)}/compare/{quote(base, safe='')}...{commit}").json
+        return self._read(lambda: int(found["total_commits"]), "a comparison")
 
     def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
         """What came of it. Raises ConflictError when there is one already, or nothing to merge."""
-        answer = self._exchange.send("POST", f"{_path(repository)}/pulls", fields, expect=_REFUSED)
+        answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=REFUSED)
         if answer.status == 409 or (answer.status == 422 and _NO_DIFFERENCE.search(answer.message)):
             raise ConflictError(
                 answer.message or "there is a pull request for the branch already",
@@ -160,63 +122,32 @@ class GiteaHost(ApiHost):
             )
         return answer
 
-    def _listed(self, repository: str, state: str, sort: str) -> Iterator[PullRequest]:
-        """Of the repository itself, page by page, as far as they are read."""
-        params: dict[str, str | int] = {"state": state, "sort": sort, "limit": _PER_PAGE}
-        for answer in self._exchange.pages(f"{_path(repository)}/pulls", params, _PAGES_MAX):
-            if not isinstance(answer.json, list):
-                raise self._unreadable("pull requests")
-            yield from (self._pull(each) for each in answer.json if _is_of_the_repository(each))
-
-    def _pull(self, found: Any) -> PullRequest:
-        try:
-            return _pull(found)
-        except (TypeError, KeyError, ValueError, AttributeError):
-            raise self._unreadable("a pull request") from None
+    def _of(self, found: Any) -> PullRequest:
+        """`ref` is the branch, or `refs/pull/N/head` when that is gone: `label` still has its name then."""
+        title, head, base = str(found["title"]), found["head"], found["base"]
+        state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
+        prefix = _DRAFTS.match(title)
+        return PullRequest(
+            number=found["number"],
+            url=found["html_url"],
+            title=title[prefix.end() :] if prefix else title,
+            body=found["body"] or "",
+            state=PullState.MERGED if found.get("merged") is True else state,
+            draft=found.get("draft") is True or prefix is not None,
+            head=head["label"] if str(head["ref"]).startswith("refs/pull/") else head["ref"],
+            head_commit=head.get("sha") or "",
+            base=base["ref"],
+            updated=moment(found["updated_at"]),
+            labels=tuple(label["name"] for label in found.get("labels") or ()),
+            clone_url=base["repo"].get("clone_url"),
+            archived=base["repo"].get("archived") is True,
+        )
 
 
 _NO_DIFFERENCE = re.compile(r"no (?:changes|difference)|nothing to|same branch|merge base", re.IGNORECASE)
 
 
-def _path(repository: str) -> str:
-    return f"repos/{quote(repository)}"
-
-
-def _is_of_the_repository(found: Any) -> bool:
-    """Whether its branch is not a fork's."""
-    try:
-        return bool(found["head"]["repo_id"] == found["base"]["repo_id"])
-    except (TypeError, KeyError):
-        return False
-
-
-def _pull(found: Mapping[str, Any]) -> PullRequest:
-    """Of one. `ref` is the branch, or `refs/pull/N/head` when that is gone: `label` still has its name then."""
-    title, head, base = str(found["title"]), found["head"], found["base"]
-    state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
-    prefix = _DRAFTS.match(title)
-    return PullRequest(
-        number=found["number"],
-        url=found["html_url"],
-        title=title[prefix.end() :] if prefix else title,
-        body=found["body"] or "",
-        state=PullState.MERGED if found.get("merged") is True else state,
-        draft=found.get("draft") is True or prefix is not None,
-        head=head["label"] if str(head["ref"]).startswith("refs/pull/") else head["ref"],
-        head_commit=head.get("sha") or "",
-        base=base["ref"],
-        updated=_moment(found["updated_at"]),
-        labels=tuple(label["name"] for label in found.get("labels") or ()),
-        clone_url=(base.get("repo") or {}).get("clone_url"),
-    )
-
-
 def _comment(found: Mapping[str, Any]) -> Comment:
     return Comment(
-        id=found["id"], author=found["user"]["login"], text=found["body"] or "", created=_moment(found["created_at"])
+        id=found["id"], author=found["user"]["login"], text=found["body"] or "", created=moment(found["created_at"])
     )
-
-
-def _moment(text: str) -> datetime:
-    """RFC 3339."""
-    return datetime.fromisoformat(text).astimezone(UTC)

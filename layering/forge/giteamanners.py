@@ -7,13 +7,13 @@ known here.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layering.errors import LayerwatchError, UnavailableError
+from layering.errors import RefusedError
 from layering.forge.exchange import Exchange
+from layering.forge.likegithub import REFUSED
 from layering.forge.manners import TEAM, Manners
 
 _COLOR = "#0f6fc5"
 _PER_PAGE = 50
-_REFUSED = (400, 403, 404, 409, 422)
 
 
 class GiteaManners:
@@ -45,8 +45,8 @@ class GiteaManners:
 
     def on(self, number: int, todo: Sequence[str]) -> Mapping[str, Any]:
         """Set what has a request of its own; the rest are fields of EditPullRequest, for the last write."""
-        if "labels" in todo:
-            self._set(f"issues/{number}/labels", {"labels": self._label_ids()}, "labels")
+        if "labels" in todo and (labels := self._label_ids()):
+            self._set(f"issues/{number}/labels", {"labels": labels}, "labels")
         if "reviewers" in todo:
             self._set(f"pulls/{number}/requested_reviewers", self._reviewers(), "reviewers")
         fields: dict[str, Any] = {}
@@ -59,7 +59,7 @@ class GiteaManners:
         return fields
 
     def _set(self, path: str, fields: Mapping[str, Any], what: str) -> None:
-        answer = self._exchange.send("POST", f"{self._path}/{path}", fields, expect=_REFUSED)
+        answer = self._exchange.send("POST", f"{self._path}/{path}", fields, expect=REFUSED)
         if answer.status >= 400:
             self.warnings.append(f"Gitea takes no {what}: {answer.message or f'status {answer.status}'}")
 
@@ -72,10 +72,12 @@ class GiteaManners:
 
     def _label_ids(self) -> list[int]:
         """The repository's and its organization's; one that is in neither is made."""
-        known = self._by_name(f"{self._path}/labels", "name")
+        known = self._shown(f"{self._path}/labels", "name")
+        if known is None:
+            return []
         if missing := [name for name in self._manners.labels if name not in known]:
             owner = self._path.split("/")[1]
-            known = {**self._of_organization(owner), **known}
+            known |= self._of_organization(owner)
             for name in missing:
                 if name not in known and (made := self._make_label(name)) is not None:
                     known[name] = made
@@ -85,13 +87,11 @@ class GiteaManners:
         """Of an owner that is a person, none."""
         try:
             return self._by_name(f"orgs/{owner}/labels", "name")
-        except UnavailableError:
-            raise
-        except LayerwatchError:
+        except RefusedError:
             return {}
 
     def _make_label(self, name: str) -> int | None:
-        answer = self._exchange.send("POST", f"{self._path}/labels", {"name": name, "color": _COLOR}, expect=_REFUSED)
+        answer = self._exchange.send("POST", f"{self._path}/labels", {"name": name, "color": _COLOR}, expect=REFUSED)
         if answer.status >= 400 or not isinstance(answer.json, Mapping):
             self.warnings.append(f"label {name!r} cannot be made: {answer.message or f'status {answer.status}'}")
             return None
@@ -99,10 +99,18 @@ class GiteaManners:
 
     def _milestone_id(self) -> int | None:
         title = self._manners.milestone or ""
-        found = self._by_name(f"{self._path}/milestones", "title").get(title)
-        if found is None:
+        shown = self._shown(f"{self._path}/milestones", "title")
+        if shown is not None and title not in shown:
             self.warnings.append(f"there is no open milestone {title!r}")
-        return found
+        return shown.get(title) if shown else None
+
+    def _shown(self, path: str, name: str) -> dict[str, int] | None:
+        """None, and a warning, when the token may not see them."""
+        try:
+            return self._by_name(path, name)
+        except RefusedError as error:
+            self.warnings.append(f"Gitea does not show its {path.rpartition('/')[2]}: {error.what}")
+            return None
 
     def _by_name(self, path: str, name: str) -> dict[str, int]:
         found: dict[str, int] = {}

@@ -5,36 +5,36 @@ the same below `/api/v3`. Labels and people are in githubmanners.py, commits by 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from layering.errors import ConflictError, LayerwatchError, NotFoundError
 from layering.forge.answers import Answer, refusal
-from layering.forge.apihost import ApiHost
+from layering.forge.apihost import moment
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
+from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
 from layering.forge.settings import ForgeSettings
 
 HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
-_T = TypeVar("_T")
 _PER_PAGE = 100
-_PAGES_MAX = 40  # the 4,000 pull requests that changed last
-_REFUSED = (403, 404, 410, 422)
 _PUSHERS = {"admin", "maintain", "write"}
 
 
-class GitHubHost(ApiHost):
+class GitHubHost(LikeGitHub):
     """See Host."""
 
     product = "GitHub"
     git_user = "x-access-token"  # with the tokens of Apps and of persons
+    newest_change_first: Mapping[str, str | int] = {"sort": "updated", "direction": "desc"}
+    page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening: frozenset[str] = frozenset()
 
@@ -42,39 +42,16 @@ class GitHubHost(ApiHost):
         super().__init__(settings, exchange, credentials)
         self._commits = GitHubCommits(settings, exchange, credentials)
 
-    def repository(self, name: str) -> Repository:
-        """See Host."""
-        found = self._exchange.get(_path(name)).json
-        return self._read(
-            lambda: Repository(
-                clone_url=found["clone_url"], url=found["html_url"], archived=found.get("archived") is True
-            ),
-            "a repository",
-        )
-
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch."""
         owner = repository.partition("/")[0]
         listed = self._listed(repository, {"state": "all", "head": f"{owner}:{head}"})
         return sorted((pull for pull in listed if pull.head == head), key=lambda pull: pull.number, reverse=True)
 
-    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
-        """See Host."""
-        found: list[PullRequest] = []
-        for pull in self._listed(repository, {"state": "all", "sort": "updated", "direction": "desc"}):
-            if pull.updated < since:
-                break
-            found.append(pull)
-        return found[::-1]
-
-    def open_pulls(self, repository: str) -> Sequence[PullRequest]:
-        """See Host."""
-        return list(self._listed(repository, {"state": "open"}))
-
     def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
         """See Host."""
         fields = {"head": new.head, "base": new.base, "title": new.title, "body": new.body, "draft": new.manners.draft}
-        answer = self._exchange.send("POST", f"{_path(repository)}/pulls", fields, expect=(403, 422))
+        answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=(403, 422))
         if answer.status == 422 and _LOOK_AGAIN.search(answer.message):
             raise ConflictError(
                 answer.message, where=f"{self._settings.name}: {repository}", next_step="look at it again"
@@ -96,17 +73,17 @@ class GitHubHost(ApiHost):
         state = None if closed is None else "closed" if closed else "open"
         given = {"title": title, "body": body, "state": state}
         change = {name: value for name, value in given.items() if value is not None}
-        return self._pull(self._exchange.send("PATCH", f"{_path(repository)}/pulls/{pull.number}", change).json)
+        return self._pull(self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change).json)
 
     def dress(
         self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host. A milestone goes with the body, by way of the issue that a pull request is, too."""
-        wanted = GitHubManners(self._exchange, _path(repository), manners)
+        wanted = GitHubManners(self._exchange, path_of(repository), manners)
         milestone = wanted.on(pull.number, todo)
         if milestone is not None:
-            path, fields = f"{_path(repository)}/issues/{pull.number}", {"milestone": milestone, "body": body}
-            answer = self._exchange.send("PATCH", path, fields, expect=_REFUSED)
+            path, fields = f"{path_of(repository)}/issues/{pull.number}", {"milestone": milestone, "body": body}
+            answer = self._exchange.send("PATCH", path, fields, expect=REFUSED)
             if answer.status < 400:
                 return None, tuple(wanted.warnings)
             wanted.warn(f"milestone {manners.milestone!r}", answer)
@@ -117,32 +94,22 @@ class GitHubHost(ApiHost):
         params: dict[str, str | int] = {"per_page": _PER_PAGE}
         if since is not None:
             params["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        pages = self._exchange.pages(f"{_path(repository)}/issues/{number}/comments", params)
+        pages = self._exchange.pages(f"{path_of(repository)}/issues/{number}/comments", params)
         found = self._read(lambda: [_comment(each) for page in pages for each in page.json], "comments")
         return sorted(found, key=lambda comment: comment.id)
 
     def may_push(self, repository: str, user: str) -> bool:
         """See Host."""
         try:
-            path = f"{_path(repository)}/collaborators/{quote(user, safe='')}/permission"
+            path = f"{path_of(repository)}/collaborators/{quote(user, safe='')}/permission"
             found = self._exchange.get(path).json
         except NotFoundError:
             return False
         return self._read(lambda: found["permission"] in _PUSHERS, "a permission")
 
-    def comment(self, repository: str, number: int, text: str) -> None:
-        """See Host."""
-        self._exchange.send("POST", f"{_path(repository)}/issues/{number}/comments", {"body": text})
-
-    def acknowledge(self, repository: str, number: int, comment: Comment) -> None:
-        """See Host."""
-        path = f"{_path(repository)}/issues/comments/{comment.id}/reactions"
-        if self._exchange.send("POST", path, {"content": "+1"}, expect=_REFUSED).status >= 400:
-            self.comment(repository, number, f"Done, as {comment.author} asked.")
-
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""
-        path = f"{_path(repository)}/compare/{quote(base, safe='')}...{commit}"
+        path = f"{path_of(repository)}/compare/{quote(base, safe='')}...{commit}"
         found = self._exchange.get(path, {"per_page": 1}).json
         return self._read(lambda: int(found["ahead_by"]), "a comparison")
 
@@ -160,21 +127,23 @@ class GitHubHost(ApiHost):
         """See Host."""
         return self._commits.authors()
 
-    def _listed(self, repository: str, params: Mapping[str, str | int]) -> Iterator[PullRequest]:
-        """Of the repository itself, page by page, as far as they are read."""
-        for answer in self._exchange.pages(f"{_path(repository)}/pulls", {**params, "per_page": _PER_PAGE}, _PAGES_MAX):
-            if not isinstance(answer.json, list):
-                raise self._unreadable("pull requests")
-            yield from (self._pull(each) for each in answer.json if _is_of_the_repository(each))
-
-    def _pull(self, found: Any) -> PullRequest:
-        return self._read(lambda: _pull(found), "a pull request")
-
-    def _read(self, read: Callable[[], _T], what: str) -> _T:
-        try:
-            return read()
-        except (TypeError, KeyError, ValueError, AttributeError):
-            raise self._unreadable(what) from None
+    def _of(self, found: Any) -> PullRequest:
+        state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
+        return PullRequest(
+            number=found["number"],
+            url=found["html_url"],
+            title=found["title"],
+            body=found["body"] or "",
+            state=PullState.MERGED if found.get("merged_at") else state,
+            draft=found.get("draft") is True,
+            head=found["head"]["ref"],
+            head_commit=found["head"]["sha"],
+            base=found["base"]["ref"],
+            updated=moment(found["updated_at"]),
+            labels=tuple(label["name"] for label in found.get("labels") or ()),
+            clone_url=found["base"]["repo"].get("clone_url"),
+            archived=found["base"]["repo"].get("archived") is True,
+        )
 
 
 _LOOK_AGAIN = re.compile(r"already exists|No commits between|PullRequest (?:head|base) invalid", re.IGNORECASE)
@@ -188,42 +157,7 @@ def _not_opened(answer: Answer, where: str) -> LayerwatchError:
     return error
 
 
-def _path(repository: str) -> str:
-    return f"repos/{quote(repository)}"
-
-
-def _is_of_the_repository(found: Any) -> bool:
-    """Whether its branch is not a fork's; `repo` is null when the fork is gone."""
-    try:
-        return bool(found["head"]["repo"]["id"] == found["base"]["repo"]["id"])
-    except (TypeError, KeyError):
-        return False
-
-
-def _pull(found: Mapping[str, Any]) -> PullRequest:
-    state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
-    return PullRequest(
-        number=found["number"],
-        url=found["html_url"],
-        title=found["title"],
-        body=found["body"] or "",
-        state=PullState.MERGED if found.get("merged_at") else state,
-        draft=found.get("draft") is True,
-        head=found["head"]["ref"],
-        head_commit=found["head"]["sha"],
-        base=found["base"]["ref"],
-        updated=_moment(found["updated_at"]),
-        labels=tuple(label["name"] for label in found.get("labels") or ()),
-        clone_url=found["base"]["repo"].get("clone_url"),
-    )
-
-
 def _comment(found: Mapping[str, Any]) -> Comment:
     """`user` is null when the account is gone."""
     author = (found["user"] or {}).get("login", "ghost")
-    return Comment(id=found["id"], author=author, text=found["body"] or "", created=_moment(found["created_at"]))
-
-
-def _moment(text: str) -> datetime:
-    """RFC 3339."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return Comment(id=found["id"], author=author, text=found["body"] or "", created=moment(found["created_at"]))

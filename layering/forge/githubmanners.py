@@ -8,12 +8,13 @@ docs.github.com/rest: "Add labels to an issue" (makes those that are missing), "
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from layering.errors import RefusedError
 from layering.forge.answers import Answer
 from layering.forge.exchange import Exchange
+from layering.forge.likegithub import REFUSED
 from layering.forge.manners import TEAM, Manners
 
 _PER_PAGE = 100
-_REFUSED = (403, 404, 410, 422)
 _NOT_YET = "Could not resolve to a node"  # of what was opened a moment ago
 
 
@@ -44,14 +45,14 @@ class GitHubManners:
         self, path: str, names: Sequence[str], fields: Callable[[Sequence[str]], Mapping[str, Any]], what: str
     ) -> None:
         """All at once; when that is refused, one by one, because GitHub takes none of a list with one that is wrong."""
-        answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=_REFUSED)
+        answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=REFUSED)
         if answer.status < 400:
             return
         if len(names) == 1 and _NOT_YET not in answer.message:
             self.warn(f"{what} {names[0]!r}", answer)
             return
         for name in names:
-            answer = self._exchange.send("POST", f"{self._path}/{path}", fields([name]), expect=_REFUSED)
+            answer = self._exchange.send("POST", f"{self._path}/{path}", fields([name]), expect=REFUSED)
             if answer.status >= 400:
                 self.warn(f"{what} {name!r}", answer)
 
@@ -59,7 +60,7 @@ class GitHubManners:
         """GitHub passes over who cannot be assigned, without a word."""
         names = self._manners.assignees
         path = f"{self._path}/issues/{number}/assignees"
-        answer = self._exchange.send("POST", path, {"assignees": list(names)}, expect=_REFUSED)
+        answer = self._exchange.send("POST", path, {"assignees": list(names)}, expect=REFUSED)
         found = answer.json.get("assignees") if answer.status < 400 and isinstance(answer.json, Mapping) else None
         there = {str(each["login"]).lower() for each in found or ()}
         for name in names:
@@ -69,11 +70,16 @@ class GitHubManners:
 
     def _milestone(self) -> int | None:
         title = self._manners.milestone
-        for answer in self._exchange.pages(f"{self._path}/milestones", {"state": "open", "per_page": _PER_PAGE}):
-            for each in answer.json if isinstance(answer.json, list) else ():
-                if each.get("title") == title:
-                    return int(each["number"])
-        self.warnings.append(f"there is no open milestone {title!r}")
+        pages: Mapping[str, str | int] = {"state": "open", "per_page": _PER_PAGE}
+        try:
+            for answer in self._exchange.pages(f"{self._path}/milestones", pages):
+                for each in answer.json if isinstance(answer.json, list) else ():
+                    if each.get("title") == title:
+                        return int(each["number"])
+        except RefusedError as error:
+            self.warnings.append(f"GitHub does not show its milestones: {error.what}")
+        else:
+            self.warnings.append(f"there is no open milestone {title!r}")
         return None
 
 

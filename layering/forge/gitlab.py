@@ -8,12 +8,13 @@ one request, and what the token may not set is left out without a word, so that 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
-from layering.forge.apihost import ApiHost
+from layering.forge.apihost import ApiHost, moment
 from layering.forge.gitlabmanners import entries, wanted
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
@@ -41,12 +42,12 @@ class GitLabHost(ApiHost):
     def repository(self, name: str) -> Repository:
         """See Host."""
         found = self._described(name)
-        try:
-            return Repository(
+        return self._read(
+            lambda: Repository(
                 clone_url=found["http_url_to_repo"], url=found["web_url"], archived=found.get("archived") is True
-            )
-        except (TypeError, KeyError, AttributeError):
-            raise self._unreadable("a project") from None
+            ),
+            "a project",
+        )
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their target branch."""
@@ -121,7 +122,7 @@ class GitLabHost(ApiHost):
         params: dict[str, str | int] = {"order_by": "updated_at", "sort": "desc", "per_page": _PER_PAGE}
         for answer in self._exchange.pages(path, params):
             try:
-                notes = [(note, _moment(note["updated_at"])) for note in answer.json]
+                notes = [(note, moment(note["updated_at"])) for note in answer.json]
                 recent = [note for note, updated in notes if since is None or updated >= since]
                 found |= {note["id"]: _comment(note) for note in recent if _is_conversation(note)}
             except (TypeError, KeyError, ValueError, AttributeError):
@@ -154,10 +155,7 @@ class GitLabHost(ApiHost):
         """See Host. Compared from where they parted (three dots), which is the default."""
         path = f"{_project(repository)}/repository/compare"
         found = self._exchange.get(path, {"from": base, "to": commit}).json
-        try:
-            return len(found["commits"])
-        except (TypeError, KeyError):
-            raise self._unreadable("a comparison") from None
+        return self._read(lambda: len(found["commits"]), "a comparison")
 
     def _described(self, repository: str) -> Mapping[str, Any]:
         found = self._exchange.get(_project(repository)).json
@@ -181,17 +179,11 @@ class GitLabHost(ApiHost):
         path = f"{_project(repository)}/merge_requests"
         found: list[PullRequest] = []
         for answer in self._exchange.pages(path, {**params, "scope": "all", "per_page": _PER_PAGE}):
-            try:
-                found += [_pull(each) for each in answer.json if _is_of_the_project(each)]
-            except (TypeError, KeyError, ValueError, AttributeError):
-                raise self._unreadable("merge requests") from None
+            found += self._read(partial(_pulls, answer.json), "merge requests")
         return found
 
     def _pull(self, found: Any) -> PullRequest:
-        try:
-            return _pull(found)
-        except (TypeError, KeyError, ValueError, AttributeError):
-            raise self._unreadable("a merge request") from None
+        return self._read(lambda: _pull(found), "a merge request")
 
 
 def _project(repository: str) -> str:
@@ -201,6 +193,10 @@ def _project(repository: str) -> str:
 
 def _merge_request(repository: str, number: int) -> str:
     return f"{_project(repository)}/merge_requests/{number}"
+
+
+def _pulls(found: Any) -> list[PullRequest]:
+    return [_pull(each) for each in found if _is_of_the_project(each)]
 
 
 def _is_of_the_project(found: Mapping[str, Any]) -> bool:
@@ -221,7 +217,7 @@ def _pull(found: Mapping[str, Any]) -> PullRequest:
         head=found["source_branch"],
         head_commit=found.get("sha") or "",
         base=found["target_branch"],
-        updated=_moment(found["updated_at"]),
+        updated=moment(found["updated_at"]),
         labels=tuple(found.get("labels", ())),
         clone_url=f"{_PAGE.sub('', page)}.git" if _PAGE.search(page) else None,
     )
@@ -234,11 +230,5 @@ def _is_conversation(note: Mapping[str, Any]) -> bool:
 
 def _comment(note: Mapping[str, Any]) -> Comment:
     return Comment(
-        id=note["id"], author=note["author"]["username"], text=note["body"] or "", created=_moment(note["created_at"])
+        id=note["id"], author=note["author"]["username"], text=note["body"] or "", created=moment(note["created_at"])
     )
-
-
-def _moment(text: str) -> datetime:
-    """ISO 8601 with an offset."""
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -21,7 +21,8 @@ class PullRequest:
 
     `head` is the branch, `head_commit` what the forge last saw there (git may know better); `base` the branch it goes
     into. `title` is without a draft's prefix, where a forge has one. `url` is the page a person opens. `updated` is the
-    forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it.
+    forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it; `archived` says that the
+    repository takes no changes, as far as the answer tells.
     """
 
     number: int
@@ -36,6 +37,7 @@ class PullRequest:
     updated: datetime
     labels: tuple[str, ...] = ()
     clone_url: str | None = None
+    archived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -55,13 +55,7 @@ class RemoteRepository:
         with self._guard:
             if self._clone_url is None:
                 repository = self.host.repository(self.name)
-                if repository.archived:
-                    raise RefusedError(
-                        "the repository is archived",
-                        where=f"{self._settings.name}: {self.name}",
-                        next_step="have it unarchived, or propose in another repository",
-                        reason=Reason.FORGE_REFUSED,
-                    )
+                self._check_not_archived(repository.archived)
                 self._clone_url = repository.clone_url
             return self._open_git(self.name, self.host.git_url(self.name, self._clone_url))
 
@@ -78,6 +72,9 @@ class RemoteRepository:
         if target.branch == target.proposal_branch:
             raise InputError(f"{target.branch!r} is the proposal's own branch", where=self.name)
         pulls = self.pulls.of(target.proposal_branch, target.branch)
+        if any(pull.archived for pull in pulls):
+            self.pulls.forget(target.proposal_branch)  # it may be archived no more the next time
+            self._check_not_archived(True)
         with self._guard:
             self._clone_url = self._clone_url or next((pull.clone_url for pull in pulls if pull.clone_url), None)
         refs = (refs_of or self.git.refs)((target.branch, target.proposal_branch))
@@ -96,6 +93,15 @@ class RemoteRepository:
             file=lambda: self.file(tip, target),
             made_by_us=lambda commit: self._made_by_us(target, commit),
         )
+
+    def _check_not_archived(self, archived: bool) -> None:
+        if archived:
+            raise RefusedError(
+                "the repository is archived",
+                where=f"{self._settings.name}: {self.name}",
+                next_step="have it unarchived, or propose in another repository",
+                reason=Reason.FORGE_REFUSED,
+            )
 
     def file(self, commit: str, target: ProposalTarget) -> BaseFile:
         """The target's file in a commit of the base branch."""

@@ -72,6 +72,37 @@ def test_what_gitea_does_not_know_is_a_warning_and_the_pull_request_stands(
     assert world.pulls()[-1].labels == ("os",)
 
 
+def test_what_a_token_may_not_see_is_a_warning(world: GiteaWorld, tmp_path: Path) -> None:
+    (tmp_path / "gitea-token").write_text(world.gitea.token(BOT, "write:repository"))
+    made = propose(world, labels=("os",))
+    assert made.state is State.CREATED
+    assert any("labels" in warning for warning in made.warnings)
+    assert propose(world, labels=("os",)).state is State.UNCHANGED
+
+
+def test_an_archived_repository_is_refused_also_when_nothing_is_due(world: GiteaWorld) -> None:
+    propose(world)
+    world.gitea.api("PATCH", f"repos/{world.repository}", archived=True)
+    with pytest.raises(RefusedError, match="archived"):
+        propose(world)
+
+
+def test_a_fork_s_pull_request_is_nobody_s(world: GiteaWorld) -> None:
+    """It has our branch's name and our marker, and is closed: that says nothing of ours."""
+    propose(world)
+    ours = world.pulls()[-1]
+    fork = f"fork-{world.repository.rpartition('/')[2]}"
+    world.gitea.api("POST", f"repos/{world.repository}/forks", STRANGER, name=fork)
+    theirs = world.api(
+        "POST", "pulls", STRANGER, head=f"{STRANGER}:{BRANCH}", base="main", title=ours.title, body=ours.body
+    )
+    made = propose(world)
+    assert (made.state, made.number) == (State.UNCHANGED, ours.number)
+    world.api("PATCH", f"pulls/{theirs['number']}", state="closed")
+    assert propose(world).state is State.UNCHANGED
+    assert propose(world, "2").number == ours.number
+
+
 def test_a_protected_branch_is_told_and_nothing_is_left(world: GiteaWorld) -> None:
     world.gitea.api(
         "POST", f"repos/{world.repository}/branch_protections", rule_name="layerwatch/**", enable_push=False
