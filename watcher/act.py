@@ -64,11 +64,11 @@ class Actor:
         entry: ProposalSettings | None,
         seen: Observation,
         decision: Decision,
-        others: Sequence[Member] = (),
+        others: Sequence[Member | Change] = (),
     ) -> Failure | None:
         """Build or propose, as decided. None when it was done, or is under way.
 
-        `others` are the further lines of the pull request that the proposal shares.
+        `others` are the further lines of the pull request that the proposal shares; a Change stays as it is.
         """
         try:
             if decision.kind is Kind.REBUILD:
@@ -101,14 +101,15 @@ class Actor:
         self._engines[image.build.engine].start(image, rebuild_request(image, seen), seen.build)
 
     def _propose(
-        self, image: ImageSettings, entry: ProposalSettings, seen: Observation, others: Sequence[Member]
+        self, image: ImageSettings, entry: ProposalSettings, seen: Observation, others: Sequence[Member | Change]
     ) -> None:
         """Check the image once more and propose it; an image that does not pass is never proposed."""
-        lines = [self._checked(member) for member in (Member(image=image, entry=entry, seen=seen), *others)]
+        own = Member(image=image, entry=entry, seen=seen)
+        lines = [_kept(each) if isinstance(each, Change) else self._checked(each) for each in (own, *others)]
         self._check_that_we_may()
         change, all_facts = lines[0][0], [facts for _, facts in lines]
         facts, group = all_facts[0], entry.group
-        on_its_way = not all(each.wanted.update_completed for each in (seen, *(other.seen for other in others)))
+        on_its_way = any(not each.seen.wanted.update_completed for each in (own, *others) if isinstance(each, Member))
         self._forges[entry.forge].propose(
             Proposal(
                 target=change.target,
@@ -153,6 +154,12 @@ class Actor:
                 next_step="nothing to do; the one that holds it acts",
                 reason=Reason.TIMED_OUT,
             )
+
+
+def _kept(change: Change) -> tuple[Change, Facts]:
+    """A line that is open already, and of which nothing more is known now."""
+    target = change.target
+    return change, Facts(cluster=target.cluster, pool=target.pool, image=change.image, key=change.key)
 
 
 def rebuild_request(image: ImageSettings, seen: Observation) -> RebuildRequest:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from layering.forge.manners import NO_MANNERS, Manners
+from layering.forge.marker import Line
 from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -63,7 +64,7 @@ class ProposalState:
 
     `reason` is None when there is nothing to tell: nothing was proposed yet, or a newer key is due. `config` is the
     MachineConfig that pins it, None while there is no file. `pull_request` is the page a person opens, or the local
-    forge's branch. `members` are the keys of a shared proposal that is open, by `ProposalTarget.member`.
+    forge's branch. `members` are the lines of a shared proposal that is open, by `ProposalTarget.member`.
     """
 
     state: State
@@ -75,7 +76,7 @@ class ProposalState:
     pull_request: str | None = None
     config: Claim | None = None
     number: int | None = None
-    members: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, Line] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 from layering.errors import InputError
 from layering.forge.basefile import BaseFile
 from layering.forge.forge import ProposalTarget, State
-from layering.forge.marker import Marker, Member
+from layering.forge.marker import Line, Marker
 from layering.forge.pullrequest import PullRequest, PullState
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -102,7 +102,7 @@ class Seen:
         config = self.file().config
         return config.image if config else None
 
-    def _told_by_marker(self) -> Member | None:
+    def _told_by_marker(self) -> Line | None:
         markers = (Marker.parse(pull.body) for pull in self.pulls[:1])
         lines = (marker.line_of(self.target.member) for marker in markers if marker and marker.base == self.tip)
         return next(lines, None)
@@ -119,7 +119,7 @@ class Judgement:
     reason: Reason | None
     due: Due
     pull: PullRequest | None = None
-    line: Member | None = None
+    line: Line | None = None
 
 
 def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
@@ -169,11 +169,11 @@ def _key_of(seen: Seen) -> str | None:
     return seen.ours.key if seen.ours and not seen.ours.shared else None
 
 
-def _line(seen: Seen) -> Member | None:
+def _line(seen: Seen) -> Line | None:
     if seen.marker is not None:
         return seen.marker.line_of(seen.target.member)
     ours = seen.ours
-    return Member(key=ours.key, image=ours.image, old=ours.old) if ours else None
+    return Line(key=ours.key, image=ours.image, old=ours.old) if ours else None
 
 
 def _ended(seen: Seen, key: str) -> Judgement | None:

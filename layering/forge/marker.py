@@ -38,12 +38,12 @@ class Marker:
     todo: tuple[str, ...] = ()
     handled: int = 0
     ignored: bool = False
-    members: Mapping[str, "Member"] = field(default_factory=dict)
+    members: Mapping[str, "Line"] = field(default_factory=dict)
 
-    def line_of(self, member: str) -> "Member | None":
+    def line_of(self, member: str) -> "Line | None":
         """What it says of one line: the only one, or that of a shared proposal's member; None when it has none."""
         if not self.members:
-            return Member(key=self.key, image=self.image, old=self.old)
+            return Line(key=self.key, image=self.image, old=self.old)
         return self.members.get(member)
 
     def text(self) -> str:
@@ -83,7 +83,7 @@ class Marker:
 
     @classmethod
     def _of(cls, document: Any) -> Self:
-        members = {_text(name): Member.of(line) for name, line in document.get("members", {}).items()}
+        members = {_text(name): Line.of(line) for name, line in document.get("members", {}).items()}
         written = datetime.fromisoformat(document.get("written", "1970-01-01T00:00:00+00:00"))
         return cls(
             key=_matching(_KEY, document["key"]),
@@ -101,7 +101,7 @@ class Marker:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
+class Line:
     """One line of a proposal: the build key, the image it pins, and what the base branch pinned then."""
 
     key: str

@@ -12,7 +12,7 @@ from layering.forge.basefile import edited_text
 from layering.forge.commands import Command
 from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
-from layering.forge.marker import Marker, Member, with_marker, without_marker
+from layering.forge.marker import Line, Marker, with_marker, without_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, RemoteRepository
 from layering.forge.settings import ForgeSettings
@@ -136,7 +136,7 @@ class ProposalWriter:
         """What the body will say of it, with everything of the manners still to do."""
         proposal, before = self._proposal, Marker.parse(pull.body) if pull else None
         lines = {
-            change.target.member: Member(
+            change.target.member: Line(
                 key=change.key,
                 image=str(change.image.without_tag()),
                 old=(config.image if (config := self._repository.file(seen.tip, change.target).config) else None),

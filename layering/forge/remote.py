@@ -138,7 +138,7 @@ class RemoteForge:
             pull_request=found.pull.url if found.pull else None,
             config=file.config,
             number=found.pull.number if found.pull else None,
-            members={name: each.key for name, each in marker.members.items()} if marker else {},
+            members=marker.members if marker else {},
         )
 
     def _repository(self, name: str) -> RemoteRepository:

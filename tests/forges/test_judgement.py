@@ -10,7 +10,7 @@ import pytest
 from layering.forge.basefile import BaseFile
 from layering.forge.forge import ProposalTarget, State
 from layering.forge.judgement import Due, Judgement, OurCommit, Seen, judge
-from layering.forge.marker import Marker, Member, with_marker
+from layering.forge.marker import Line, Marker, with_marker
 from layering.forge.pullrequest import PullRequest, PullState
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -340,7 +340,7 @@ SHARED = ProposalTarget(
 def test_a_shared_proposal_is_judged_by_the_line_of_each(
     members: Mapping[str, str], expected: tuple[State, Reason | None]
 ) -> None:
-    marker = _marker(key="9" * 64, members={name: Member(key=key, image=NEW, old=OLD) for name, key in members.items()})
+    marker = _marker(key="9" * 64, members={name: Line(key=key, image=NEW, old=OLD) for name, key in members.items()})
     case = Case(seen="shared", pulls=(_pull(marker),), state=State.UNCHANGED)
     found = judge(_seen(case, SHARED), KEY, ImageReference.parse_pinned(NEW))
     assert (found.state, found.reason) == expected

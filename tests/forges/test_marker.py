@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layering.forge.marker import Marker, Member, with_marker, without_marker
+from layering.forge.marker import Line, Marker, with_marker, without_marker
 
 _HEX64 = st.text("0123456789abcdef", min_size=64, max_size=64)
-_MEMBERS = st.builds(Member, key=_HEX64, image=st.text(), old=st.none() | st.text())
+_MEMBERS = st.builds(Line, key=_HEX64, image=st.text(), old=st.none() | st.text())
 _MARKERS = st.builds(
     Marker,
     key=_HEX64,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,27 @@ def test_a_group_is_one_branch_one_commit_one_pull_request(scenario: Scenario, w
     assert (world.pulls(), world.origin.head(branch)) == ([only], before)
     world.merge()
     assert {(each["decision"], each["reason"]) for each in images(scenario, "check")} == {("UpToDate", "MatchesBase")}
+
+
+def test_a_line_of_a_group_that_has_to_wait_stays_as_it_is(scenario: Scenario, world: World) -> None:
+    grouped = [{"pool": "worker", "file": FILE, "group": "nodes"}, {"pool": "infra", "file": INFRA, "group": "nodes"}]
+    configure(scenario, world, *grouped)
+    images(scenario, "run", "--once")
+    branch = "layerwatch/group/nodes"
+    before = world.origin.show(branch, INFRA)
+    hours = datetime.now(UTC).hour
+    never = [{"from": f"{(hours + 12) % 24:02}:00", "to": f"{(hours + 13) % 24:02}:00"}]
+    configure(scenario, world, grouped[0], {**grouped[1], "windows": never})
+    scenario.at("4.19.2")
+    told = images(scenario, "run", "--once")
+    assert [each["reason"] for each in told] == ["ProposalOpen", "OutsideWindow"]
+    assert world.origin.show(branch, INFRA) == before
+    assert world.origin.show(branch, FILE) != before.replace("infra", "worker")
+    assert world.origin.git("rev-list", "--count", f"main..{branch}") == "1"
+    configure(scenario, world, *grouped)
+    assert [each["reason"] for each in images(scenario, "run", "--once")] == ["ProposalOpen"] * 2
+    assert world.origin.show(branch, INFRA) != before
+    assert len(world.pulls()) == 1
 
 
 def test_no_more_are_open_than_may_be(scenario: Scenario, world: World) -> None:
