@@ -6,13 +6,13 @@ run-name of github-actions/workflows/rebuild.yml makes of its inputs.
 
 import json
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.git_http import Asked, Served, serving
 
 DETAILS = "return_run_details"
 _RUNS = re.compile(r"/repos/acme/builds/actions/workflows/rebuild\.yml/(dispatches|runs)")
@@ -80,33 +80,15 @@ def actions_served() -> Iterator[Actions]:
     """On 127.0.0.1."""
     actions = Actions()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(asked: Asked, body: bytes) -> Served:
+        status, document = actions.answer(asked.method, asked.target.partition("?")[0], json.loads(body or b"{}"))
+        return Served(status=status, body=b"" if document is None else json.dumps(document).encode())
 
-        def _serve(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = actions.answer(self.command, self.path.partition("?")[0], json.loads(raw or b"{}"))
-            if actions.drops and self.command == "POST":
-                actions.drops, self.close_connection = False, True
-                return
-            content = b"" if document is None else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def between(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        served = serve()
+        drops, actions.drops = actions.drops and asked.method == "POST", actions.drops and asked.method != "POST"
+        return None if drops else served
 
-        do_GET = do_POST = _serve  # noqa: N815 names of http.server
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing is printed."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    actions.address = f"127.0.0.1:{server.server_port}"
-    try:
+    with serving(answer, between) as address:
+        actions.address = address
         yield actions
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

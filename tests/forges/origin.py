@@ -4,9 +4,11 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from layering.forge.forge import Author
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import Login
 from layering.secrets import Secret
@@ -14,6 +16,8 @@ from tests.git_http import Asked, Between, Served, git_over_http
 
 USER, TOKEN = "layerwatch-bot", "t0ken/with=odd+bytes"
 LOGIN = Login(user=USER, password=Secret(TOKEN))
+WRONG = Login(user=USER, password=Secret("wr0ng-token"))
+FILE, BRANCH = "clusters/prod/worker.yaml", "layerwatch/prod/worker"
 
 
 @dataclass(kw_only=True)
@@ -78,14 +82,26 @@ class Origin:
         return self.between(asked, serve)
 
 
-@contextmanager
-def origin_at(path: Path, *, filters: bool = True, hashes: str = "sha1") -> Iterator[Origin]:
-    """A new repository with a few files, served with the login above. `filters`: it gives out commits without files."""
+def commit_of_ours(git: RemoteGit) -> str:
+    """Made on main, and not pushed."""
+    when = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
+    return git.add_commit(git.refs(["main"])["main"], {FILE: b"new\n"}, "Layer it", Author(), when)
+
+
+def new_origin(path: Path, *, filters: bool = True, hashes: str = "sha1") -> Origin:
+    """A new repository that can be pushed to over HTTP. `filters`: it gives out commits without files."""
     path.mkdir(parents=True)
     origin = Origin(path=path)
     origin.git("init", "--quiet", "--bare", "--initial-branch=main", f"--object-format={hashes}")
     origin.git("config", "http.receivepack", "true")
     origin.git("config", "uploadpack.allowFilter", str(filters).lower())
+    return origin
+
+
+@contextmanager
+def origin_at(path: Path, *, filters: bool = True, hashes: str = "sha1") -> Iterator[Origin]:
+    """A new repository with a few files, served with the login above."""
+    origin = new_origin(path, filters=filters, hashes=hashes)
     origin.commit({"clusters/prod/worker.yaml": "old\n", "big/one": "1" * 50_000, "big/two": "2" * 50_000})
     origin.commit({"big/one": "3" * 50_000})
     with git_over_http(path.parent, USER, TOKEN, lambda asked, serve: origin._note(asked, serve)) as address:

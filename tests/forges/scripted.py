@@ -1,12 +1,14 @@
 """A forge that answers what a test says, in that order, whatever it is asked."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from tests.git_http import Asked, Served, serving
 
 DROPPED = -1
 
@@ -23,40 +25,17 @@ class Scripted:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers.append((status, {} if document is None else document, named))
 
+    def answer(self, asked: Asked) -> Served | None:
+        self.asked.append((asked.method, asked.target, CaseInsensitiveDict(asked.headers)))
+        status, document, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if status == DROPPED:
+            return None
+        return Served(status=status, headers=headers, body=b"" if status == 304 else json.dumps(document).encode())
+
 
 @contextmanager
 def served() -> Iterator[Scripted]:
     script = Scripted()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            script.asked.append((self.command, self.path, dict(self.headers)))
-            status, document, headers = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
-            if status == DROPPED:
-                self.close_connection = True
-                return
-            body = b"" if status == 304 else json.dumps(document).encode()
-            self.send_response_only(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 names of http.server
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing is printed."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    script.address = f"127.0.0.1:{server.server_port}"
-    try:
+    with serving(lambda asked, body: Served(status=500), lambda asked, serve: script.answer(asked)) as address:
+        script.address = address
         yield script
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

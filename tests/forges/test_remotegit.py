@@ -13,11 +13,9 @@ from layering.errors import ConflictError, InputError
 from layering.forge.forge import Author
 from layering.forge.remotegit import RemoteGit
 from layering.reasons import Reason
-from tests.forges.origin import Origin, origin_at
+from tests.forges.origin import BRANCH, FILE, Origin, origin_at
 from tests.git_http import Asked, Served
 
-FILE = "clusters/prod/worker.yaml"
-BRANCH = "layerwatch/prod/worker"
 WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
 BY = Author(name="Bot", email="bot@example.com")
 LOOK = ["GET refs to read", "POST fetch or list"]
@@ -28,12 +26,6 @@ PUSH = ["GET refs to push", "POST push"]
 def origin(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Origin]:
     with origin_at(tmp_path / "forge.git", filters=request.param) as made:
         yield made
-
-
-@pytest.fixture
-def git(origin: Origin) -> Iterator[RemoteGit]:
-    with origin.opened() as opened:
-        yield opened
 
 
 def tip(origin: Origin) -> str:

@@ -1,42 +1,17 @@
 """A git server that refuses, fails, drops the line or leads astray; and where the token is seen meanwhile."""
 
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from layering.errors import ExitCode, LayerwatchError, NotFoundError, RefusedError, UnavailableError
-from layering.forge.forge import Author
 from layering.forge.remotegit import RemoteGit
-from layering.forge.settings import Login
 from layering.reasons import Reason
-from layering.secrets import Secret
-from tests.forges.origin import LOGIN, TOKEN, USER, Origin, origin_at
+from tests.forges.origin import BRANCH, FILE, LOGIN, TOKEN, WRONG, Origin, commit_of_ours
 from tests.git_http import Asked, Served
 
-FILE = "clusters/prod/worker.yaml"
-BRANCH = "layerwatch/prod/worker"
-WRONG = Login(user=USER, password=Secret("wr0ng-token"))
 Serve = Callable[[], Served]
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Iterator[Origin]:
-    with origin_at(tmp_path / "git" / "forge.git") as made:
-        yield made
-
-
-@pytest.fixture
-def git(origin: Origin) -> Iterator[RemoteGit]:
-    with origin.opened() as opened:
-        yield opened
-
-
-def make(git: RemoteGit) -> str:
-    when = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
-    return git.add_commit(git.refs(["main"])["main"], {FILE: b"new\n"}, "Layer it", Author(), when)
 
 
 def assert_tells_no_secret(error: LayerwatchError) -> None:
@@ -95,7 +70,7 @@ def test_a_token_that_was_changed(origin: Origin) -> None:
         return True
 
     with origin.opened(login=lambda: logins[0], refused=refused) as git:
-        commit = make(git)
+        commit = commit_of_ours(git)
         logins[0] = WRONG
         assert git.push(commit, BRANCH, None)
         logins[0] = WRONG
@@ -127,7 +102,7 @@ def test_a_token_that_was_changed(origin: Origin) -> None:
 def test_a_hook_says_no(origin: Origin, git: RemoteGit, name: str, script: str, sentence: str) -> None:
     origin.hook(name, script)
     with pytest.raises(RefusedError) as caught:
-        git.push(make(git), BRANCH, None)
+        git.push(commit_of_ours(git), BRANCH, None)
     error = caught.value
     assert error.what.startswith(f"the push was refused: {sentence}")
     assert len(error.what) < 400
@@ -137,7 +112,7 @@ def test_a_hook_says_no(origin: Origin, git: RemoteGit, name: str, script: str, 
 
 
 def test_a_token_that_may_only_read(origin: Origin, git: RemoteGit) -> None:
-    commit = make(git)
+    commit = commit_of_ours(git)
     served = Served(status=403, headers={"Content-Type": "text/plain"}, body=b"Write access not granted.")
     origin.between = lambda asked, serve: served if "push" in asked.kind else serve()
     origin.asked.clear()
@@ -158,7 +133,7 @@ def test_a_commit_that_is_gone(origin: Origin, git: RemoteGit) -> None:
 @pytest.mark.parametrize("kind", ["GET refs to push", "POST push"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_answer_to_a_push_is_lost(origin: Origin, git: RemoteGit, kind: str, when: str) -> None:
-    commit = make(git)
+    commit = commit_of_ours(git)
 
     def drops(asked: Asked, serve: Serve) -> Served | None:
         if asked.kind != kind:
@@ -180,7 +155,7 @@ def test_the_answer_to_a_push_is_lost(origin: Origin, git: RemoteGit, kind: str,
 
 
 def test_the_answer_is_lost_and_somebody_elses_is_there(origin: Origin, git: RemoteGit) -> None:
-    commit = make(git)
+    commit = commit_of_ours(git)
 
     def drops(asked: Asked, serve: Serve) -> Served | None:
         if asked.kind == "POST push":
@@ -253,7 +228,7 @@ def test_it_tries_again_while_it_may_wait(origin: Origin, kind: str, failures: i
         return Served(status=503) if len(failed) % 2 else None
 
     with origin.opened(pause=pause) as git:
-        commit = make(git)
+        commit = commit_of_ours(git)
         origin.between = fails
         work = (lambda: git.push(commit, BRANCH, None)) if "push" in kind else (lambda: git.refs(["main"]))
         if failures <= 2:
@@ -279,7 +254,7 @@ def test_a_push_that_is_being_tried_again_takes_nothing_from_others(origin: Orig
         return None
 
     with origin.opened(pause=pause) as git:
-        commit = make(git)
+        commit = commit_of_ours(git)
         origin.between = fails_once
         assert git.push(commit, BRANCH, None) is False
         assert origin.head(BRANCH) != commit

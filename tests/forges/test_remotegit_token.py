@@ -4,42 +4,18 @@ import os
 import shutil
 import ssl
 import stat
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from layering.errors import InputError, RefusedError
-from layering.forge.forge import Author
 from layering.forge.remotegit import RemoteGit
-from layering.forge.settings import Login
-from layering.secrets import Secret
-from tests.forges.origin import LOGIN, TOKEN, USER, Origin, origin_at
+from tests.forges.origin import BRANCH, FILE, LOGIN, TOKEN, USER, WRONG, Origin, commit_of_ours, origin_at
 from tests.git_http import Asked, Served, git_over_http
 from tests.kubernetes.certificates import write_certificates
 
-FILE = "clusters/prod/worker.yaml"
-BRANCH = "layerwatch/prod/worker"
-WRONG = Login(user=USER, password=Secret("wr0ng-token"))
 Serve = Callable[[], Served]
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Iterator[Origin]:
-    with origin_at(tmp_path / "git" / "forge.git") as made:
-        yield made
-
-
-@pytest.fixture
-def git(origin: Origin) -> Iterator[RemoteGit]:
-    with origin.opened() as opened:
-        yield opened
-
-
-def make(git: RemoteGit) -> str:
-    when = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
-    return git.add_commit(git.refs(["main"])["main"], {FILE: b"new\n"}, "Layer it", Author(), when)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -60,7 +36,7 @@ def test_no_redirect_gets_the_token(origin: Origin, git: RemoteGit, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["POST fetch or list", "POST push"])
 def test_no_later_redirect_gets_the_token(origin: Origin, git: RemoteGit, tmp_path: Path, kind: str) -> None:
-    commit = make(git)
+    commit = commit_of_ours(git)
     with origin_at(tmp_path / "other" / "forge.git") as other:
 
         def redirects(asked: Asked, serve: Serve) -> Served:
@@ -99,7 +75,7 @@ def test_a_machines_configuration_leads_nowhere_else(
         monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
         origin.git("tag", "-a", "-m", "v1", "v1", "main")
         with origin.opened() as git:
-            commit = make(git)
+            commit = commit_of_ours(git)
             assert git.push(commit, BRANCH, None)
         with origin.opened(login=lambda: WRONG) as git, pytest.raises(RefusedError):
             git.refs(["main"])
@@ -145,7 +121,7 @@ def test_the_token_is_in_no_argument_and_no_file(
 
     origin.between = slowly
     with origin.opened() as git:
-        assert git.push(make(git), BRANCH, None)
+        assert git.push(commit_of_ours(git), BRANCH, None)
         git.file(str(origin.head("main")), FILE)
         kept = [file.read_bytes() for file in git._directory.rglob("*") if file.is_file()]
     called = seen.read_text(errors="replace")

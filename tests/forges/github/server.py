@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.forges.github.api import PREFIX, Api
 from tests.forges.github.state import PUSHERS, GitHub, Repository
-from tests.forges.origin import Origin
+from tests.forges.origin import new_origin
 from tests.git_http import Asked, Served, git_served, serving
 
 BOT, TOKEN = "layerwatch-bot", "ghp_0123456789abcdefABCDEF0123456789abcd"
@@ -38,11 +38,7 @@ def github_at(root: Path) -> Iterator[tuple[GitHub, Api, str]]:
 
 def add_repository(github: GitHub, root: Path, name: str = NAME) -> Repository:
     """A new one with a commit, into which our user may push."""
-    origin = Origin(path=root / f"{name}.git")
-    origin.path.mkdir(parents=True)
-    origin.git("init", "--quiet", "--bare", "--initial-branch=main")
-    for key, value in (("http.receivepack", "true"), ("uploadpack.allowFilter", "true")):
-        origin.git("config", key, value)
+    origin = new_origin(root / f"{name}.git")
     origin.commit({"README.md": "the clusters\n"})
     made = Repository(id=github.number(), name=name, origin=origin)
     made.permissions[github.user(BOT).id] = "write"

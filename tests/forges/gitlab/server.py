@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.forges.gitlab.api import PREFIX, Api
 from tests.forges.gitlab.state import DEVELOPER, GitLab, Project
-from tests.forges.origin import Origin
+from tests.forges.origin import new_origin
 from tests.git_http import Asked, Served, git_served, serving
 
 BOT, TOKEN = "layerwatch-bot", "glpat-t0ken_with-odd=bytes"
@@ -39,11 +39,7 @@ def gitlab_at(root: Path) -> Iterator[tuple[GitLab, str]]:
 
 def add_project(gitlab: GitLab, root: Path, path: str = PATH) -> Project:
     """A new one with a commit, in which our user is a developer."""
-    origin = Origin(path=root / f"{path}.git")
-    origin.path.mkdir(parents=True)
-    origin.git("init", "--quiet", "--bare", "--initial-branch=main")
-    for name, value in (("http.receivepack", "true"), ("uploadpack.allowFilter", "true")):
-        origin.git("config", name, value)
+    origin = new_origin(root / f"{path}.git")
     origin.commit({"README.md": "the clusters\n"})
     project = Project(id=gitlab.number(), path=path, origin=origin)
     project.members[gitlab.user(BOT).id] = DEVELOPER
