@@ -5,36 +5,20 @@ newer one, finds and leaves. Never more than one branch, and a person's work is 
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layering.errors import ConflictError
-from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
+from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
-from layering.forge.manners import Manners
 from layering.forge.marker import Marker, without_marker
 from layering.reasons import Reason
-from layering.reference import Digest, ImageReference, Repository
+from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.standing import STRANGER
 from tests.forges.world import WORLDS, World
 
-OS = Repository("registry.example.com", "acme/os")
-WHEN = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
-FILE, BRANCH = "worker.yaml", "layerwatch/prod/worker"
-CONFIG = """\
-apiVersion: machineconfiguration.openshift.io/v1
-kind: MachineConfig
-metadata:
-  name: 99-worker
-  labels:
-    machineconfiguration.openshift.io/role: worker
-spec:
-  osImageURL: registry.example.com/acme/os@sha256:{digest}
-"""
 Act = Callable[[World], object]
 
 
@@ -45,33 +29,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def pinning(digit: str) -> str:
-    return CONFIG.format(digest=digit * 64)
-
-
-def _text(digit: str, length_max: int) -> str:
-    return f"Image {digit}."[:length_max]
-
-
-def proposal(world: World, digit: str = "1", **manners: Any) -> Proposal:
-    image: ImageReference = OS.at(Digest("sha256", digit * 64))
-    target = ProposalTarget(repository=world.repository, branch="main", file=FILE, cluster="prod", pool="worker")
-    return Proposal(
-        target=target,
-        image=image,
-        key=digit * 64,
-        title=f"worker of prod: {digit}",
-        body=partial(_text, digit),
-        when=WHEN,
-        manners=Manners(**manners),
-    )
-
-
 def propose(world: World, digit: str = "1", **manners: Any) -> Proposed:
     """By a process that knows nothing yet."""
     forge = open_forge(world.settings)
     try:
-        return forge.propose(proposal(world, digit, **manners))
+        return forge.propose(proposal(world.repository, digit, **manners))
     finally:
         forge.close()
 

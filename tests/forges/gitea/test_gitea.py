@@ -17,9 +17,10 @@ from layering.reasons import Reason
 from layering.reference import ImageReference
 from tests.forges.gitea.server import BOT
 from tests.forges.gitea.world import GiteaWorld, gitea_world
+from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.proposer import Proposer
 from tests.forges.standing import PERSON, STRANGER
-from tests.forges.test_behaviour import BRANCH, FILE, pinning, proposal, propose
+from tests.forges.test_behaviour import propose
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_what_is_not_changed_costs_one_request(world: GiteaWorld) -> None:
     propose(world)
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
-    assert forge.propose(proposal(world)).state is State.UNCHANGED
+    assert forge.propose(proposal(world.repository)).state is State.UNCHANGED
     forge.close()
     assert [each.method for each in sent] == ["GET"]
 
@@ -43,7 +44,14 @@ def test_a_new_proposal_is_dressed_within_its_budget(world: GiteaWorld) -> None:
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
     made = forge.propose(
-        proposal(world, labels=("os", "nodes"), reviewers=(PERSON,), assignees=(PERSON,), milestone="4.19", draft=True)
+        proposal(
+            world.repository,
+            labels=("os", "nodes"),
+            reviewers=(PERSON,),
+            assignees=(PERSON,),
+            milestone="4.19",
+            draft=True,
+        )
     )
     forge.close()
     assert (made.state, made.warnings) == (State.CREATED, ())
@@ -129,7 +137,7 @@ def test_who_may_not_is_told_after_two_requests_at_most(
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
     with pytest.raises(RefusedError) as caught:
-        forge.propose(proposal(world))
+        forge.propose(proposal(world.repository))
     forge.close()
     assert len(sent) <= 2
     assert token is None or token not in str(caught.value)
@@ -155,7 +163,7 @@ def test_several_at_once_come_to_one(world: GiteaWorld, tmp_path: Path, digits: 
     running = []
     for number, digit in enumerate(digits):
         (tmp_path / str(number)).mkdir()
-        running.append(Proposer.start(world.settings, proposal(world, digit), tmp_path / str(number)))
+        running.append(Proposer.start(world.settings, proposal(world.repository, digit), tmp_path / str(number)))
     for each in running:
         assert isinstance(each.result(), Proposed | UnavailableError)
     newest = Marker.parse(world.pulls()[-1].body)
@@ -184,7 +192,7 @@ def test_a_restart_midway_doubles_nothing(world: GiteaWorld) -> None:
     forge = open_forge(replace(world.settings, max_wait_seconds=1.0))
     try:
         with pytest.raises(UnavailableError):
-            forge.propose(replace(proposal(world), body=die))
+            forge.propose(replace(proposal(world.repository), body=die))
     finally:
         forge.close()
         world.gitea.start()

@@ -12,17 +12,15 @@ from github import Auth, Github
 
 from layering.errors import LayerwatchError, RefusedError
 from layering.forge.exchange import Sent
-from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
+from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
-from layering.forge.manners import Manners
 from layering.forge.settings import App, ForgeSettings, Kind
 from layering.reasons import Reason
-from layering.reference import Digest
 from tests.forges.github.api import Api
 from tests.forges.github.apps import App as InstalledApp
 from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
 from tests.forges.github.state import GitHub, Milestone, Repository
-from tests.forges.test_behaviour import BRANCH, FILE, OS, WHEN, pinning
+from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 
 
 @dataclass(kw_only=True)
@@ -35,18 +33,9 @@ class Place:
     sent: list[Sent] = field(default_factory=list)
 
     def propose(self, digit: str = "1", **manners: Any) -> Proposed:
-        proposal = Proposal(
-            target=ProposalTarget(repository=NAME, branch="main", file=FILE, cluster="prod", pool="worker"),
-            image=OS.at(Digest("sha256", digit * 64)),
-            key=digit * 64,
-            title=f"worker of prod: {digit}",
-            body=lambda length_max: f"Image {digit}."[:length_max],
-            when=WHEN,
-            manners=Manners(**manners),
-        )
         forge = open_forge(self.settings, on_request=self.sent.append)
         try:
-            return forge.propose(proposal)
+            return forge.propose(proposal(NAME, digit, **manners))
         finally:
             forge.close()
 

@@ -3,37 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layering.forge.exchange import Sent
-from layering.forge.forge import Forge, Proposal, ProposalTarget, Proposed
+from layering.forge.forge import Forge, Proposed
 from layering.forge.forges import open_forge
-from layering.forge.manners import Manners
 from layering.forge.settings import ForgeSettings, Kind
-from layering.reference import Digest, ImageReference, Repository
 from tests.forges.gitlab.server import PATH, TOKEN, add_project, gitlab_at
 from tests.forges.gitlab.state import GitLab, MergeRequest, Project
+from tests.forges.proposals import FILE, pinning, proposal, target
 
-OS = Repository("registry.example.com", "acme/os")
-TARGET = ProposalTarget(repository=PATH, branch="main", file="worker.yaml", cluster="prod", pool="worker")
-CONFIG = """\
-apiVersion: machineconfiguration.openshift.io/v1
-kind: MachineConfig
-metadata:
-  name: 99-worker
-  labels:
-    machineconfiguration.openshift.io/role: worker
-spec:
-  osImageURL: registry.example.com/acme/os@sha256:{digest}
-"""
-
-
-def image(digit: str) -> ImageReference:
-    return OS.at(Digest("sha256", digit * 64))
+TARGET = target(PATH)
 
 
 @dataclass(kw_only=True)
@@ -56,17 +39,8 @@ class Place:
             forge.close()
 
     def propose(self, digit: str = "1", title: str = "", body: str = "What it is.", **manners: Any) -> Proposed:
-        proposal = Proposal(
-            target=TARGET,
-            image=image(digit),
-            key=digit * 64,
-            title=title or f"worker of prod: {digit}",
-            body=lambda length_max: body[:length_max],
-            when=datetime(2026, 11, 26, 7, 0, tzinfo=UTC),
-            manners=Manners(**manners),
-        )
         with self.forge() as forge:
-            return forge.propose(proposal)
+            return forge.propose(proposal(PATH, digit, title, body, **manners))
 
     @property
     def request(self) -> MergeRequest:
@@ -86,7 +60,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     token.write_text(f"{TOKEN}\n")
     with gitlab_at(tmp_path / "repositories") as (gitlab, address):
         project = add_project(gitlab, tmp_path / "repositories")
-        project.origin.commit({"worker.yaml": CONFIG.format(digest="0" * 64)})
+        project.origin.commit({FILE: pinning("0")})
         settings = ForgeSettings(
             name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=5
         )

@@ -12,9 +12,10 @@ from layering.forge.forge import State
 from layering.forge.marker import Marker
 from layering.reasons import Reason
 from tests.forges.gitlab.api import PREFIX
-from tests.forges.gitlab.conftest import CONFIG, TARGET, Place, image
+from tests.forges.gitlab.conftest import TARGET, Place
 from tests.forges.gitlab.server import BOT, PATH
 from tests.forges.gitlab.state import DEVELOPER, GUEST, Milestone
+from tests.forges.proposals import FILE, image, pinning
 from tests.git_http import Asked, Served
 
 BRANCH = TARGET.proposal_branch
@@ -270,7 +271,7 @@ def test_merged_and_taken_back(place: Place) -> None:
     place.propose()
     place.gitlab.merge(place.project, place.request, place.gitlab.user("pat"))
     assert place.propose().reason is Reason.ALREADY_ON_BASE
-    place.project.origin.commit({"worker.yaml": CONFIG.format(digest="0" * 64)})
+    place.project.origin.commit({FILE: pinning("0")})
     assert place.propose().reason is Reason.REVERTED
 
 
