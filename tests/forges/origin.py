@@ -65,6 +65,22 @@ class Origin:
         listed = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         return listed or None
 
+    def merge(self, head: str, base: str, message: str) -> None:
+        """A merge commit on a branch, as a forge's button makes it."""
+        into, from_ = str(self.head(base)), str(self.head(head))
+        tree = self.git("merge-tree", "--write-tree", into, from_)
+        made = self.git("commit-tree", tree, "-p", into, "-p", from_, "-m", message)
+        self.git("update-ref", f"refs/heads/{base}", made)
+
+    def heads_merged_into(self, base: str) -> list[str]:
+        """The heads of branches whose commits are all in `base`; one git for all of them."""
+        words = ("for-each-ref", "--merged", f"refs/heads/{base}", "--format=%(objectname)", "refs/heads")
+        return self.git(*words).split()
+
+    def commits_above(self, base: str, head: str) -> list[str]:
+        """Those of `head` that `base` has not, oldest first. Raises CalledProcessError for what is not there."""
+        return self.git("rev-list", "--reverse", f"{base}..{head}").split()
+
     def show(self, commit: str, path: str) -> str:
         return self.git("show", f"{commit}:{path}")
 

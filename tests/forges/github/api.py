@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from tests.forges.github import documents
 from tests.forges.github.pages import as_json, paged
-from tests.forges.github.state import PUSHERS, GitHub, Pull, Repository, User, commits
+from tests.forges.github.state import PUSHERS, GitHub, Pull, Repository, User
 from tests.git_http import Asked, Served
 
 PREFIX = "/api/v3/"
@@ -148,7 +148,7 @@ class Api:
     def _compare(self, call: Call, of: Repository, between: str) -> Any:
         base, _, head = between.partition("...")
         try:
-            ahead, behind = len(commits(of, base, head)), len(commits(of, head, base))
+            ahead, behind = len(of.origin.commits_above(base, head)), len(of.origin.commits_above(head, base))
         except subprocess.CalledProcessError:
             raise RefusalError(404, "Not Found") from None
         return {"ahead_by": ahead, "behind_by": behind, "total_commits": ahead}
@@ -192,7 +192,7 @@ class Api:
             each.is_open and (each.head, each.base, each.head_repository) == (head, base, of.id) for each in of.pulls
         ):
             raise _invalid(_custom(f"A pull request already exists for {owner}:{head}."))
-        if not commits(of, base, head):
+        if not of.origin.commits_above(base, head):
             raise _invalid(_custom(f"No commits between {base} and {head}"))
         if call.body.get("draft") and not of.has_drafts:
             raise RefusalError(422, "Draft pull requests are not supported in this repository.")

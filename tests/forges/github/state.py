@@ -6,7 +6,6 @@ whose branch is gone is closed, one whose commits are in its base is merged) it 
 
 import itertools
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -154,11 +153,7 @@ class GitHub:
 
     def merge(self, repository: Repository, pull: Pull) -> None:
         """By its button: a merge commit on the base branch. The branch stays."""
-        origin = repository.origin
-        tip, head = origin.head(pull.base), origin.head(pull.head)
-        tree = origin.git("merge-tree", "--write-tree", str(tip), str(head))
-        made = origin.git("commit-tree", tree, "-p", str(tip), "-p", str(head), "-m", f"Merge #{pull.number}")
-        origin.git("update-ref", f"refs/heads/{pull.base}", made)
+        repository.origin.merge(pull.head, pull.base, f"Merge #{pull.number}")
         self.change(pull, is_open=False, merged=self.now())
 
     def after_pushes(self, repository: Repository) -> None:
@@ -175,21 +170,10 @@ class GitHub:
             if not pull.is_open or pull.head_repository != repository.id:
                 continue
             if pull.base not in merged:
-                merged[pull.base] = _merged(repository, pull.base) if pull.base in heads else []
+                merged[pull.base] = repository.origin.heads_merged_into(pull.base) if pull.base in heads else []
             if pull.head not in heads:
                 self.change(pull, is_open=False)
                 continue
             self.change(pull, sha=heads[pull.head])
             if pull.sha in merged[pull.base]:
                 self.change(pull, is_open=False, merged=self.now())
-
-
-def _merged(repository: Repository, base: str) -> list[str]:
-    """The heads of branches whose commits are all in `base`; one git for all of them."""
-    words = ("for-each-ref", "--merged", f"refs/heads/{base}", "--format=%(objectname)", "refs/heads")
-    return repository.origin.git(*words).split()
-
-
-def commits(repository: Repository, base: str, head: str) -> Sequence[str]:
-    """Those of `head` that `base` has not, oldest first. Raises CalledProcessError for what is not there."""
-    return repository.origin.git("rev-list", "--reverse", f"{base}..{head}").split()

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from tests.forges.gitlab import documents
-from tests.forges.gitlab.state import DEVELOPER, REPORTER, GitLab, MergeRequest, Note, Project, User, commits
+from tests.forges.gitlab.state import DEVELOPER, REPORTER, GitLab, MergeRequest, Note, Project, User
 from tests.git_http import Asked, Served
 
 PREFIX = "/api/v4/"
@@ -143,7 +143,7 @@ class Api:
 
     def _compare(self, call: Call, project: Project) -> Any:
         try:
-            found = commits(project, call.params["from"], call.params["to"])
+            found = project.origin.commits_above(call.params["from"], call.params["to"])
         except subprocess.CalledProcessError:
             raise RefusalError(404, "404 Commit Not Found") from None
         return documents.comparison(list(found))

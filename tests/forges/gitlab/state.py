@@ -6,7 +6,7 @@ one whose commits are in the target is merged) it does here when it is looked at
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -160,14 +160,11 @@ class GitLab:
 
     def merge(self, project: Project, request: MergeRequest, author: User) -> None:
         """By its button: a merge commit on the target branch."""
-        origin, source = project.origin, request.source_branch
-        tip, head = origin.head(request.target_branch), origin.head(source)
-        tree = origin.git("merge-tree", "--write-tree", str(tip), str(head))
-        made = origin.git("commit-tree", tree, "-p", str(tip), "-p", str(head), "-m", f"Merge branch '{source}'")
-        origin.git("update-ref", f"refs/heads/{request.target_branch}", made)
+        source = request.source_branch
+        project.origin.merge(source, request.target_branch, f"Merge branch '{source}'")
         self.change(request, author, "merged", state="merged")
         if request.remove_source_branch:
-            origin.git("update-ref", "-d", f"refs/heads/{source}")
+            project.origin.git("update-ref", "-d", f"refs/heads/{source}")
 
     def after_pushes(self, project: Project) -> None:
         """What it does when branches were moved; nothing, at the cost of one git, while all is as it was."""
@@ -176,12 +173,12 @@ class GitLab:
         if now == project.seen:
             return
         project.seen = now
-        heads = dict(line.split() for line in listed.splitlines())
+        heads = dict(line.removeprefix("refs/heads/").split() for line in listed.splitlines())
         merged: dict[str, list[str]] = {}
         for request in self._open_of(project):
-            head, target = heads.get(f"refs/heads/{request.source_branch}"), f"refs/heads/{request.target_branch}"
+            head, target = heads.get(request.source_branch), request.target_branch
             if target not in merged:
-                merged[target] = self._merged(project, target) if target in heads else []
+                merged[target] = project.origin.heads_merged_into(target) if target in heads else []
             if head is None:
                 self.change(request, request.author, "closed", state="closed")
             elif head != request.sha:
@@ -193,12 +190,3 @@ class GitLab:
         for request in project.merge_requests:
             if request.state == "opened" and request.source_project == project.id:
                 yield request
-
-    def _merged(self, project: Project, target: str) -> list[str]:
-        """The heads of branches whose commits are all in `target`."""
-        return project.origin.git("for-each-ref", "--merged", target, "--format=%(objectname)", "refs/heads").split()
-
-
-def commits(project: Project, base: str, head: str) -> Sequence[str]:
-    """Those of `head` that `base` has not, oldest first. Raises CalledProcessError for what is not there."""
-    return project.origin.git("rev-list", "--reverse", f"{base}..{head}").split()
