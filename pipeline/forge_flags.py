@@ -4,7 +4,6 @@ A token is never an argument: it comes from a file or the environment.
 """
 
 import argparse
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,12 +17,13 @@ from layering.forge.settings import (
     App,
     ForgeSettings,
     Kind,
+    check_repository,
     parse_author,
+    public_forge,
 )
 from pipeline.mounted import ca_file, given_path, given_text
 
 _T = TypeVar("_T")
-_REPOSITORY_PART = re.compile(r"[A-Za-z0-9_.-]+")
 _MAX_WAIT_LONGEST_SECONDS = 24 * 3600
 
 
@@ -97,16 +97,9 @@ def kind_of(name: str) -> Kind:
         ) from None
 
 
-def check_repository(name: str, kind: Kind) -> str:
-    """The name itself: OWNER/NAME, of GitLab the full path, of the local forge a path here. Raises InputError."""
-    if kind is Kind.LOCAL:
-        return name
-    parts = name.split("/")
-    enough = len(parts) >= 2 if kind is Kind.GITLAB else len(parts) == 2
-    if not enough or not all(_REPOSITORY_PART.fullmatch(part) and set(part) != {"."} for part in parts):
-        form = "the project's full path, GROUP/…/NAME" if kind is Kind.GITLAB else "OWNER/NAME"
-        raise InputError(f"{name!r} is no repository of {kind}", where="--repository", next_step=f"give {form}")
-    return name
+def repository_of(name: str, kind: Kind) -> str:
+    """The repository that `--repository` names. Raises InputError."""
+    return _flag("--repository", lambda text: check_repository(text, kind), name)
 
 
 def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
@@ -132,13 +125,14 @@ def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
 
 def usual_forge(kind: Kind) -> ForgeSettings:
     """A forge at its public address, with a token from the environment. Raises InputError for one that has none."""
-    if kind is not Kind.LOCAL and kind not in DEFAULT_URLS:
+    found = public_forge(kind)
+    if found is None:
         raise InputError(
             f"{kind} has no public address",
             where="request: proposals",
             next_step="leave the proposal out, and propose with open-pull-request --forge-url",
         )
-    return ForgeSettings(name=str(kind), kind=kind, url=DEFAULT_URLS.get(kind, ""))
+    return found
 
 
 def manners(arguments: argparse.Namespace) -> Manners:

@@ -23,13 +23,13 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from layering.errors import InputError
 from layering.fields import STRICT
-from layering.forge.settings import ForgeSettings
+from layering.forge.settings import ForgeSettings, public_forge
 from layering.registry.mirrors import load_mirrors, usual_mirrors
 from layering.registry.settings import RegistrySettings
 from layering.request import API_VERSION
 from watcher.settings_cluster import Cluster, Daemon
 from watcher.settings_fields import FROM_CLUSTER, CronField, Duration, HostField, LocalFileOrCluster
-from watcher.settings_forge import ForgeEntry, usual_forge
+from watcher.settings_forge import ForgeEntry
 from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
 from watcher.settings_manners import ProposalManners
 
@@ -154,7 +154,7 @@ class Settings(BaseModel):
     def forge(self, name: str) -> ForgeSettings:
         """A forge by its name. Raises InputError for one that is neither here nor needs no entry."""
         entry = next((entry for entry in self.forges if entry.name == name), None)
-        found = entry.settings if entry else usual_forge(name)
+        found = entry.settings if entry else public_forge(name)
         if found is None:
             raise InputError(f"there is no forge {name}", where="forges")
         return found

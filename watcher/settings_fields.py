@@ -153,7 +153,6 @@ LocalFileOrCluster = Annotated[
     BeforeValidator(lambda value, info: value if value == FROM_CLUSTER else _local_file(value, info)),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
-REMOTE_NAME = re.compile(r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
 RemoteName = Annotated[_Text, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
 WorkflowFile = Annotated[_Text, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+\.ya?ml$")]
 GitUrl = Annotated[_Text, AfterValidator(_git_url)]

@@ -20,8 +20,6 @@ from layering.forge.forge import Author
 from layering.forge.settings import DEFAULT_URLS, App, ForgeSettings, Kind, parse_author
 from watcher.settings_fields import LocalFile, said
 
-_USUAL = (Kind.LOCAL, *DEFAULT_URLS)  # what a proposal may name without an entry
-
 _AppId = Annotated[
     str,
     BeforeValidator(lambda value: str(value) if type(value) is int else value),
@@ -123,12 +121,6 @@ class ForgeEntry(BaseModel):
         if app is None:
             return None
         return App(id=app.id, private_key_file=app.private_key_file, installation=app.installation)
-
-
-def usual_forge(name: str) -> ForgeSettings | None:
-    """A forge that needs no entry: the local one, or one at its public address. None for another name."""
-    kind = next((kind for kind in _USUAL if kind == name), None)
-    return ForgeSettings(name=name, kind=kind, url=DEFAULT_URLS.get(kind, "")) if kind else None
 
 
 def _checked(url: str, insecure: bool, name: str) -> None:

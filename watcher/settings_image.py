@@ -22,7 +22,6 @@ from layering.forge.forge import ProposalTarget
 from layering.platform import Platform
 from layering.request import ProposalEntry
 from watcher.settings_fields import (
-    REMOTE_NAME,
     ArgumentName,
     Duration,
     FollowedImageField,
@@ -244,11 +243,7 @@ class ProposalSettings(ProposalManners, ProposalEntry):
     @field_validator("repository")
     @classmethod
     def _where_it_is(cls, text: str, info: ValidationInfo) -> str:
-        if info.data.get("forge") == "local":
-            return local_directory(text, info)
-        if not REMOTE_NAME.fullmatch(text):
-            raise ValueError(f"{text!r} is not OWNER/NAME, nor the full path of a project on GitLab")
-        return text
+        return local_directory(text, info) if info.data.get("forge") == "local" else text
 
     @model_validator(mode="after")
     def _grouped_on_a_forge(self) -> Self:

@@ -7,7 +7,8 @@ over here: the models complain about it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from layering.forge.settings import DEFAULT_URLS, Kind
+from layering.errors import InputError
+from layering.forge.settings import DEFAULT_URLS, Kind, check_repository
 from layering.suggestion import did_you_mean
 from watcher.settings_faults import Fault, Location
 
@@ -82,7 +83,7 @@ def _unknown_forges(document: Mapping[str, Any], forges: Sequence[_Place], image
             yield Fault(
                 at=(*at, "name"), message="local is a repository on this machine", suggestion="name it otherwise"
             )
-    kinds = {str(kind): kind for kind in (Kind.LOCAL, *DEFAULT_URLS)} | kinds
+    kinds = {**{str(kind): kind for kind in DEFAULT_URLS}, **kinds, str(Kind.LOCAL): Kind.LOCAL}
     githubs = [name for name, kind in kinds.items() if kind == Kind.GITHUB]
     for at, image in images:
         build = image.get("build")
@@ -97,6 +98,17 @@ def _unknown_forges(document: Mapping[str, Any], forges: Sequence[_Place], image
                 yield Fault(
                     at=(*place, "forge"), message=f"there is no forge {name}", suggestion=_forge_hint(name, kinds)
                 )
+            elif isinstance(name, str):
+                yield from _no_repository(place, entry.get("repository"), kinds[name])
+
+
+def _no_repository(place: Location, repository: Any, kind: Any) -> Iterator[Fault]:
+    """OWNER/NAME, or what else a forge of that kind calls its repositories."""
+    if isinstance(repository, str) and isinstance(kind, str) and kind in set(Kind):
+        try:
+            check_repository(repository, Kind(kind))
+        except InputError as error:
+            yield Fault(at=(*place, "repository"), message=error.what, suggestion=error.next_step)
 
 
 def _forge_hint(name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from layering.forge.forge import Author
 from layering.secrets import Secret
 
 MAX_WAIT_DEFAULT_SECONDS = 60.0
+_REPOSITORY_PART = re.compile(r"[A-Za-z0-9_.-]+")
 _AUTHOR = re.compile(r"([^<>]*\w[^<>]*?) <([^<>\s]+@[^<>\s]+)>")
 
 
@@ -85,3 +86,24 @@ def parse_author(text: str) -> Author:
     if match is None or not text.isprintable():
         raise InputError("an author is NAME <MAIL>")
     return Author(name=match[1], email=match[2])
+
+
+def public_forge(name: str) -> ForgeSettings | None:
+    """A forge that needs no address: the local one, or one at its public address, by its kind. None for another name.
+
+    Its token comes from the environment.
+    """
+    kind = next((kind for kind in (Kind.LOCAL, *DEFAULT_URLS) if kind == name), None)
+    return ForgeSettings(name=name, kind=kind, url=DEFAULT_URLS.get(kind, "")) if kind else None
+
+
+def check_repository(name: str, kind: Kind) -> str:
+    """The name itself: OWNER/NAME, of GitLab the full path, of the local forge a path here. Raises InputError."""
+    if kind is Kind.LOCAL:
+        return name
+    parts = name.split("/")
+    enough = len(parts) >= 2 if kind is Kind.GITLAB else len(parts) == 2
+    if not enough or not all(_REPOSITORY_PART.fullmatch(part) and set(part) != {"."} for part in parts):
+        form = "the project's full path, GROUP/…/NAME" if kind is Kind.GITLAB else "OWNER/NAME"
+        raise InputError(f"{name!r} is no repository of {kind}", next_step=f"give {form}")
+    return name

@@ -21,10 +21,10 @@ from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
 from pipeline.forge_flags import (
     add_connection_arguments,
     add_manners_arguments,
-    check_repository,
     forge_settings,
     kind_of,
     manners,
+    repository_of,
 )
 from pipeline.this_run import ThisRun, this_run
 
@@ -103,7 +103,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     image = ImageReference.parse_pinned(arguments.image)
     key = _key_of(arguments.key, kind, image)
     target = ProposalTarget(
-        repository=check_repository(arguments.repository, kind),
+        repository=repository_of(arguments.repository, kind),
         branch=arguments.branch,
         file=inside_path(arguments.file),
         cluster=cluster_name(arguments.cluster),
