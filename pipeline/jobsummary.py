@@ -59,6 +59,4 @@ def _compared(document: Document) -> str:
     told = document.get("compare-images", document)
     if not told or "same_content" not in told:
         return ""
-    image = document.get("image")
-    comparison = read_comparison({"old": image, "new": image, **told})
-    return f"#### What differs\n\n{as_markdown(comparison)}"
+    return f"#### What differs\n\n{as_markdown(read_comparison(told))}"

@@ -298,7 +298,7 @@ def _propose(
 def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     if comparison is None:
         return None
-    return {"packages": None, **{k: v for k, v in _fields(comparison).items() if k not in ("old", "new")}}
+    return {"packages": None, **_fields(comparison)}
 
 
 def _fields(value: Any) -> dict[str, Any]:

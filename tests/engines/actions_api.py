@@ -23,7 +23,7 @@ _RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)/(jobs|cancel)")
 class Actions:
     """`bodies` are the dispatches as they came; `knows_details`: as Enterprise Server does from 3.21 on.
 
-    `drops`: the next dispatch is done, and its answer is lost. `title` is made of a run's inputs.
+    `drops`: the next dispatch is done, and its answer is lost. `hides`: so many listings more do not have the newest.
     """
 
     address: str = ""
@@ -31,6 +31,7 @@ class Actions:
     runs: list[dict[str, Any]] = field(default_factory=list)
     knows_details: bool = True
     drops: bool = False
+    hides: int = 0
 
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
         self.bodies.append(body)
@@ -64,7 +65,10 @@ class Actions:
         if found := _RUNS.fullmatch(path):
             if found[1] == "dispatches":
                 return self.dispatch(body)
-            return 200, {"total_count": len(self.runs), "workflow_runs": self.runs[::-1]}
+            listed = self.runs[::-1]
+            if listed and self.hides:
+                listed, self.hides = listed[1:], self.hides - 1
+            return 200, {"total_count": len(listed), "workflow_runs": listed}
         if found := _RUN.fullmatch(path):
             run = self.runs[int(found[1]) - 1]
             if found[2] == "jobs":

@@ -80,6 +80,13 @@ def test_a_dispatch_whose_answer_is_lost_is_not_done_twice(scenario: Scenario, a
     assert len(actions.runs) == 1
 
 
+def test_a_run_that_is_listed_late_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
+    actions.hides = 1
+    for _ in range(2):
+        assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert len(actions.runs) == 1
+
+
 def test_a_failed_run_is_tried_again_after_a_while_and_then_told_with_its_step(
     scenario: Scenario, actions: Actions
 ) -> None:

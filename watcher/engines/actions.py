@@ -5,6 +5,7 @@ that an image is there: that is asked of the registry.
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from watcher.engines.actions_history import Attempts, KeyRun, judge, key_run, ta
 from watcher.engines.engine import Build, BuildState
 from watcher.settings_image import GitHubActionsBuild, ImageSettings
 
+_LISTED_WITHIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
 
 
@@ -32,10 +34,12 @@ class ActionsEngine:
         workflows: Callable[[str], Workflows],
         images: Sequence[ImageSettings],
         now: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._workflows = workflows
         self._images = images
         self._now = now
+        self._sleep = sleep
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
         """Where a key stands, by its runs; of one that failed, the job and step. Reads only."""
@@ -69,8 +73,9 @@ class ActionsEngine:
         runs = self._runs(settings)
         earlier = [each for each in runs if each.key == key and each.attempt < attempt]  # one that took too long
         self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
-        if not any(each.key == key and each.attempt >= attempt for each in runs):
+        if not _has(runs, key, attempt):
             self._dispatch(settings, inputs)
+            self._await_its_listing(settings, key, attempt)
         return Build(
             engine="githubActions",
             name=None,
@@ -87,6 +92,13 @@ class ActionsEngine:
             error.reason = Reason.BUILD_RUNNING
             error.next_step = "nothing to do; the next look tells whether it was dispatched"
             raise
+
+    def _await_its_listing(self, settings: GitHubActionsBuild, key: str, attempt: int) -> None:
+        """The next look finds the run by listing: one that came too early would dispatch it again."""
+        for seconds in _LISTED_WITHIN_SECONDS:
+            if _has(self._runs(settings), key, attempt):
+                return
+            self._sleep(seconds)
 
     def _runs(self, build: GitHubActionsBuild) -> Sequence[KeyRun]:
         """All of ours of that workflow."""
@@ -121,6 +133,10 @@ def _actions(image: ImageSettings) -> GitHubActionsBuild:
     if not isinstance(image.build, GitHubActionsBuild):
         raise InputError(f"{image.name} is not built by GitHub Actions", where="build.engine")
     return image.build
+
+
+def _has(runs: Sequence[KeyRun], key: str, attempt: int) -> bool:
+    return any(each.key == key and each.attempt >= attempt for each in runs)
 
 
 def _attempts(build: GitHubActionsBuild) -> Attempts:
