@@ -1,6 +1,7 @@
 """A repository on the real Gitea, and what people do in it; see tests/forges/world.py."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tests.forges.origin import Origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
+_SECONDS = 60.0
 
 
 @dataclass(kw_only=True)
@@ -39,7 +41,11 @@ class GiteaWorld:
     gitea: Gitea
 
     def pulls(self) -> list[Standing]:
-        listed = self.api("GET", "pulls?state=all&sort=oldest&limit=50")
+        """Once Gitea has done what it does after pushes, which it does a moment later."""
+        until = time.monotonic() + _SECONDS
+        while not self._follows_pushes(listed := self.api("GET", "pulls?state=all&sort=oldest&limit=50")):
+            assert time.monotonic() < until, "Gitea has not looked at what was pushed"
+            time.sleep(0.05)
         return sorted(map(self._standing, listed), key=lambda each: each.number)
 
     def close(self) -> None:
@@ -50,11 +56,11 @@ class GiteaWorld:
 
     def merge(self) -> None:
         """Gitea finds out later whether it can be merged, and says so until then."""
-        while True:
-            answer = self.gitea.ask("POST", f"repos/{self.repository}/pulls/{self._newest}/merge", PERSON, Do="merge")
-            if answer.status_code != 405 or "try again" not in answer.text:
-                assert answer.ok, answer.text
-                return
+        path, until = f"repos/{self.repository}/pulls/{self._newest}/merge", time.monotonic() + _SECONDS
+        while not (answer := self.gitea.ask("POST", path, PERSON, Do="merge")).ok:
+            assert "try again" in answer.text, answer.text
+            assert time.monotonic() < until, answer.text
+            time.sleep(0.05)
 
     def retarget(self, base: str) -> None:
         self._change(base=base)
@@ -85,6 +91,16 @@ class GiteaWorld:
 
     def _later(self) -> None:
         self.gitea.later(self.repository, self._newest, _LATER_SECONDS)
+
+    def _follows_pushes(self, listed: list[dict[str, Any]]) -> bool:
+        """Whether each open one, but a fork's, is at the head that its branch has."""
+        lines = self.origin.git("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads").splitlines()
+        heads = dict(line.split() for line in lines)
+        return all(
+            heads.get(each["head"]["ref"]) == each["head"]["sha"]
+            for each in listed
+            if each["state"] == "open" and each["head"]["repo_id"] == each["base"]["repo_id"]
+        )
 
     def _standing(self, found: dict[str, Any]) -> Standing:
         comments = self.api("GET", f"issues/{found['number']}/comments")
