@@ -17,7 +17,7 @@ from layering.errors import LayerwatchError
 from layering.git import run_git
 from layering.reference import Repository
 from layering.registry.client import RegistryClient
-from layering.registry.credentials import find_credential
+from layering.registry.keychain import Keychain
 from layering.registry.manifest import ImageManifest
 from layering.registry.server import RegistryServer, one_of
 from layering.registry.server_http import Answer, Asked, error
@@ -108,7 +108,7 @@ def test_credentials_of_registries(
             ["compare-images", "--old", image, "--new", image],
         ):
             code = run(steps.main, *words, *flags)
-            usable = find_credential(image.repository, auth) is not None
+            usable = Keychain(auth).find(image.repository) is not None
             assert code == (0 if accept and usable else 3)
     assert_absent(*(path.read_text() for path in tmp_path.iterdir() if path != auth))
 
@@ -119,7 +119,7 @@ def test_errors_and_values_hold_no_secret(tmp_path: Path, entry: Callable[[str],
         server.intercept = locked(server, accept=False)
         auth = auth_file(tmp_path, server.address, entry(SECRET))
         repository = Repository(server.address, "a/b")
-        credential = find_credential(repository, auth)
+        credential = Keychain(auth).find(repository)
         assert_absent(repr(credential), str(credential), f"{credential}")
         settings = RegistrySettings(auth_file=auth, insecure=frozenset({server.address}))
         with RegistryClient(settings) as client, pytest.raises(LayerwatchError) as caught:

@@ -21,6 +21,7 @@ from layering.registry.choice import choose
 from layering.registry.deadline import Deadline
 from layering.registry.download import download
 from layering.registry.host import Asking, RegistryHost
+from layering.registry.keychain import Keychain
 from layering.registry.manifest import (
     ACCEPT,
     MANIFEST_BYTES_MAX,
@@ -63,6 +64,7 @@ class RegistryClient:
         self._settings = settings
         self._routes = Routes(settings.mirrors, on_asked)
         self._transport = Transport(settings, sleep, on_request)
+        self._keychain = Keychain(settings.auth)
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
@@ -288,7 +290,7 @@ class RegistryClient:
         key = domain, insecure or domain in self._settings.insecure
         with self._guard:
             if key not in self._hosts:
-                self._hosts[key] = RegistryHost(domain, self._transport, self._settings.auth, insecure=key[1])
+                self._hosts[key] = RegistryHost(domain, self._transport, self._keychain, insecure=key[1])
             return self._hosts[key]
 
     def _deadline(self) -> Deadline:

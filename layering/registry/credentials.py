@@ -1,26 +1,20 @@
-"""Which credentials belong to a repository: containers-auth.json(5), docker's config.json and its older .dockercfg.
+"""What is written in a file of credentials: containers-auth.json(5), docker's config.json and its older .dockercfg.
 
-The most specific entry wins, by whole path segments: an entry for `quay.io` is none for `quay.io.example.com`. The
-first file that has an entry decides. A broken entry is passed over, and never quoted. Credential helpers are not asked.
+A broken entry is passed over, and never quoted. Which file and which entry counts is not decided here (keychain.py).
 """
 
 import base64
 import binascii
 import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from layering.errors import InputError
-from layering.reference import DEFAULT_DOMAIN, Repository
+from layering.reference import DEFAULT_DOMAIN
 from layering.secrets import Secret
 
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
-_LEGACY_NAME = ".dockercfg"  # the map of entries is the whole document
-_IN_MEMORY = "the pull secret"
-_FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,91 +33,59 @@ def is_sendable(token: str) -> bool:
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
-def find_credential(repository: Repository, auth: Path | Secret | None) -> Credential | None:
-    """The credential for one repository, or None. `auth`: a file, the text of one, or None for the usual places.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthDocument:
+    """One file. `entries` by normalised name: `HOST[:PORT][/PATH]`.
 
-    Raises InputError when a named file or the text cannot be read.
+    `helpers` are programs by host, as (program's suffix, the name it knows the host by); `store` is the one for all
+    hosts (docker's `credsStore`).
     """
-    for origin, entries in _documents(auth):
-        for name in _candidates(repository):
-            if (credential := _read(entries.get(name), f"{origin}, entry {name}")) is not None:
-                return credential
-    return None
+
+    origin: str
+    entries: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    helpers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    store: str | None = None
+
+    def credential(self, name: str) -> Credential | None:
+        """What the entry of that name holds; None for one that is missing, empty or broken."""
+        return _read(self.entries.get(name), f"{self.origin}, entry {name}")
 
 
-def _candidates(repository: Repository) -> Iterator[str]:
-    """`host/a/b`, `host/a`, `host`: containers/image, pkg/docker/config, `authKeysForKey`."""
-    segments = [_one_name(repository.domain), *repository.path.split("/")]
-    for length in range(len(segments), 0, -1):
-        yield "/".join(segments[:length])
-
-
-def _one_name(host: str) -> str:
-    return DEFAULT_DOMAIN if host in _DOCKER_HUB else host
-
-
-def _documents(auth: Path | Secret | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Where to look, in the order of containers-auth.json(5)."""
-    if isinstance(auth, Secret):
-        yield _IN_MEMORY, _entries(auth.reveal().encode(), _IN_MEMORY)
-    elif (explicit := auth or _from_environment("REGISTRY_AUTH_FILE")) is not None:
-        yield str(explicit), _from_file(explicit, must_exist=True)
-    else:
-        for path in _usual_places():
-            yield str(path), _from_file(path, must_exist=False)
-
-
-def _from_environment(name: str) -> Path | None:
-    return Path(value) if (value := os.environ.get(name)) else None
-
-
-def _usual_places() -> Iterator[Path]:
-    if (runtime := _from_environment("XDG_RUNTIME_DIR")) is not None:
-        yield runtime / "containers/auth.json"
-    home = _home()
-    if configuration := _from_environment("XDG_CONFIG_HOME") or (home and home / ".config"):
-        yield configuration / "containers/auth.json"
-    if docker := _from_environment("DOCKER_CONFIG") or (home and home / ".docker"):
-        yield docker / "config.json"
-    if home:
-        yield home / _LEGACY_NAME
-
-
-def _home() -> Path | None:
-    """A user that a container platform made up has no home."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None
-
-
-def _from_file(path: Path, *, must_exist: bool) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        if not must_exist:
-            return {}
-        raise _unreadable(str(path), error.strerror or "unknown cause") from None
-    return _entries(raw, str(path), legacy=path.name == _LEGACY_NAME)
-
-
-def _entries(raw: bytes, origin: str, *, legacy: bool = False) -> Mapping[str, Any]:
-    """Entries by normalised name. Keys may be URLs (`https://index.docker.io/v1/`): only their host counts then."""
+def parse_auth_document(raw: bytes, origin: str, *, legacy: bool = False) -> AuthDocument:
+    """Read a document; of a legacy one (.dockercfg) the whole is the map of entries. Raises InputError."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
-        raise _unreadable(origin, "not JSON") from None
-    auths = document if legacy else document.get("auths") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(auths or {}, dict):
-        raise _unreadable(origin, "not of the form of containers-auth.json(5)")
-    auths = auths or {}
-    found = {_normalised(key): entry for key, entry in auths.items() if "://" in key}
-    found.update({_normalised(key): entry for key, entry in auths.items() if "://" not in key})
+        raise unreadable(origin, "not JSON") from None
+    if not isinstance(document, dict):
+        raise unreadable(origin, "not of the form of containers-auth.json(5)")
+    if legacy:
+        return AuthDocument(origin=origin, entries=_by_host(document, origin))
+    helpers, store = _by_host(document.get("credHelpers"), origin), document.get("credsStore") or None
+    if not isinstance(store, str | None) or not all(isinstance(each, str) for each in helpers.values()):
+        raise unreadable(origin, "a credential helper is not named by a text")
+    return AuthDocument(
+        origin=origin,
+        entries=_by_host(document.get("auths"), origin),
+        helpers={
+            normalised(key): (suffix, key) for key, suffix in (document.get("credHelpers") or {}).items() if suffix
+        },
+        store=store,
+    )
+
+
+def _by_host(entries: Any, origin: str) -> Mapping[str, Any]:
+    """By normalised name. Keys may be URLs (`https://index.docker.io/v1/`): only their host counts then."""
+    if not isinstance(entries or {}, dict):
+        raise unreadable(origin, "not of the form of containers-auth.json(5)")
+    entries = entries or {}
+    found = {normalised(key): entry for key, entry in entries.items() if "://" in key}
+    found.update({normalised(key): entry for key, entry in entries.items() if "://" not in key})
     return found
 
 
-def _unreadable(origin: str, detail: str) -> InputError:
+def unreadable(origin: str, detail: str) -> InputError:
+    """The error for a file of credentials that cannot be used."""
     return InputError(
         f"credentials cannot be read: {detail}",
         where=origin,
@@ -131,11 +93,17 @@ def _unreadable(origin: str, detail: str) -> InputError:
     )
 
 
-def _normalised(key: str) -> str:
+def normalised(key: str) -> str:
+    """A key as it is looked up: Docker Hub has one name, a URL is its host, and no path ends with a slash."""
     _, separator, rest = key.partition("://")
     name = rest.partition("/")[0] if separator else key.rstrip("/")
     host, slash, path = name.partition("/")
-    return f"{_one_name(host)}{slash}{path}"
+    return f"{one_name(host)}{slash}{path}"
+
+
+def one_name(host: str) -> str:
+    """The host by its first name: Docker Hub has three."""
+    return DEFAULT_DOMAIN if host in _DOCKER_HUB else host
 
 
 def _read(entry: Any, source: str) -> Credential | None:

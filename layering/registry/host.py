@@ -8,7 +8,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import requests
@@ -18,8 +17,9 @@ from layering.reference import DEFAULT_DOMAIN, Repository
 from layering.registry.addresses import absolute, check_own, may_tell, same_origin
 from layering.registry.bodies import BrokenOffError, body, error_text, host_of
 from layering.registry.challenge import Challenge, parse_challenges
-from layering.registry.credentials import Credential, find_credential
+from layering.registry.credentials import Credential
 from layering.registry.deadline import Deadline
+from layering.registry.keychain import Keychain
 from layering.registry.tokens import Ask, TokenCache, basic, described
 from layering.registry.transport import TRIES, Call, Transport, retry_after
 from layering.secrets import Secret
@@ -81,10 +81,10 @@ class _Authorization:
 class RegistryHost:
     """Requests to one host, with authorization. Thread-safe."""
 
-    def __init__(self, domain: str, transport: Transport, auth: Path | Secret | None, *, insecure: bool) -> None:
+    def __init__(self, domain: str, transport: Transport, keychain: Keychain, *, insecure: bool) -> None:
         self.domain = domain
         self._transport = transport
-        self._auth = auth
+        self._keychain = keychain
         self._insecure = insecure
         self._endpoint: _Endpoint | None = None
         self._challenge: Challenge | None = None
@@ -96,10 +96,10 @@ class RegistryHost:
         endpoint = self._find(asking.deadline)
         url = absolute(asking.path, endpoint.url, self.domain)
         check_own(endpoint.url, url)
-        credential = find_credential(asking.repository, self._auth)
+        credential = self._keychain.find(asking.repository)
         for last in (False, True):
             challenge = self._challenge
-            sent = _authorize(asking, endpoint.tokens, credential, challenge)
+            sent = self._authorized(asking, endpoint.tokens, credential, challenge)
             with self._transport.exchange(self._call(asking, url, sent.headers)) as response:
                 ours = response.status_code == 401 and same_origin(url, response.url)
                 if last or not ours or not self._learn(response, endpoint, credential, challenge):
@@ -151,13 +151,23 @@ class RegistryHost:
                 next_step="check the name and the tag or digest; some registries hide what a login may not read",
             )
         if status in (401, 403):
-            used = described(find_credential(asking.repository, self._auth))
+            used = described(self._keychain.find(asking.repository))
+            self._keychain.forget(asking.repository)
             return RefusedError(
                 f"{said} to {used}",
                 where=where,
                 next_step="name credentials that may do this: --authfile, or registries.authFile in the configuration",
             )
         return RefusedError(said, where=where)
+
+    def _authorized(
+        self, asking: Asking, tokens: TokenCache, credential: Credential | None, challenge: Challenge | None
+    ) -> _Authorization:
+        try:
+            return _authorize(asking, tokens, credential, challenge)
+        except RefusedError:
+            self._keychain.forget(asking.repository)
+            raise
 
     def _call(self, asking: Asking, url: str, authorization: Mapping[str, str]) -> Call:
         return Call(

@@ -8,7 +8,7 @@ import pytest
 from layering.errors import InputError
 from layering.reference import Repository
 from layering.registry.client import RegistryClient
-from layering.registry.credentials import find_credential
+from layering.registry.keychain import Keychain
 from layering.registry.mirrors import load_mirrors
 from layering.registry.proxies import bypassed, proxies_for
 from layering.registry.server import RegistryServer
@@ -58,16 +58,16 @@ def test_nothing_of_a_secret_is_printed() -> None:
 
 def test_a_document_is_asked_instead_of_any_file(tmp_path: Path) -> None:
     settings = RegistrySettings(auth_document=Secret(DOCUMENT), auth_file=tmp_path / "not there")
-    found = find_credential(Repository("q.io", "a/b"), settings.auth)
+    found = Keychain(settings.auth).find(Repository("q.io", "a/b"))
     assert found is not None
     assert (found.username, found.source) == ("joe", "the pull secret, entry q.io")
-    assert find_credential(Repository("other.io", "a/b"), settings.auth) is None
+    assert Keychain(settings.auth).find(Repository("other.io", "a/b")) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"auths": 1}'])
 def test_a_document_that_is_none_is_not_quoted(text: str) -> None:
     with pytest.raises(InputError, match="credentials cannot be read") as raised:
-        find_credential(Repository("q.io", "a/b"), Secret(text + "hunter2"))
+        Keychain(Secret(text + "hunter2")).find(Repository("q.io", "a/b"))
     assert "hunter2" not in str(raised.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from layering.errors import InputError
 from layering.reference import Repository
-from layering.registry.credentials import find_credential
+from layering.registry.keychain import Keychain
 
 SECRET = "pl4nted-secret"
 
@@ -65,7 +65,7 @@ ENTRIES = {
     ],
 )
 def test_the_most_specific_entry_wins(tmp_path: Path, repository: str, user: str | None) -> None:
-    found = find_credential(Repository.parse(repository), write(tmp_path / "auth.json", ENTRIES))
+    found = Keychain(write(tmp_path / "auth.json", ENTRIES)).find(Repository.parse(repository))
     assert (found.username if found else None) == user
 
 
@@ -79,9 +79,7 @@ def test_the_most_specific_entry_wins(tmp_path: Path, repository: str, user: str
     ids=["identity", "registry", "basic"],
 )
 def test_secrets_are_not_shown(tmp_path: Path, entry: dict[str, str], kind: str) -> None:
-    found = find_credential(
-        Repository.parse("a.example.com/x"), write(tmp_path / "auth.json", {"a.example.com": entry})
-    )
+    found = Keychain(write(tmp_path / "auth.json", {"a.example.com": entry})).find(Repository.parse("a.example.com/x"))
     assert found is not None
     assert SECRET in getattr(found, kind).reveal()
     assert SECRET not in f"{found}{found!r}"
@@ -93,7 +91,7 @@ def test_the_old_file_of_docker_is_read_last(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".dockercfg").write_text(json.dumps({"https://a.example.com/v1/": login("old"), "b.x": login("old")}))
     write(tmp_path / ".docker/config.json", {"b.x": login("docker")})
-    users = [find_credential(Repository.parse(name), None) for name in ("a.example.com/x", "b.x/x", "c.x/x")]
+    users = [Keychain(None).find(Repository.parse(name)) for name in ("a.example.com/x", "b.x/x", "c.x/x")]
     assert [user.username if user else None for user in users] == ["old", "docker", None]
 
 
@@ -105,10 +103,10 @@ def test_the_first_file_that_has_an_entry_decides(tmp_path: Path, monkeypatch: p
     write(tmp_path / "docker/config.json", {"a.example.com": login("docker"), "b.example.com": login("docker")})
     write(tmp_path / "config/containers/auth.json", {"a.example.com": login("config")})
     write(tmp_path / "run/containers/auth.json", {"c.example.com": login("run")})
-    users = [find_credential(Repository.parse(f"{host}.example.com/x"), None) for host in "abc"]
+    users = [Keychain(None).find(Repository.parse(f"{host}.example.com/x")) for host in "abc"]
     assert [user.username for user in users if user] == ["config", "docker", "run"]
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(write(tmp_path / "named.json", {"b.example.com": login("named")})))
-    users = [find_credential(Repository.parse(f"{host}.example.com/x"), None) for host in "abc"]
+    users = [Keychain(None).find(Repository.parse(f"{host}.example.com/x")) for host in "abc"]
     assert [user.username if user else None for user in users] == [None, "named", None]
 
 
@@ -118,11 +116,11 @@ def test_a_named_file_that_cannot_be_read_is_an_error(tmp_path: Path, content: b
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match="cannot be read"):
-        find_credential(Repository.parse("a.example.com/x"), path)
+        Keychain(path).find(Repository.parse("a.example.com/x"))
 
 
 @pytest.mark.parametrize("document", [{}, {"auths": None}, {"auths": {"a.example.com": []}}], ids=str)
 def test_a_file_with_nothing_in_it_has_no_credentials(tmp_path: Path, document: Any) -> None:
     path = tmp_path / "auth.json"
     path.write_text(json.dumps(document))
-    assert find_credential(Repository.parse("a.example.com/x"), path) is None
+    assert Keychain(path).find(Repository.parse("a.example.com/x")) is None
