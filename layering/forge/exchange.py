@@ -28,7 +28,7 @@ from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
 from layering.forge.settings import ForgeSettings
 from layering.reasons import Reason
 from layering.registry.proxies import proxies_for
-from layering.registry.trust import verified_session
+from layering.registry.trust import authorities, verified_session
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
@@ -73,7 +73,7 @@ class Exchange:
         self._headers = {**_OURS, **headers}
         self._on_request = on_request
         self._patience = patience or Patience(settings.max_wait_seconds)
-        self._session = verified_session(settings.ca_file)
+        self._session = verified_session(authorities(settings.ca_file))
         self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._ahead = timedelta()
         self._not_before = self._patience.now()

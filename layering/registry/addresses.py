@@ -1,8 +1,10 @@
 """Where may we go, and whom do we tell our credentials: one policy for realms, redirects and upload locations.
 
-Credentials go to the registry's own host over a scheme at least as safe, and to the token services of a short table.
+Credentials go to the registry's own host over a scheme at least as safe, to the token services of a short table, and to
+those that the operator named. How public a host must be is in reach.py.
 """
 
+from collections.abc import Collection
 from urllib.parse import urljoin
 
 from urllib3.exceptions import LocationParseError
@@ -64,20 +66,23 @@ def check_own(registry: str, url: str) -> None:
         )
 
 
-def may_tell(registry: str, realm: str) -> bool:
-    """Whether the credentials for the registry at one URL may be sent to a token service at another."""
+def may_tell(registry: str, realm: str, allowed: Collection[str] = ()) -> bool:
+    """Whether the credentials for the registry at one URL may be sent to a token service at another.
+
+    `allowed`: HOST or HOST:PORT that the operator named for this registry.
+    """
     ours, theirs = parse(registry, registry), parse(realm, registry)
-    host = ours.host or ""
-    trusted = theirs.host == host or theirs.host in _TOKEN_SERVICES.get(host, frozenset())
-    return trusted and (theirs.scheme == "https" or ours.scheme == "http")
+    host, service = ours.host or "", theirs.host or ""
+    trusted = service == host or service in _TOKEN_SERVICES.get(host, frozenset())
+    named = service in allowed or f"{service}:{origin(theirs)[2]}" in allowed
+    return (trusted or named) and (theirs.scheme == "https" or ours.scheme == "http")
 
 
 def check_realm(registry: str, realm: str) -> None:
-    """Raises RefusedError when credentials for `registry` must not be sent to `realm`."""
-    if not may_tell(registry, realm):
-        theirs = parse(realm, registry)
+    """Raises RefusedError for a token service over http of a registry over https."""
+    if parse(registry, registry).scheme == "https" and parse(realm, registry).scheme != "https":
         raise RefusedError(
-            f"it asks for credentials on behalf of {theirs.scheme}://{theirs.host}, which is not its own host",
+            f"its token service is not asked over TLS: {parse(realm, registry).netloc}",
             where=parse(registry, registry).netloc or "",
-            next_step="if the registry is yours, let it name a token service on its own host",
+            next_step="if the registry is yours, let it name its token service by https",
         )

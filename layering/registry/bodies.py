@@ -47,9 +47,11 @@ def chunks(response: requests.Response, *, deadline: Deadline) -> Iterator[bytes
         try:
             chunk = response.raw.read1(_CHUNK_BYTES, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            deadline.remaining(where)
             failure = translated(error, where)
             raise BrokenOffError(f"the answer breaks off: {failure.what}", where=where) from None
         if not chunk:
+            deadline.remaining(where)  # the watchdog's end of a connection looks like the answer's own
             return
         yield chunk
 

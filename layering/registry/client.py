@@ -290,7 +290,13 @@ class RegistryClient:
         key = domain, insecure or domain in self._settings.insecure
         with self._guard:
             if key not in self._hosts:
-                self._hosts[key] = RegistryHost(domain, self._transport, self._keychain, insecure=key[1])
+                self._hosts[key] = RegistryHost(
+                    domain,
+                    self._transport,
+                    self._keychain,
+                    insecure=key[1],
+                    allowed=self._settings.token_services(domain),
+                )
             return self._hosts[key]
 
     def _deadline(self) -> Deadline:

@@ -6,7 +6,7 @@ knows HTTP statuses and scopes, but no manifests.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -20,10 +20,11 @@ from layering.registry.challenge import Challenge, parse_challenges
 from layering.registry.credentials import Credential
 from layering.registry.deadline import Deadline
 from layering.registry.keychain import Keychain
-from layering.registry.tokens import Ask, TokenCache, basic, described
+from layering.registry.tokens import Ask, TokenCache, allow, basic, described
 from layering.registry.transport import TRIES, Call, Transport, retry_after
 from layering.secrets import Secret
 
+_OTHER_CREDENTIALS = "name credentials that may do this: --authfile, or registries.authFile in the configuration"
 _API_HOSTS = {DEFAULT_DOMAIN: "registry-1.docker.io"}
 _T = TypeVar("_T")
 
@@ -81,8 +82,18 @@ class _Authorization:
 class RegistryHost:
     """Requests to one host, with authorization. Thread-safe."""
 
-    def __init__(self, domain: str, transport: Transport, keychain: Keychain, *, insecure: bool) -> None:
+    def __init__(
+        self,
+        domain: str,
+        transport: Transport,
+        keychain: Keychain,
+        *,
+        insecure: bool,
+        allowed: Collection[str] = (),
+    ) -> None:
+        """`allowed` as in `may_tell`."""
         self.domain = domain
+        self._allowed = allowed
         self._transport = transport
         self._keychain = keychain
         self._insecure = insecure
@@ -151,13 +162,12 @@ class RegistryHost:
                 next_step="check the name and the tag or digest; some registries hide what a login may not read",
             )
         if status in (401, 403):
-            used = described(self._keychain.find(asking.repository))
+            credential = self._keychain.find(asking.repository)
             self._keychain.forget(asking.repository)
-            return RefusedError(
-                f"{said} to {used}",
-                where=where,
-                next_step="name credentials that may do this: --authfile, or registries.authFile in the configuration",
-            )
+            used, next_step = described(credential), _OTHER_CREDENTIALS
+            if stranger := self._find(asking.deadline).tokens.withheld(self._challenge, credential):
+                used, next_step = described(None), allow(stranger, credential)
+            return RefusedError(f"{said} to {used}", where=where, next_step=next_step)
         return RefusedError(said, where=where)
 
     def _authorized(
@@ -188,7 +198,9 @@ class RegistryHost:
                 url = f"https://{host}"
                 if self._insecure:
                     url = self.anew(lambda: self._first_scheme(host, deadline), deadline, UnavailableError)
-                self._endpoint = _Endpoint(url=url, tokens=TokenCache(self._transport, url, verify=not self._insecure))
+                self._endpoint = _Endpoint(
+                    url=url, tokens=TokenCache(self._transport, url, verify=not self._insecure, allowed=self._allowed)
+                )
             return self._endpoint
 
     def _first_scheme(self, host: str, deadline: Deadline) -> str:
@@ -212,7 +224,7 @@ class RegistryHost:
     ) -> bool:
         """Take the challenge of a 401. False when there is nothing new to try."""
         offered = parse_challenges(response.raw.headers.getlist("WWW-Authenticate"))
-        chosen = _choose(offered, endpoint.url, has_password=bool(basic(credential)))
+        chosen = _choose(offered, endpoint.url, self._allowed, has_password=bool(basic(credential)))
         if chosen is None or (chosen.scheme == "basic" and chosen == known):
             return False
         self._challenge = chosen
@@ -232,19 +244,21 @@ def _authorize(
     return _Authorization(headers={"Authorization": f"Bearer {token.reveal()}"}, wanted=wanted, token=token)
 
 
-def _choose(offered: tuple[Challenge, ...], url: str, *, has_password: bool) -> Challenge | None:
+def _choose(
+    offered: tuple[Challenge, ...], url: str, allowed: Collection[str], *, has_password: bool
+) -> Challenge | None:
     """A token service that may hear of our credentials, else the password itself, else a service that may not.
 
-    The last is refused when it is to be asked, with an error that names it.
+    The last is asked without them.
     """
     services = [one for one in offered if one.scheme == "bearer" and one.parameters.get("realm")]
-    fit = [one for one in services if _is_fit(one.parameters["realm"], url)]
+    fit = [one for one in services if _is_fit(one.parameters["realm"], url, allowed)]
     passwords = [one for one in offered if one.scheme == "basic" and has_password]
     return next(iter([*fit, *passwords, *services]), None)
 
 
-def _is_fit(realm: str, url: str) -> bool:
+def _is_fit(realm: str, url: str, allowed: Collection[str]) -> bool:
     try:
-        return may_tell(url, absolute(realm, url, url))
+        return may_tell(url, absolute(realm, url, url), allowed)
     except ContentError:
         return False

@@ -4,13 +4,16 @@ What is only in memory goes to a child in files that nobody else can read, never
 """
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from layering.errors import InputError
 from layering.registry.mirrorrule import MirrorRule
 from layering.registry.registriesconf import render_registries_conf
 from layering.secrets import Secret
+
+ANY_REGISTRY = "*"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +37,8 @@ class RegistrySettings:
     `ca_pem`: more of them, as text. `mirrors`: where to read instead, in their order. `registries_conf`: the file they
     were read from, when it was such a one; builders take from it what is no mirror. `proxy`: None means the
     environment's. `insecure`: `HOST[:PORT]` that may be asked without verification and over plain http.
-    `timeout_seconds` bounds one operation, retries and mirrors included.
+    `realms`: by registry, HOST[:PORT] of token services that may hear its credentials besides its own host; `*` is any
+    registry. `timeout_seconds` bounds one operation, retries and mirrors included.
     """
 
     auth_file: Path | None = None
@@ -45,12 +49,17 @@ class RegistrySettings:
     registries_conf: Path | None = None
     proxy: Proxy | None = None
     insecure: frozenset[str] = frozenset()
+    realms: Mapping[str, frozenset[str]] = field(default_factory=dict)
     timeout_seconds: float = 120.0
 
     @property
     def auth(self) -> Path | Secret | None:
         """Where credentials are looked up: in the document, else in the file, else in the usual places."""
         return self.auth_document or self.auth_file
+
+    def token_services(self, registry: str) -> frozenset[str]:
+        """Whom one registry's credentials may be told, besides its own host."""
+        return self.realms.get(registry, frozenset()) | self.realms.get(ANY_REGISTRY, frozenset())
 
 
 def in_files(settings: RegistrySettings, directory: Path) -> RegistrySettings:

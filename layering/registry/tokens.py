@@ -9,16 +9,17 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from layering.errors import ContentError, RefusedError, UnavailableError
-from layering.registry.addresses import absolute, check_realm
+from layering.registry.addresses import absolute, check_realm, may_tell, parse
 from layering.registry.bodies import body
 from layering.registry.challenge import Challenge
 from layering.registry.credentials import Credential, is_sendable
 from layering.registry.deadline import Deadline
+from layering.registry.reach import NotPublicError, Reach
 from layering.registry.transport import Call, Transport
 from layering.secrets import Secret
 
@@ -52,11 +53,12 @@ class _Token:
 
 @dataclass(slots=True)
 class TokenCache:
-    """Tokens of one registry host. Thread-safe."""
+    """Tokens of one registry host. `allowed` as in `may_tell`. Thread-safe."""
 
     transport: Transport
     registry_url: str
     verify: bool
+    allowed: Collection[str] = ()
     clock: Callable[[], float] = time.monotonic
     _tokens: dict[tuple[str, ...], _Token] = field(default_factory=dict)
     _locks: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
@@ -92,16 +94,27 @@ class TokenCache:
     def _fetch(self, ask: Ask, deadline: Deadline) -> _Token:
         realm = absolute(ask.challenge.parameters.get("realm", ""), self.registry_url, self.registry_url)
         check_realm(self.registry_url, realm)
-        call = self._call(ask, realm, deadline)
-        with self.transport.exchange(call) as response:
-            if response.status_code != 200:
-                raise self._refusal(response.status_code, ask.credential)
-            raw = body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
+        try:
+            with self.transport.exchange(self._call(ask, realm, deadline)) as response:
+                if response.status_code != 200:
+                    raise self._refusal(response.status_code, ask)
+                raw = body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
+        except NotPublicError as error:
+            stranger = parse(realm, self.registry_url).netloc or ""
+            raise RefusedError(
+                f"its token service is {stranger}, which is not its own host and at no public address",
+                where=self.registry_url,
+                next_step=allow(stranger, ask.credential),
+            ) from error
         return _token(raw, self.registry_url, self.clock())
 
     def _call(self, ask: Ask, realm: str, deadline: Deadline) -> Call:
-        """GET with a password or without one; POST with an identity token. Redirects are not followed with either."""
-        service, credential = ask.challenge.parameters.get("service"), ask.credential
+        """GET with a password or without one; POST with an identity token. Redirects are not followed with either.
+
+        A stranger is asked without credentials, and only where everybody may ask.
+        """
+        stranger = not may_tell(self.registry_url, realm, self.allowed)
+        service, credential = ask.challenge.parameters.get("service"), None if stranger else ask.credential
         named = {"service": service} if service else {}
         if credential is not None and credential.identity_token is not None:
             form = {
@@ -120,15 +133,30 @@ class TokenCache:
             deadline=deadline,
             verify=self.verify,
             redirects=False,
+            least=Reach.EVERYWHERE if stranger else None,
         )
 
-    def _refusal(self, status: int, credential: Credential | None) -> RefusedError | UnavailableError:
+    def withheld(self, challenge: Challenge | None, credential: Credential | None) -> str | None:
+        """The token service that was not told a credential, because it is a stranger."""
+        realm = challenge.parameters.get("realm") if challenge and challenge.scheme == "bearer" else None
+        if realm is None or credential is None or credential.bearer_token is not None:
+            return None
+        url = absolute(realm, self.registry_url, self.registry_url)
+        return None if may_tell(self.registry_url, url, self.allowed) else parse(url, self.registry_url).netloc
+
+    def _refusal(self, status: int, ask: Ask) -> RefusedError | UnavailableError:
         if status in (408, 429) or status >= 500:
             return UnavailableError(
                 f"its token service answers {status}", where=self.registry_url, next_step="try again later"
             )
+        if (stranger := self.withheld(ask.challenge, ask.credential)) is not None:
+            return RefusedError(
+                f"its token service answers {status} to a request without credentials",
+                where=self.registry_url,
+                next_step=allow(stranger, ask.credential),
+            )
         return RefusedError(
-            f"its token service answers {status} to {described(credential)}",
+            f"its token service answers {status} to {described(ask.credential)}",
             where=self.registry_url,
             next_step="log in again (podman login) or name other credentials (registries.authFile, --authfile)",
         )
@@ -145,6 +173,14 @@ def basic(credential: Credential | None) -> dict[str, str]:
 def described(credential: Credential | None) -> str:
     """Whose credentials were used, for messages."""
     return f"the credentials in {credential.source}" if credential else "a request without credentials"
+
+
+def allow(stranger: str, credential: Credential | None) -> str:
+    """What to do when a credential was not told to a token service that is none of the registry's own."""
+    return (
+        f"if {stranger} is this registry's token service, let it have {described(credential)}: "
+        f"--auth-realm {stranger} (registries.realms in the configuration)"
+    )
 
 
 def _token(raw: bytes, where: str, now: float) -> _Token:

@@ -16,13 +16,16 @@ import urllib3
 from urllib3.util import parse_url
 
 from layering.errors import ContentError, UnavailableError
+from layering.once import Once
 from layering.registry.addresses import REDIRECTS_MAX, absolute, check_redirect, same_origin
 from layering.registry.bodies import give_back
 from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
 from layering.registry.proxies import proxies_for
+from layering.registry.reach import Reach, check_literal, reach_of_host
 from layering.registry.settings import RegistrySettings
-from layering.registry.trust import unverified_session, verified_session
+from layering.registry.trust import authorities, unverified_session, verified_session
+from layering.registry.watchdog import Watch, Watchdog
 
 TRIES = 4
 _CONNECT_SECONDS = 10.0
@@ -53,7 +56,8 @@ class Call:
     """What to send, and how far to go for an answer.
 
     `data` is a body, or a form. `verify` asks for a trusted certificate. `repeatable` says whether what is temporary is
-    tried again; None means for GET and HEAD. `redirects` says whether GET and HEAD follow them.
+    tried again; None means for GET and HEAD. `redirects` says whether GET and HEAD follow them. `least` is for a host
+    that is not the registry's own: how public it must be.
     """
 
     method: str
@@ -64,6 +68,7 @@ class Call:
     verify: bool = True
     repeatable: bool | None = None
     redirects: bool = True
+    least: Reach | None = None
 
     @property
     def tries(self) -> int:
@@ -82,7 +87,9 @@ class Call:
 
 
 class Transport:
-    """Two sessions, one that verifies certificates and one for hosts that were named insecure. Thread-safe."""
+    """Sessions: one that verifies certificates, one for hosts that were named insecure, and one for each kind of host
+    that registries send us to. Thread-safe.
+    """
 
     def __init__(
         self,
@@ -90,16 +97,21 @@ class Transport:
         sleep: Callable[[float], None],
         on_request: Callable[[Request], None] | None,
     ) -> None:
-        self._verified = verified_session(settings.ca_file, settings.ca_pem)
+        context = authorities(settings.ca_file, settings.ca_pem)
+        self._verified = verified_session(context)
         self._unverified = unverified_session()
+        self._foreign = {least: verified_session(context, least) for least in Reach}
+        self._reach = Once(lambda host: reach_of_host(str(host)))
+        self._watchdog = Watchdog()
         self._proxy = settings.proxy
         self._sleep = sleep
         self._on_request = on_request
 
     def close(self) -> None:
         """Close all connections."""
-        self._verified.close()
-        self._unverified.close()
+        for session in (self._verified, self._unverified, *self._foreign.values()):
+            session.close()
+        self._watchdog.close()
 
     @contextlib.contextmanager
     def exchange(self, call: Call) -> Iterator[requests.Response]:
@@ -107,11 +119,12 @@ class Transport:
 
         Raises UnavailableError when no answer comes, RefusedError for an untrusted certificate.
         """
-        response = self._persist(call)
-        try:
-            yield response
-        finally:
-            give_back(response)
+        with self._watchdog.until(call.deadline) as watch:
+            response = self._persist(call, watch)
+            try:
+                yield response
+            finally:
+                give_back(response)
 
     def pause(self, attempt: int, deadline: Deadline, asked_seconds: float = 0.0) -> bool:
         """Wait before the next attempt, at least `asked_seconds`. False, at once, when the time is not there."""
@@ -121,10 +134,10 @@ class Transport:
         self._sleep(wait)
         return True
 
-    def _persist(self, call: Call) -> requests.Response:
+    def _persist(self, call: Call, watch: Watch) -> requests.Response:
         for attempt in range(1, call.tries):
             try:
-                response = self._follow(call)
+                response = self._follow(call, watch)
             except UnavailableError:
                 if not self.pause(attempt, call.deadline):
                     raise
@@ -134,13 +147,14 @@ class Transport:
             if not self.pause(attempt, call.deadline, retry_after(response)):
                 return response
             give_back(response)
-        return self._follow(call)
+        return self._follow(call, watch)
 
-    def _follow(self, call: Call) -> requests.Response:
-        url, headers, verify = call.url, dict(call.headers), call.verify
+    def _follow(self, call: Call, watch: Watch) -> requests.Response:
+        url, headers, least = call.url, dict(call.headers), call.least
         where = parse_url(call.url).netloc or ""
         for _ in range(REDIRECTS_MAX + 1):
-            response = self._once(call, url, headers, verify)
+            with watch.sending():
+                response = self._once(call, url, headers, least)
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not call.follows or location is None:
                 return response
@@ -149,14 +163,20 @@ class Transport:
             check_redirect(url, target)
             if not same_origin(call.url, target):
                 headers.pop("Authorization", None)
-                verify = True
+                least = call.least or self._reach(parse_url(call.url).host or "")
             url = target
         raise ContentError(f"more than {REDIRECTS_MAX} redirects", where=where)
 
-    def _once(self, call: Call, url: str, headers: Mapping[str, str], verify: bool) -> requests.Response:
-        where = parse_url(url).netloc or ""
-        left = call.deadline.remaining(where)
-        session = self._verified if verify else self._unverified
+    def _session(self, call: Call, least: Reach | None) -> requests.Session:
+        if least is not None:
+            return self._foreign[least]
+        return self._verified if call.verify else self._unverified
+
+    def _once(self, call: Call, url: str, headers: Mapping[str, str], least: Reach | None) -> requests.Response:
+        where, session = parse_url(url).netloc or "", self._session(call, least)
+        left, proxies = call.deadline.remaining(where), proxies_for(url, self._proxy)
+        if least is not None and proxies:
+            check_literal(parse_url(url).host or "", least)
         try:
             response = session.request(
                 call.method,
@@ -166,11 +186,12 @@ class Transport:
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),
-                proxies=proxies_for(url, self._proxy),
-                verify=verify,
+                proxies=proxies,
+                verify=session is not self._unverified,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self._note(call.method, url, 0)
+            call.deadline.remaining(where)
             raise translated(error, where) from None
         self._note(call.method, url, response.status_code)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":

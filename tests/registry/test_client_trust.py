@@ -1,9 +1,6 @@
 """Whom the client believes, where it goes, and how long it waits."""
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -133,13 +130,6 @@ def test_no_time_is_spent_that_is_not_there() -> None:
     assert slept == []
 
 
-def test_an_answer_that_drips_ends_with_the_time() -> None:
-    with dripping() as address:
-        settings = RegistrySettings(insecure=frozenset({address}), timeout_seconds=0.5)
-        with RegistryClient(settings) as client, pytest.raises(UnavailableError, match="took too long"):
-            client.manifest(Repository(address, "a/b").tagged("t"))
-
-
 def test_a_host_that_accepts_and_says_nothing_ends_with_the_time() -> None:
     sent: list[Request] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -153,33 +143,3 @@ def test_a_host_that_accepts_and_says_nothing_ends_with_the_time() -> None:
 def unused_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-@contextmanager
-def dripping() -> Iterator[str]:
-    """A plain http server that promises a megabyte and sends a byte at a time."""
-    ended = threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        with connection:
-            try:
-                if not connection.recv(4096).startswith(b"GET"):
-                    return
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-                while not ended.wait(0.02):
-                    connection.sendall(b" ")
-            except OSError:
-                return
-
-    def accept() -> None:
-        try:
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-        except OSError:
-            return
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-        ended.set()
-        listener.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ from layering.registry.proxies import bypassed, proxies_for
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked
 from layering.registry.settings import Proxy, RegistrySettings, as_arguments, in_files, proxy_environment
-from layering.registry.trust import verified_session
+from layering.registry.trust import authorities
 from layering.secrets import Secret
 from tests.docker_registry import make_certificate
 from tests.registry.test_client_trust import unused_address
@@ -73,10 +73,10 @@ def test_a_document_that_is_none_is_not_quoted(text: str) -> None:
 
 def test_authorities_may_have_comments_between_them(tmp_path: Path) -> None:
     certificate, _ = make_certificate(tmp_path)
-    verified_session(None, f"# Autorité de certification\n{certificate.read_text()}\n").close()
+    authorities(None, f"# Autorité de certification\n{certificate.read_text()}\n")
     for broken in ("no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"):
         with pytest.raises(InputError, match="no certificates"):
-            verified_session(None, broken)
+            authorities(None, broken)
 
 
 @pytest.mark.parametrize(
