@@ -34,6 +34,7 @@ from layering.registry.manifest import (
     sha256,
 )
 from layering.registry.mirrorrule import DEFAULT_TAG, Place
+from layering.registry.referrers import list_referrers
 from layering.registry.routes import Asked, Routes
 from layering.registry.settings import RegistrySettings
 from layering.registry.tags import list_tags
@@ -142,6 +143,19 @@ class RegistryClient:
     def tags(self, repository: Repository) -> tuple[str, ...]:
         """All tags of a repository, page by page."""
         return self._routes.read(ImageReference(repository), self._tags_at, self._deadline())
+
+    def referrers(self, image: ImageReference, artifact_type: str) -> tuple[Descriptor, ...] | None:
+        """Manifests that refer to an image: see list_referrers. None when the registry does not list them."""
+
+        def listed(place: Place, deadline: Deadline) -> tuple[Descriptor, ...] | None:
+            repository, subject = place.reference.repository, image.pinned
+            return list_referrers(self._host_of(place), repository, subject, artifact_type, deadline)
+
+        return self._routes.read(image, listed, self._deadline())
+
+    def read_where_written(self, repository: Repository) -> None:
+        """Ask no mirror of this repository any more: whoever adds to what is there must see what is there."""
+        self._routes.written(repository)
 
     # Writing
 
