@@ -2,7 +2,7 @@
 
 OCI distribution-spec v1.1 and docker's registry API v2. Reading never writes: only the push_*, copy_* and tag methods
 send anything but GET and HEAD, and only the others go to mirrors; results carry the names that were asked for. Nothing
-is cached here but tokens and what a host wants to be asked like.
+is remembered but tokens, what a host wants to be asked like, and small content by its digest.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from layering.platform import Platform
 from layering.reference import Digest, ImageReference, Repository
 from layering.registry import answers, upload
 from layering.registry.choice import choose
+from layering.registry.content import RememberedContent
 from layering.registry.deadline import Deadline
 from layering.registry.download import download
 from layering.registry.host import Asking, RegistryHost
@@ -66,6 +67,10 @@ class RegistryClient:
         self._routes = Routes(settings.mirrors, on_asked)
         self._transport = Transport(settings, sleep, on_request)
         self._keychain = Keychain(settings.auth)
+        self._manifests: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(
+            lambda manifest: len(manifest.raw)
+        )
+        self._blobs: RememberedContent[bytes] = RememberedContent(len)
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
@@ -124,7 +129,15 @@ class RegistryClient:
             with contextlib.closing(self._download(place, descriptor, deadline)) as stream:
                 return b"".join(stream)
 
-        return self._routes.read(repository.at(descriptor.digest), whole, self._deadline(), content=True)
+        def read() -> bytes:
+            return self._routes.read(repository.at(descriptor.digest), whole, self._deadline(), content=True)
+
+        raw = self._blobs(repository, descriptor.digest, read)
+        if len(raw) != descriptor.size:
+            raise ContentError(
+                f"{len(raw)} bytes instead of {descriptor.size}", where=f"{repository}@{descriptor.digest}"
+            )
+        return raw
 
     @contextlib.contextmanager
     def stream_blob(self, repository: Repository, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
@@ -214,7 +227,10 @@ class RegistryClient:
     def _manifest(
         self, reference: ImageReference, deadline: Deadline, *, content: bool = False
     ) -> ImageManifest | ImageIndex:
-        return self._routes.read(reference, self._manifest_at, deadline, content=content)
+        def read() -> ImageManifest | ImageIndex:
+            return self._routes.read(reference, self._manifest_at, deadline, content=content)
+
+        return self._manifests(reference.repository, reference.digest, read) if reference.digest else read()
 
     def _resolve_at(self, place: Place, deadline: Deadline) -> Descriptor:
         reference, host = place.reference, self._host_of(place)

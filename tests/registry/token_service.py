@@ -57,6 +57,13 @@ class TokenService:
 @contextmanager
 def docker_registry_with_tokens(home: Path) -> Iterator[tuple[str, RegistrySettings]]:
     """docker-registry that takes tokens only, from a service on the same host and another port."""
+    with docker_registry_and_tokens(home) as (address, settings, _):
+        yield address, settings
+
+
+@contextmanager
+def docker_registry_and_tokens(home: Path) -> Iterator[tuple[str, RegistrySettings, RegistryServer]]:
+    """The same, and the server of its token service."""
     (home / "tokens").mkdir()
     certificate, key = make_certificate(home / "tokens")
     service = TokenService(certificate=certificate, key=key)
@@ -68,7 +75,7 @@ def docker_registry_with_tokens(home: Path) -> Iterator[tuple[str, RegistrySetti
         with docker_registry(home, auth) as (address, settings):
             both = home / "both.pem"
             both.write_text(certificate.read_text() + (home / "ca.pem").read_text())
-            yield address, RegistrySettings(auth_file=settings.auth_file, ca_file=both)
+            yield address, RegistrySettings(auth_file=settings.auth_file, ca_file=both), tokens
 
 
 def _part(document: dict[str, Any]) -> str:
