@@ -84,6 +84,10 @@ class Oracle:
         answer = self._ask({"op": "places", "text": reference, "values": {"conf": registries_conf}})
         return tuple((one["reference"], one["insecure"]) for one in answer["places"] if not one["blocked"])
 
+    def runs(self, image: str, policy: str, lookaside: str) -> None:
+        """Whether a node with this policy.json and file of registries.d runs an image. Raises Refused."""
+        self._ask({"op": "runs", "text": image, "values": {"policy": policy, "lookaside": lookaside}})
+
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("the oracle was started without pipes")

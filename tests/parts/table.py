@@ -14,10 +14,12 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _VERSION_TIMEOUT_SECONDS = 20
+_SOURCES = (".go", ".json")
 _KUBERNETES_VERSION = "v1.34.4"
 _MAJOR, _MINOR = _KUBERNETES_VERSION[1:].split(".")[:2]
 _GITEA = "code.gitea.io/gitea"
 _GITEA_VERSION = "v1.26.0"
+_WITHOUT_C = "containers_image_openpgp,containers_image_docker_daemon_stub,containers_image_storage_stub"
 _TEKTON = "github.com/tektoncd/pipeline"
 _TEKTON_VERSION = "v1.15.0"
 _SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its own version
@@ -30,7 +32,8 @@ _SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its 
 class Part:
     """One program, or one directory of files. One of `packages`, `go_module`, `npm_package` says from where it is.
 
-    Of an npm package, `NAME@VERSION`, `files` are single files, and nothing of it is run.
+    Of an npm package, `NAME@VERSION`, `files` are single files, and nothing of it is run. With `npm_lock`, a directory
+    of ours with a package.json and its lock, what is locked there is installed, as `files`, with all it depends on.
     With `go_sources`, a Go module of ours, `go_module` is built with the dependencies that are locked there; with
     `files`, these directories of it are copied and nothing is built. `go_tags` are build tags, separated by commas;
     `needs_cgo` means a C compiler.
@@ -41,6 +44,7 @@ class Part:
     version_argv: Sequence[str] = ()
     go_module: str = ""
     npm_package: str = ""
+    npm_lock: Path | None = None
     go_sources: Path | None = None
     ldflags: str = ""
     go_tags: str = ""
@@ -57,11 +61,10 @@ class Part:
     def wanted_stamp(self) -> str:
         """What the cache must hold it of: a module's version, and the digest of our own sources where there are any."""
         module_version = (self.go_module or self.npm_package).rpartition("@")[2]
-        if self.go_sources is None:
+        directory = self.go_sources or self.npm_lock
+        if directory is None:
             return " ".join((module_version, *self.files))
-        sources = sorted(
-            path for path in self.go_sources.iterdir() if path.name.startswith("go.") or path.suffix == ".go"
-        )
+        sources = sorted(path for path in directory.iterdir() if path.name.startswith("go.") or path.suffix in _SOURCES)
         content = b"".join(path.read_bytes() for path in sources) + (self.ldflags + self.go_tags).encode()
         return f"{module_version} sources {hashlib.sha256(content).hexdigest()[:12]}".lstrip()
 
@@ -125,9 +128,11 @@ PARTS = {
             go_module="github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
         ),
         Part(name="crane", go_module="github.com/google/go-containerregistry/cmd/crane@v0.22.1"),
+        # One version is enough: the third writes and reads both its own form and the second's.
+        Part(name="cosign", go_module="github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
         Part(name="actionlint", go_module="github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"),
         Part(name="act", go_module="github.com/nektos/act@v0.2.89"),
-        Part(name="oracle", go_sources=_HERE / "oracle"),
+        Part(name="oracle", go_sources=_HERE / "oracle", go_tags=_WITHOUT_C),
         Part(
             name="etcd",
             go_sources=_HERE / "etcd",
@@ -162,6 +167,8 @@ PARTS = {
         ),
         Part(name="gitea-files", go_module=f"{_GITEA}@{_GITEA_VERSION}", files=("options", "public", "templates")),
         Part(name="github-api", npm_package="@octokit/openapi@23.0.2", files=("generated/api.github.com.json",)),
+        # A GitHub that others wrote, and the Node.js it runs on. Its default tag is another program.
+        Part(name="emulate", npm_package="emulate@0.12.2", npm_lock=_HERE / "emulate", files=("node_modules",)),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
         *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
