@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.engines.actions_documents import failed_job, run
+from tests.forges.github.described import judged
+from tests.forges.github.pages import as_json
 from tests.git_http import Asked, Served, serving
 
 DETAILS = "return_run_details"
+_SITE, _REPOSITORY = "https://github.test", "acme/builds"
 _RUNS = re.compile(r"/repos/acme/builds/actions/workflows/rebuild\.yml/(dispatches|runs)")
 _RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)/(jobs|cancel)")
 
@@ -40,21 +44,12 @@ class Actions:
         inputs = body["inputs"]
         number, image = len(self.runs) + 1, json.loads(inputs["request"])["image"]
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        self.runs.append(
-            {
-                "id": number,
-                "name": "rebuild",
-                "display_title": f"Rebuild {image} [{inputs['key']}/{inputs['attempt']}]",
-                "html_url": f"https://github.test/acme/builds/actions/runs/{number}",
-                "status": "queued",
-                "conclusion": None,
-                "created_at": now,
-                "updated_at": now,
-            }
-        )
+        title = f"Rebuild {image} [{inputs['key']}/{inputs['attempt']}]"
+        made = run(_SITE, _REPOSITORY, number, workflow="rebuild.yml", ref=body["ref"], title=title, now=now)
+        self.runs.append(made)
         if not self.knows_details:
             return 204, None
-        return 200, {"workflow_run_id": number, "run_url": "https://github.test/", "html_url": "https://github.test/"}
+        return 200, {"workflow_run_id": number, "run_url": made["url"], "html_url": made["html_url"]}
 
     def end(self, conclusion: str, *, ago: timedelta = timedelta()) -> None:
         """The newest run ended so, so long ago."""
@@ -70,29 +65,30 @@ class Actions:
                 listed, self.hides = listed[1:], self.hides - 1
             return 200, {"total_count": len(listed), "workflow_runs": listed}
         if found := _RUN.fullmatch(path):
-            run = self.runs[int(found[1]) - 1]
+            asked = self.runs[int(found[1]) - 1]
             if found[2] == "jobs":
-                steps = [{"name": "check out", "conclusion": "success"}, {"name": "rebuild", "conclusion": "failure"}]
-                return 200, {"total_count": 1, "jobs": [{"name": "image", "conclusion": "failure", "steps": steps}]}
-            run |= {"status": "completed", "conclusion": "cancelled"}
+                job = failed_job(asked, "image", {"check out": "success", "rebuild": "failure"})
+                return 200, {"total_count": 1, "jobs": [job]}
+            asked |= {"status": "completed", "conclusion": "cancelled"}
             return 202, {}
         return 404, {"message": f"no {method} {path}"}
 
 
 @contextmanager
 def actions_served() -> Iterator[Actions]:
-    """On 127.0.0.1."""
+    """On 127.0.0.1. What it is asked and answers must be as GitHub describes it (tests/forges/github/described.py)."""
     actions = Actions()
 
     def answer(asked: Asked, body: bytes) -> Served:
         status, document = actions.answer(asked.method, asked.target.partition("?")[0], json.loads(body or b"{}"))
-        return Served(status=status, body=b"" if document is None else json.dumps(document).encode())
+        served = Served(status=204) if document is None else as_json(status, document)
+        return heard.note(asked, body, served)
 
     def between(asked: Asked, serve: Callable[[], Served]) -> Served | None:
         served = serve()
         drops, actions.drops = actions.drops and asked.method == "POST", actions.drops and asked.method != "POST"
         return None if drops else served
 
-    with serving(answer, between) as address:
+    with judged() as heard, serving(answer, between) as address:
         actions.address = address
         yield actions

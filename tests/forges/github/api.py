@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.forges.github import documents
+from tests.forges.github.documents import Documents
+from tests.forges.github.gitobjects import GitObjects
 from tests.forges.github.pages import as_json, paged
 from tests.forges.github.state import PUSHERS, GitHub, Pull, Repository, User
 from tests.git_http import Asked, Served
@@ -34,7 +35,8 @@ class RefusalError(Exception):
     def __init__(self, status: int, message: str, *errors: Mapping[str, str] | str) -> None:
         super().__init__(message)
         self.status = status
-        self.document = {"message": message, **({"errors": list(errors)} if errors else {})}
+        told = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+        self.document = {**told, **({"errors": list(errors)} if errors else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,10 @@ class Call:
     params: Mapping[str, str]
     body: Mapping[str, Any]
     site: str
+
+    @property
+    def documents(self) -> Documents:
+        return Documents(site=self.site)
 
 
 class Api:
@@ -57,7 +63,6 @@ class Api:
         self.is_signature: Callable[[str], bool] = lambda token: False
         pull, issue = f"{_REPOSITORY}/pulls/:n", f"{_REPOSITORY}/issues/:n"
         for method, pattern, route in (
-            ("GET", "user", self._me),
             ("GET", _REPOSITORY, self._repository),
             ("GET", f"{_REPOSITORY}/milestones", self._milestones),
             ("GET", f"{_REPOSITORY}/compare/:s", self._compare),
@@ -135,23 +140,19 @@ class Api:
             words = words[1:]
         yield from words[2:]
 
-    def _me(self, call: Call) -> Any:
-        return documents.user(call.user)
-
     def _repository(self, call: Call, of: Repository) -> Any:
-        return documents.repository(of, call.site)
+        return call.documents.repository(of)
 
     def _milestones(self, call: Call, of: Repository) -> Any:
         is_open = call.params.get("state", "open") == "open"
-        return [documents.milestone(each) for each in of.milestones if each.is_open == is_open]
+        return [call.documents.milestone(of, each) for each in of.milestones if each.is_open == is_open]
 
     def _compare(self, call: Call, of: Repository, between: str) -> Any:
         base, _, head = between.partition("...")
         try:
-            ahead, behind = len(of.origin.commits_above(base, head)), len(of.origin.commits_above(head, base))
+            return GitObjects(site=call.site, of=of).comparison(base, head, int(call.params.get("per_page", 30)))
         except subprocess.CalledProcessError:
             raise RefusalError(404, "Not Found") from None
-        return {"ahead_by": ahead, "behind_by": behind, "total_commits": ahead}
 
     def _permission(self, call: Call, of: Repository, name: str) -> Any:
         user = self._github.known(name)
@@ -159,7 +160,7 @@ class Api:
             raise RefusalError(404, "Not Found")
         role = of.permissions.get(user.id, "none")
         told = {"maintain": "write", "triage": "read"}.get(role, role)
-        return {"permission": told, "role_name": role, "user": documents.user(user)}
+        return {"permission": told, "role_name": role, "user": {**call.documents.user(user), "role_name": role}}
 
     def _listed(self, call: Call, of: Repository) -> Any:
         params, owner = call.params, of.name.partition("/")[0]
@@ -176,10 +177,10 @@ class Api:
         )
         descends = params.get("direction", "desc" if params.get("sort", "created") == "created" else "asc") == "desc"
         found.sort(key=lambda each: (by(each), each.number), reverse=descends)
-        return [documents.pull(each, of, call.site) for each in found]
+        return [call.documents.listed_pull(each, of) for each in found]
 
     def _one(self, call: Call, of: Repository, pull: Pull) -> Any:
-        return documents.pull(pull, of, call.site)
+        return call.documents.pull(pull, of)
 
     def _create(self, call: Call, of: Repository) -> Any:
         _check_push(call.user, of)
@@ -199,7 +200,7 @@ class Api:
         _check_body(call.body)
         made = self._github.create(of, call.user, head, base, str(call.body["title"]), str(call.body.get("body") or ""))
         made.draft = bool(call.body.get("draft"))
-        return documents.pull(made, of, call.site)
+        return call.documents.pull(made, of)
 
     def _update(self, call: Call, of: Repository, pull: Pull) -> Any:
         _check_push(call.user, of)
@@ -210,7 +211,7 @@ class Api:
             if call.body["state"] == "open" and of.origin.head(pull.head) is None:
                 raise _invalid(_custom("state cannot be changed. The branch has been deleted."))
             self._github.change(pull, is_open=call.body["state"] == "open")
-        return documents.pull(pull, of, call.site)
+        return call.documents.pull(pull, of)
 
     def _update_issue(self, call: Call, of: Repository, pull: Pull) -> Any:
         if "milestone" in call.body:
@@ -219,7 +220,7 @@ class Api:
                 raise _invalid({"resource": "Issue", "field": "milestone", "code": "invalid"})
             self._github.change(pull, milestone=found)
         self._update(call, of, pull)
-        return documents.issue(pull, of, call.site)
+        return call.documents.issue(pull, of)
 
     def _request_reviewers(self, call: Call, of: Repository, pull: Pull) -> Any:
         _check_push(call.user, of)
@@ -232,7 +233,7 @@ class Api:
             raise RefusalError(422, "Reviews may only be requested from collaborators.")
         reviewers = [*pull.reviewers, *(each for each in found if each not in pull.reviewers)]
         self._github.change(pull, reviewers=reviewers, teams=list(dict.fromkeys([*pull.teams, *teams])))
-        return documents.pull(pull, of, call.site)
+        return call.documents.listed_pull(pull, of)
 
     def _add_labels(self, call: Call, of: Repository, pull: Pull) -> Any:
         names = [str(each) for each in call.body["labels"]]
@@ -240,20 +241,22 @@ class Api:
             raise _invalid({"resource": "Label", "field": "name", "code": "invalid"})
         of.labels += [each for each in names if each not in of.labels]
         self._github.change(pull, labels=list(dict.fromkeys([*pull.labels, *names])))
-        return 200, documents.labels(pull.labels)
+        return 200, call.documents.labels(of, pull.labels)
 
     def _add_assignees(self, call: Call, of: Repository, pull: Pull) -> Any:
         people = [self._github.known(str(name)) for name in call.body["assignees"]]
         found = [each for each in people if each and of.permissions.get(each.id) in PUSHERS]
         self._github.change(pull, assignees=[*pull.assignees, *(each for each in found if each not in pull.assignees)])
-        return documents.issue(pull, of, call.site)
+        return call.documents.issue(pull, of)
 
     def _comments(self, call: Call, of: Repository, pull: Pull) -> Any:
         since = datetime.fromisoformat(call.params["since"]) if "since" in call.params else None
-        return [documents.comment(each) for each in pull.comments if since is None or each.created >= since]
+        return [
+            call.documents.comment(of, pull, each) for each in pull.comments if since is None or each.created >= since
+        ]
 
     def _say(self, call: Call, of: Repository, pull: Pull) -> Any:
-        return documents.comment(self._github.say(pull, call.user, str(call.body["body"])))
+        return call.documents.comment(of, pull, self._github.say(pull, call.user, str(call.body["body"])))
 
     def _react(self, call: Call, of: Repository, number: int) -> Any:
         found = next((each for pull in of.pulls for each in pull.comments if each.id == number), None)
@@ -262,7 +265,9 @@ class Api:
         given = (str(call.body["content"]), call.user)
         is_new = given not in found.reactions
         found.reactions += [given] if is_new else []
-        return 201 if is_new else 200, documents.reaction(*given, number=found.reactions.index(given) + 1)
+        return 201 if is_new else 200, call.documents.reaction(
+            *given, number=found.reactions.index(given) + 1, when=found.created
+        )
 
 
 def _expression(pattern: str) -> str:

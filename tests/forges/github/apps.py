@@ -15,8 +15,11 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from tests.forges.github import documents
+from tests.forges.github import accounts
+from tests.forges.github.accounts import BEGINNING
 from tests.forges.github.api import Api, Call, RefusalError
+from tests.forges.github.documents import moment
+from tests.forges.github.gitobjects import GitObjects
 from tests.forges.github.state import GitHub, Repository
 
 _GITHUB = {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
@@ -57,17 +60,58 @@ class App:
         api.is_signature = self._is_signature
 
     def _is_signature(self, token: str) -> bool:
+        """By GitHub's own clock, as there."""
+        options: Any = {"require": ["iat", "exp", "iss"], "verify_iat": False, "verify_exp": False}
         try:
-            claims = jwt.decode(token, self.key, algorithms=["RS256"], options={"require": ["iat", "exp", "iss"]})
+            claims = jwt.decode(token, self.key, algorithms=["RS256"], options=options)
         except jwt.InvalidTokenError:
             return False
-        return bool(claims["iss"] == self.id and claims["exp"] - claims["iat"] <= 600)
+        is_now = claims["iat"] <= self.github.now().timestamp() < claims["exp"]
+        return bool(is_now and claims["iss"] == self.id and claims["exp"] - claims["iat"] <= 600)
+
+    @property
+    def _site(self) -> str:
+        return f"https://{self.host}"
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        """What an App and each of its installations tell."""
+        granted = {"contents": "write", "pull_requests": "write", "metadata": "read"}
+        return {"permissions": granted, "events": [], "created_at": BEGINNING, "updated_at": BEGINNING}
 
     def _me(self, *_: Any) -> Any:
-        return {"id": 1, "slug": self.slug, "name": self.slug}
+        return {
+            "id": 1,
+            "node_id": "A_1",
+            "client_id": self.id,
+            "slug": self.slug,
+            "name": self.slug,
+            "owner": accounts.user(self._site, 1, "acme", "Organization"),
+            "description": None,
+            "external_url": "https://example.com/",
+            "html_url": f"{self._site}/apps/{self.slug}",
+            **self._known,
+        }
 
     def _installation(self, *_: Any) -> Any:
-        return {"id": 7, "app_id": 1}
+        url = f"{self._site}/api/v3"
+        return {
+            "id": 7,
+            "app_id": 1,
+            "app_slug": self.slug,
+            "client_id": self.id,
+            "account": accounts.user(self._site, 1, "acme", "Organization"),
+            "target_id": 1,
+            "target_type": "Organization",
+            "repository_selection": "all",
+            "access_tokens_url": f"{url}/app/installations/7/access_tokens",
+            "repositories_url": f"{url}/installation/repositories",
+            "html_url": f"{self._site}/organizations/acme/settings/installations/7",
+            "single_file_name": None,
+            "suspended_by": None,
+            "suspended_at": None,
+            **self._known,
+        }
 
     def _mint(self, _: Any, number: int) -> Any:
         token = f"ghs_{len(self.minted)}_minted_for_a_test"
@@ -75,33 +119,32 @@ class App:
         self.github.tokens[token] = self.github.user(f"{self.slug}[bot]")
         for repository in self.github.repositories:
             repository.permissions.setdefault(self.github.tokens[token].id, "write")
-        return {"token": token, "expires_at": documents.moment(self.github.now() + timedelta(hours=1))}
+        return {"token": token, "expires_at": moment(self.github.now() + timedelta(hours=1))}
 
     def _user(self, call: Call, name: str) -> Any:
         found = self.github.known(name)
         if found is None:
             raise RefusalError(404, "Not Found")
-        return documents.user(found)
+        return accounts.profile(call.documents.user(found))
 
     def _commit(self, call: Call, of: Repository, name: str) -> Any:
-        return {"sha": str(name), "tree": {"sha": of.origin.git("rev-parse", f"{name}^{{tree}}")}}
+        return _objects(call, of).commit(str(name))
 
     def _tree(self, call: Call, of: Repository, name: str) -> Any:
-        listed = [line.split(maxsplit=3) for line in of.origin.git("ls-tree", str(name)).splitlines()]
-        entries = [{"mode": mode, "type": kind, "sha": sha, "path": path} for mode, kind, sha, path in listed]
-        return {"sha": str(name), "truncated": False, "tree": entries}
+        return _objects(call, of).tree(str(name))
 
     def _ref(self, call: Call, of: Repository, name: str) -> Any:
         head = of.origin.head(name.removeprefix("heads/"))
         if head is None:
             raise RefusalError(404, "Not Found")
-        return {"ref": f"refs/{name}", "object": {"type": "commit", "sha": head}}
+        return _objects(call, of).ref(f"refs/{name}", head)
 
     def _make_blob(self, call: Call, of: Repository) -> Any:
         assert call.body["encoding"] == "base64"
         content = base64.b64decode(call.body["content"], validate=True)
         argv = ["git", "-C", str(of.origin.path), "hash-object", "-w", "--stdin"]
-        return {"sha": subprocess.run(argv, input=content, check=True, capture_output=True).stdout.decode().strip()}
+        made = subprocess.run(argv, input=content, check=True, capture_output=True).stdout.decode().strip()
+        return _objects(call, of).blob(made)
 
     def _make_tree(self, call: Call, of: Repository) -> Any:
         index = of.origin.path / "index-of-api"
@@ -112,7 +155,7 @@ class App:
         subprocess.run([*words, "read-tree", call.body["base_tree"]], env=env, check=True)
         subprocess.run([*words, "update-index", "--index-info"], env=env, input=lines, text=True, check=True)
         made = subprocess.run([*words, "write-tree"], env=env, check=True, capture_output=True, text=True)
-        return {"sha": made.stdout.strip()}
+        return _objects(call, of).tree(made.stdout.strip())
 
     def _make_commit(self, call: Call, of: Repository) -> Any:
         assert not {"author", "committer", "signature"} & set(call.body), "GitHub signs only what names nobody"
@@ -126,17 +169,21 @@ class App:
         made = subprocess.run(
             argv, env=env, input=call.body["message"], text=True, check=True, capture_output=True
         ).stdout.strip()
-        return {"sha": made, "verification": {"verified": True, "reason": "valid"}}
+        return _objects(call, of).commit(made)
 
     def _make_ref(self, call: Call, of: Repository) -> Any:
         branch = re.sub("^refs/heads/", "", call.body["ref"])
         if of.origin.head(branch) is not None:
             raise RefusalError(422, "Reference already exists")
         of.origin.git("update-ref", call.body["ref"], call.body["sha"])
-        return {"ref": call.body["ref"], "object": {"type": "commit", "sha": call.body["sha"]}}
+        return _objects(call, of).ref(call.body["ref"], call.body["sha"])
 
     def _move_ref(self, call: Call, of: Repository, name: str) -> Any:
         if of.origin.head(name.removeprefix("heads/")) is None:
             raise RefusalError(422, "Reference does not exist")
         of.origin.git("update-ref", f"refs/{name}", call.body["sha"])
-        return {"ref": f"refs/{name}", "object": {"type": "commit", "sha": call.body["sha"]}}
+        return _objects(call, of).ref(f"refs/{name}", call.body["sha"])
+
+
+def _objects(call: Call, of: Repository) -> GitObjects:
+    return GitObjects(site=call.site, of=of)

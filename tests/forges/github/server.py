@@ -7,6 +7,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from tests.forges.github.api import PREFIX, Api
+from tests.forges.github.described import judged
 from tests.forges.github.state import PUSHERS, GitHub, Repository
 from tests.forges.origin import new_origin
 from tests.git_http import Asked, Served, git_served, serving
@@ -19,7 +20,7 @@ NAME = "acme/cluster-config"
 def github_at(root: Path) -> Iterator[tuple[GitHub, Api, str]]:
     """One that has our user and its token, its API, to plug routes in, and its address (HOST:PORT).
 
-    Repositories are below `root`.
+    Repositories are below `root`. What its API is asked and answers must be as GitHub describes it (described.py).
     """
     github = GitHub()
     github.tokens[TOKEN] = github.user(BOT)
@@ -27,12 +28,12 @@ def github_at(root: Path) -> Iterator[tuple[GitHub, Api, str]]:
 
     def answer(asked: Asked, body: bytes) -> Served:
         if asked.target.startswith(PREFIX):
-            served = api.answer(asked, body, f"http://{asked.headers['host']}")
+            served = heard.note(asked, body, api.answer(asked, body, f"http://{asked.headers['host']}"))
             date = {"Date": format_datetime(github.now(), usegmt=True)}
             return Served(status=served.status, headers={**served.headers, **date}, body=served.body)
         return _git(github, root, asked, body)
 
-    with serving(answer, lambda asked, serve: github.between(asked, serve)) as address:
+    with judged() as heard, serving(answer, lambda asked, serve: github.between(asked, serve)) as address:
         yield github, api, address
 
 
