@@ -7,6 +7,7 @@ It decides nothing and writes nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
@@ -32,7 +33,8 @@ from watcher.settings_image import FollowedCluster, ImageSettings
 from watcher.targets import Target, built_in, subject_of
 from watcher.world import CouldNotTell, Failure, Observation, Running, Wanted
 
-_THREADS = 8
+_THREADS = 8  # for images whose bases and targets are at the same hosts: so many connections each host sees
+_THREADS_IN_ALL = 32  # but one for each group at least
 
 
 class Observer:
@@ -60,7 +62,8 @@ class Observer:
     def look(self, settings: Settings, wanted: Iterable[Target]) -> list[Observation | Failure]:
         """One observation per target, in order.
 
-        Each cluster is read once, each branch and each tag is asked for once. A slow registry delays only its images.
+        Each cluster is read once, each branch and each tag is asked for once. Images whose bases and targets are at
+        other hosts have threads of their own, so that a host that hangs does not take them all.
         """
         wanted = list(wanted)
         images = {image.name: image for image, _ in wanted}
@@ -72,8 +75,12 @@ class Observer:
             built=Once(self._built),
             build=Once(lambda name, key: self._build(images[name], key, built_in(images[name], settings))),
         )
-        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            return list(pool.map(lambda target: self._observe(target, look), wanted))
+        with ExitStack() as pools:
+            among = len({_asked(target) for target in wanted})
+            threads = max(1, min(_THREADS, _THREADS_IN_ALL // max(among, 1)))
+            pool = Once(lambda *_: pools.enter_context(ThreadPoolExecutor(max_workers=threads)))
+            seen = [pool(*_asked(target)).submit(self._observe, target, look) for target in wanted]
+            return [each.result() for each in seen]
 
     def _observe(self, target: Target, look: Look) -> Observation | Failure:
         try:
@@ -181,6 +188,14 @@ class Observer:
             base_digest=provenance.base_digest,
             version=provenance.base_version,
         )
+
+
+def _asked(target: Target) -> tuple[str, str]:
+    """Who is asked most for it: where its base comes from, and the registry of what is built."""
+    image, _ = target
+    base = image.base
+    asked = base.cluster if isinstance(base, FollowedCluster) else base.image.repository.domain
+    return asked, image.target.domain
 
 
 def _proposal(entry: ProposalEntry, forge: Forge, key: BuildKey, built: ImageReference | None) -> ProposalState:

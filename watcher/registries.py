@@ -21,6 +21,8 @@ from watcher.settings_fields import FROM_CLUSTER
 from watcher.settings_image import ImageSettings
 from watcher.world import CouldNotTell, Failure
 
+_REST_SECONDS = 30.0  # a host that does not answer: all its images would wait for it as long as the first one
+
 
 def registries_of(api: ClusterApi, settings: Settings) -> RegistrySettings:
     """The configuration's settings, with what it leaves to this cluster. Raises what the cluster answers with."""
@@ -70,7 +72,9 @@ class ImageRegistries:
             for settings, client in self._clients:
                 if settings == wanted:
                     return client
-            client = self._open.enter_context(RegistryClient(wanted, on_request=self._on_request))
+            client = self._open.enter_context(
+                RegistryClient(wanted, on_request=self._on_request, rest_seconds=_REST_SECONDS)
+            )
             self._clients.append((wanted, client))
             return client
 

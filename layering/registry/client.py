@@ -36,6 +36,7 @@ from layering.registry.manifest import (
 )
 from layering.registry.mirrorrule import DEFAULT_TAG, Place
 from layering.registry.referrers import list_referrers
+from layering.registry.rest import Rest
 from layering.registry.routes import Asked, Routes
 from layering.registry.settings import RegistrySettings
 from layering.registry.tags import list_tags
@@ -52,7 +53,7 @@ class RegistryClient:
 
     Every method raises RefusedError (3) when the registry says no, UnavailableError (4) when it fails for now, and
     ContentError (5) when an answer is not what it claims to be. `on_request` hears of every HTTP request, `on_asked` of
-    every place that was asked for what has mirrors.
+    every place that was asked for what has mirrors. A host that did not answer is left alone for `rest_seconds`.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class RegistryClient:
         sleep: Callable[[float], None] = time.sleep,
         on_request: Callable[[Request], None] | None = None,
         on_asked: Callable[[Asked], None] | None = None,
+        rest_seconds: float = 0.0,
     ) -> None:
         self._settings = settings
         self._routes = Routes(settings.mirrors, on_asked)
-        self._transport = Transport(settings, sleep, on_request)
+        self._transport = Transport(settings, sleep, on_request, Rest(rest_seconds))
         self._keychain = Keychain(settings.auth)
         self._manifests: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(
             lambda manifest: len(manifest.raw)

@@ -211,7 +211,15 @@ class RegistryHost:
             return self._ping(f"http://{host}", deadline)
 
     def _ping(self, url: str, deadline: Deadline) -> str:
-        call = Call(method="GET", url=f"{url}/v2/", deadline=deadline, verify=False, repeatable=False, redirects=False)
+        call = Call(
+            method="GET",
+            url=f"{url}/v2/",
+            deadline=deadline,
+            verify=False,
+            repeatable=False,
+            redirects=False,
+            probe=True,
+        )
         with self._transport.exchange(call):
             return url
 

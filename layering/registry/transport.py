@@ -23,6 +23,7 @@ from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
 from layering.registry.proxies import proxies_for
 from layering.registry.reach import Reach, check_literal, reach_of_host
+from layering.registry.rest import Rest
 from layering.registry.settings import RegistrySettings
 from layering.registry.trust import authorities, unverified_session, verified_session
 from layering.registry.watchdog import Watch, Watchdog
@@ -57,7 +58,8 @@ class Call:
 
     `data` is a body, or a form. `verify` asks for a trusted certificate. `repeatable` says whether what is temporary is
     tried again; None means for GET and HEAD. `redirects` says whether GET and HEAD follow them. `least` is for a host
-    that is not the registry's own: how public it must be.
+    that is not the registry's own: how public it must be. `probe`: it only finds out how a host is asked, and a failure
+    says nothing else of it.
     """
 
     method: str
@@ -69,6 +71,7 @@ class Call:
     repeatable: bool | None = None
     redirects: bool = True
     least: Reach | None = None
+    probe: bool = False
 
     @property
     def tries(self) -> int:
@@ -96,6 +99,7 @@ class Transport:
         settings: RegistrySettings,
         sleep: Callable[[float], None],
         on_request: Callable[[Request], None] | None,
+        rest: Rest,
     ) -> None:
         context = authorities(settings.ca_file, settings.ca_pem)
         self._verified = verified_session(context)
@@ -105,6 +109,7 @@ class Transport:
         self._watchdog = Watchdog()
         self._proxy = settings.proxy
         self._sleep = sleep
+        self._rest = rest
         self._on_request = on_request
 
     def close(self) -> None:
@@ -120,7 +125,7 @@ class Transport:
         Raises UnavailableError when no answer comes, RefusedError for an untrusted certificate.
         """
         with self._watchdog.until(call.deadline) as watch:
-            response = self._persist(call, watch)
+            response = self._persist(call, watch) if call.probe else self._restful(call, watch)
             try:
                 yield response
             finally:
@@ -133,6 +138,19 @@ class Transport:
             return False
         self._sleep(wait)
         return True
+
+    def _restful(self, call: Call, watch: Watch) -> requests.Response:
+        """See Rest: not while the host is left alone, and it is when it does not answer."""
+        host = parse_url(call.url).netloc or ""
+        self._rest.check(host)
+        try:
+            response = self._persist(call, watch)
+        except UnavailableError as error:
+            self._rest.after_failure(host, error)
+            raise
+        if response.status_code in _TEMPORARY and same_origin(call.url, response.url):
+            self._rest.after_refusal(host, response.status_code, retry_after(response))
+        return response
 
     def _persist(self, call: Call, watch: Watch) -> requests.Response:
         for attempt in range(1, call.tries):

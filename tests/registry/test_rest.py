@@ -1,0 +1,87 @@
+"""A host that did not answer, or has no time for us, is left alone; for how long, and who is not."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from layering.errors import UnavailableError
+from layering.reference import Repository
+from layering.registry.client import RegistryClient, Request
+from layering.registry.rest import Rest
+from layering.registry.server import RegistryServer
+from layering.registry.server_http import error
+from layering.registry.settings import RegistrySettings
+
+
+def is_left_alone(rest: Rest, host: str) -> bool:
+    try:
+        rest.check(host)
+    except UnavailableError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "until"),
+    [(30.0, 0.0, 30.0), (30.0, 90.0, 90.0), (30.0, 5.0, 30.0), (30.0, 1e9, 3600.0), (0.0, 90.0, 90.0), (0.0, 0.0, 0.0)],
+    ids=["ours", "theirs", "the-longer-one", "an-hour-at-most", "only-theirs", "not-at-all"],
+)
+def test_how_long(seconds: float, asked: float, until: float) -> None:
+    now = [100.0]
+    rest = Rest(seconds, clock=lambda: now[0])
+    rest.after_refusal("q.io", 429, asked)
+    for at in (0.0, until - 0.1):
+        now[0] = 100 + at
+        assert is_left_alone(rest, "q.io") is (0 <= at < until)
+        assert not is_left_alone(rest, "r.io")
+    now[0] = 100 + until
+    assert not is_left_alone(rest, "q.io")
+
+
+def look(client: RegistryClient, address: str, repository: str) -> str:
+    try:
+        client.find(Repository(address, repository).tagged("t"))
+    except UnavailableError as failure:
+        return str(failure)
+    return ""
+
+
+def test_what_does_not_answer_is_asked_with_one_question_only() -> None:
+    sent: list[Request] = []
+    with silent() as dead, RegistryServer() as alive:
+        settings = RegistrySettings(insecure=frozenset({alive.address}), timeout_seconds=0.5)
+        with RegistryClient(settings, on_request=sent.append, rest_seconds=30) as client:
+            first = look(client, dead, "a/b")
+            asked = len(sent)
+            second = look(client, dead, "c/d")
+            assert len(sent) == asked
+            assert look(client, alive.address, "a/b") == ""
+    assert "in time" in first or "took too long" in first
+    assert "left alone" in second
+
+
+def test_a_registry_that_throttles_is_not_asked_again_before_its_time() -> None:
+    with RegistryServer(intercept=lambda asked: error(429, "X", "x", {"Retry-After": "600"})) as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}))
+        with RegistryClient(settings) as client:
+            assert "429" in look(client, server.address, "a/b")
+            asked = len(server.requests)
+            assert "left alone for 600 s" in look(client, server.address, "c/d")
+    assert len(server.requests) == asked
+
+
+def test_a_host_that_speaks_no_tls_is_not_left_alone_for_that() -> None:
+    with RegistryServer() as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}))
+        with RegistryClient(settings, rest_seconds=30) as client:
+            assert look(client, server.address, "a/b") == ""
+            assert look(client, server.address, "c/d") == ""
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A host that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
