@@ -76,20 +76,35 @@ def _build(parts: Sequence[Part]) -> list[str]:
 
 
 def _unpack(parts: Sequence[Part]) -> list[str]:
-    """Files of npm packages. Nothing of a package is run, and nothing that it depends on is fetched."""
+    """Files of npm packages, of which nothing is run: neither here nor by npm."""
     if parts and shutil.which("npm") is None:
         return [f"npm is not installed, which fetches {', '.join(p.name for p in parts)}; install Node.js"]
     problems = []
     for part in parts:
         with tempfile.TemporaryDirectory(dir=_cache()) as made:
-            if _ran(["npm", "pack", "--ignore-scripts", part.npm_package], {}, cwd=Path(made)) != 0:
+            unpacked = Path(made) / part.name
+            if not (_unpack_one if part.npm_lock is None else _install_locked)(part, unpacked):
                 problems.append(f"{part.name}: not fetched; the messages of npm stand above")
                 continue
-            with tarfile.open(next(Path(made).glob("*.tgz"))) as package:
-                for name in part.files:
-                    package.extract(f"package/{name}", made, filter="data")
-            _put((Path(made) / "package").rename(Path(made) / part.name), part)
+            _put(unpacked, part)
     return problems
+
+
+def _unpack_one(part: Part, into: Path) -> bool:
+    """Without what it depends on."""
+    if _ran(["npm", "pack", "--ignore-scripts", part.npm_package], {}, cwd=into.parent) != 0:
+        return False
+    with tarfile.open(next(into.parent.glob("*.tgz"))) as package:
+        for name in part.files:
+            package.extract(f"package/{name}", into.parent, filter="data")
+    (into.parent / "package").rename(into)
+    return True
+
+
+def _install_locked(part: Part, into: Path) -> bool:
+    assert part.npm_lock is not None
+    shutil.copytree(part.npm_lock, into)
+    return _ran(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], {}, cwd=into) == 0
 
 
 def _cache() -> Path:

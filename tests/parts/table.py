@@ -14,6 +14,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _VERSION_TIMEOUT_SECONDS = 20
+_SOURCES = (".go", ".json")
 _KUBERNETES_VERSION = "v1.34.4"
 _MAJOR, _MINOR = _KUBERNETES_VERSION[1:].split(".")[:2]
 _GITEA = "code.gitea.io/gitea"
@@ -31,7 +32,8 @@ _SAYS_ITS_VERSION = " ".join(  # Tekton refuses a server that does not know its 
 class Part:
     """One program, or one directory of files. One of `packages`, `go_module`, `npm_package` says from where it is.
 
-    Of an npm package, `NAME@VERSION`, `files` are single files, and nothing of it is run.
+    Of an npm package, `NAME@VERSION`, `files` are single files, and nothing of it is run. With `npm_lock`, a directory
+    of ours with a package.json and its lock, what is locked there is installed, as `files`, with all it depends on.
     With `go_sources`, a Go module of ours, `go_module` is built with the dependencies that are locked there; with
     `files`, these directories of it are copied and nothing is built. `go_tags` are build tags, separated by commas;
     `needs_cgo` means a C compiler.
@@ -42,6 +44,7 @@ class Part:
     version_argv: Sequence[str] = ()
     go_module: str = ""
     npm_package: str = ""
+    npm_lock: Path | None = None
     go_sources: Path | None = None
     ldflags: str = ""
     go_tags: str = ""
@@ -58,11 +61,10 @@ class Part:
     def wanted_stamp(self) -> str:
         """What the cache must hold it of: a module's version, and the digest of our own sources where there are any."""
         module_version = (self.go_module or self.npm_package).rpartition("@")[2]
-        if self.go_sources is None:
+        directory = self.go_sources or self.npm_lock
+        if directory is None:
             return " ".join((module_version, *self.files))
-        sources = sorted(
-            path for path in self.go_sources.iterdir() if path.name.startswith("go.") or path.suffix == ".go"
-        )
+        sources = sorted(path for path in directory.iterdir() if path.name.startswith("go.") or path.suffix in _SOURCES)
         content = b"".join(path.read_bytes() for path in sources) + (self.ldflags + self.go_tags).encode()
         return f"{module_version} sources {hashlib.sha256(content).hexdigest()[:12]}".lstrip()
 
@@ -119,6 +121,8 @@ PARTS = {
         Part(name="umoci", packages=("umoci",), version_argv=("umoci", "--version")),
         Part(name="docker-registry", packages=("docker-registry",), version_argv=("docker-registry", "--version")),
         Part(name="htpasswd", packages=("apache2-utils",), version_argv=_dpkg("apache2-utils")),
+        Part(name="gpg", packages=("gpg", "gpgconf", "gpg-agent"), version_argv=("gpg", "--version")),
+        Part(name="gpgv", packages=("gpgv",), version_argv=("gpgv", "--version")),
         Part(name="openssl", packages=("openssl",), version_argv=("openssl", "version")),
         Part(name="busybox", packages=("busybox-static",), version_argv=("busybox",)),
         Part(
@@ -165,6 +169,8 @@ PARTS = {
         ),
         Part(name="gitea-files", go_module=f"{_GITEA}@{_GITEA_VERSION}", files=("options", "public", "templates")),
         Part(name="github-api", npm_package="@octokit/openapi@23.0.2", files=("generated/api.github.com.json",)),
+        # A GitHub that others wrote, and the Node.js it runs on. Its default tag is another program.
+        Part(name="emulate", npm_package="emulate@0.12.2", npm_lock=_HERE / "emulate", files=("node_modules",)),
         Part(name="tekton-manifests", go_module=f"{_TEKTON}@{_TEKTON_VERSION}", files=("config",)),
         *(_tekton(program) for program in ("controller", "webhook", "entrypoint", "workingdirinit")),
     )
