@@ -60,7 +60,7 @@ class ApiHost:
 
     def commit(
         self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
-    ) -> str:
+    ) -> tuple[str, tuple[str, ...]]:
         """See Host: not asked for."""
         raise NotImplementedError
 

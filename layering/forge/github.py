@@ -119,7 +119,7 @@ class GitHubHost(LikeGitHub):
 
     def commit(
         self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
-    ) -> str:
+    ) -> tuple[str, tuple[str, ...]]:
         """See Host."""
         return self._commits.commit(repository, branch, parent=parent, old=old, message=message, files=files)
 

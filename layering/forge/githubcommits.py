@@ -6,13 +6,15 @@ a committer or a signature is signed by GitHub. Which branch and which files, is
 
 import base64
 import hashlib
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from layering.errors import ConflictError, NotFoundError, UnavailableError
-from layering.forge.answers import refusal
+from layering.excerpt import without_secrets
+from layering.forge.answers import Answer, refusal
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.githubapp import InstallationTokens
@@ -20,6 +22,8 @@ from layering.forge.settings import ForgeSettings
 from layering.reasons import Reason
 
 _FILE = "100644"
+_LOSES_COMMITS = re.compile(r"not a fast.forward", re.IGNORECASE)
+_MOVED = re.compile(r"already exists|does not exist")
 
 
 class GitHubCommits:
@@ -39,7 +43,7 @@ class GitHubCommits:
 
     def commit(
         self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: Mapping[str, bytes]
-    ) -> str:
+    ) -> tuple[str, tuple[str, ...]]:
         """See Host.commit."""
         git = f"repos/{quote(repository)}/git"
         tree = str(_in(self._exchange.get(f"{git}/commits/{parent}").json, "tree", "sha"))
@@ -48,9 +52,11 @@ class GitHubCommits:
             for path, content in files.items()
         ]
         made = self._made(f"{git}/trees", {"base_tree": tree, "tree": entries})
-        commit = self._made(f"{git}/commits", {"message": message, "tree": made, "parents": [parent]})
+        fields = {"message": message, "tree": made, "parents": [parent]}
+        answer = self._exchange.send("POST", f"{git}/commits", fields)
+        commit = str(_in(answer.json, "sha"))
         self._move(git, branch, commit, old)
-        return commit
+        return commit, _unsigned(answer.json, commit)
 
     def authors(self) -> tuple[str, ...]:
         """The App's user, who is the author, and GitHub, the committer. Two requests, once.
@@ -93,20 +99,35 @@ class GitHubCommits:
         return str(_in(self._exchange.send("POST", path, fields).json, "sha"))
 
     def _move(self, git: str, branch: str, commit: str, old: str | None) -> None:
-        """REST has no compare-and-swap: looked at just before. Raises ConflictError when it is not as it was."""
+        """Raises ConflictError when the branch is not as it was.
+
+        REST has no compare-and-swap. Making a branch is refused by GitHub when it is there; so is moving it without
+        `force` when that would lose a commit, whoever pushed it and when, which is tried first. What is left is our
+        commit in the place of an older one of ours, on another tip: it needs `force`, so the branch is read once more,
+        right before. A push between these two requests is lost, and nothing that REST answers would tell of it.
+        """
         where = f"{self._settings.name}: {branch}"
         if old is None:
-            fields: dict[str, Any] = {"ref": f"refs/heads/{branch}", "sha": commit}
+            fields = {"ref": f"refs/heads/{branch}", "sha": commit}
             answer = self._exchange.send("POST", f"{git}/refs", fields, expect=(422,))
         else:
-            if self._head(git, branch) != old:
-                raise _moved(where)
-            path = f"{git}/refs/{quote(f'heads/{branch}', safe='')}"
-            answer = self._exchange.send("PATCH", path, {"sha": commit, "force": True}, expect=(422,))
-        if answer.status == 422 and ("already exists" in answer.message or "does not exist" in answer.message):
-            raise _moved(where)
+            self._check_head(git, branch, old, where)
+            answer = self._moved(git, branch, commit, force=False)
+            if answer.status == 422 and _LOSES_COMMITS.search(answer.message):
+                self._check_head(git, branch, old, where)
+                answer = self._moved(git, branch, commit, force=True)
+        if answer.status == 422 and _MOVED.search(answer.message):
+            raise _conflict(where)
         if answer.status >= 400:
             raise refusal(answer, where)
+
+    def _moved(self, git: str, branch: str, commit: str, *, force: bool) -> Answer:
+        path = f"{git}/refs/{quote(f'heads/{branch}', safe='')}"
+        return self._exchange.send("PATCH", path, {"sha": commit, "force": force}, expect=(422,))
+
+    def _check_head(self, git: str, branch: str, old: str, where: str) -> None:
+        if self._head(git, branch) != old:
+            raise _conflict(where)
 
     def _head(self, git: str, branch: str) -> str | None:
         try:
@@ -121,8 +142,20 @@ def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("api.")
 
 
-def _moved(where: str) -> ConflictError:
+def _conflict(where: str) -> ConflictError:
     return ConflictError("the branch was moved by somebody else", where=where, next_step="look at it again")
+
+
+def _unsigned(made: Any, commit: str) -> tuple[str, ...]:
+    """A line for people when GitHub says that it did not sign the commit; it goes on the branch all the same."""
+    told = made.get("verification") if isinstance(made, Mapping) else None
+    if not isinstance(told, Mapping) or told.get("verified") is not False:
+        return ()
+    why = str(told.get("reason") or "without a reason")
+    return (
+        f"GitHub did not sign commit {commit[:12]} ({without_secrets(why)}): "
+        "where a rule wants signed commits, it cannot be merged",
+    )
 
 
 def _in(document: Any, *names: str) -> Any:

@@ -110,10 +110,11 @@ class Host(Protocol):
 
     def commit(
         self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
-    ) -> str:
+    ) -> tuple[str, tuple[str, ...]]:
         """One commit on `parent` that sets these files' bytes (modes stay), made and signed by the forge, and `branch`
         moved to it. Only asked when `signs_commits`. `old` is what the branch holds, None: it is not there.
-        Raises ConflictError when the branch was moved meanwhile.
+        The commit, and one line for people when the forge says that it did not sign it. Raises ConflictError when the
+        branch was moved meanwhile.
         """
 
     def commit_authors(self) -> tuple[str, ...]:

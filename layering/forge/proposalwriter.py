@@ -43,7 +43,10 @@ class ProposalWriter:
 
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
         """What is due. `pull` is the open one, `command` what a person told that makes it due."""
-        commit = seen.head if due is Due.FINISH and seen.head and self._is_wanted(seen) else self._commit(seen)
+        if due is Due.FINISH and seen.head and self._is_wanted(seen):
+            commit, told = seen.head, tuple[str, ...]()
+        else:
+            commit, told = self._commit(seen)
         marker = self._marker(seen, commit, pull, command)
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
@@ -58,7 +61,7 @@ class ProposalWriter:
             pull_request=written.url,
             key=self._proposal.key,
             number=written.number,
-            warnings=warnings,
+            warnings=(*told, *warnings),
         )
 
     def ignore(self, pull: PullRequest, command: Command) -> None:
@@ -88,8 +91,10 @@ class ProposalWriter:
         """Whether the commit that is there pins the very image."""
         return seen.ours is None or seen.ours.image == str(self._proposal.image.without_tag())
 
-    def _commit(self, seen: Seen) -> str:
-        """One commit on the tip, and the branch on it. Raises Moved when the branch was moved meanwhile."""
+    def _commit(self, seen: Seen) -> tuple[str, tuple[str, ...]]:
+        """One commit on the tip, and the branch on it; what people are to be told of it. Raises Moved when the branch
+        was moved meanwhile.
+        """
         git, branch, message = self._repository.git, self._proposal.target.proposal_branch, self._message()
         files = self._files(seen.tip)
         if self._host.signs_commits():
@@ -102,7 +107,7 @@ class ProposalWriter:
         commit = git.add_commit(seen.tip, files, message, self._settings.commits_by, self._proposal.when)
         if not git.push(commit, branch, seen.head):
             raise Moved
-        return commit
+        return commit, ()
 
     def _files(self, tip: str) -> Mapping[str, bytes]:
         """Each file that is changed, with all of its lines."""

@@ -13,11 +13,12 @@ _SECONDS = 60
 @contextmanager
 def relay_to(address: str, between: Between) -> Iterator[str]:
     """HOST:PORT whose requests go on to the plain-http server at `address` (HOST:PORT), bytes unchanged."""
-    with serving(lambda asked, body: _forwarded(address, asked, body), between) as own:
+    with serving(lambda asked, body: forwarded(address, asked, body), between) as own:
         yield own
 
 
-def _forwarded(address: str, asked: Asked, body: bytes) -> Served:
+def forwarded(address: str, asked: Asked, body: bytes) -> Served:
+    """What the server at `address` answers."""
     connection = http.client.HTTPConnection(address, timeout=_SECONDS)
     try:
         headers = {name: value for name, value in asked.headers.items() if name not in _HOP_BY_HOP}

@@ -179,8 +179,11 @@ class App:
         return _objects(call, of).ref(call.body["ref"], call.body["sha"])
 
     def _move_ref(self, call: Call, of: Repository, name: str) -> Any:
-        if of.origin.head(name.removeprefix("heads/")) is None:
+        head = of.origin.head(name.removeprefix("heads/"))
+        if head is None:
             raise RefusalError(422, "Reference does not exist")
+        if not call.body.get("force") and of.origin.commits_above(call.body["sha"], head):
+            raise RefusalError(422, "Update is not a fast forward")
         of.origin.git("update-ref", f"refs/{name}", call.body["sha"])
         return _objects(call, of).ref(f"refs/{name}", call.body["sha"])
 
