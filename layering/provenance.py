@@ -19,6 +19,7 @@ CREATED = "org.opencontainers.image.created"
 
 BUILD_KEY = "layerwatch.build-key"
 BASE_VERSION = "layerwatch.base-version"
+BUILDER = "layerwatch.builder"
 
 _VERSION_LENGTH_MAX = 128  # what a ClusterVersion may have
 
@@ -32,6 +33,8 @@ class Provenance:
     base_digest: Digest | None = None
     base_version: str | None = None
     revision: str | None = None
+    source: str | None = None
+    builder: str | None = None
 
 
 def provenance_of(annotations: Mapping[str, str]) -> Provenance:
@@ -42,6 +45,8 @@ def provenance_of(annotations: Mapping[str, str]) -> Provenance:
         base_digest=_digest(annotations.get(BASE_DIGEST)),
         base_version=readable_version(annotations.get(BASE_VERSION)),
         revision=annotations.get(REVISION),
+        source=annotations.get(SOURCE),
+        builder=annotations.get(BUILDER),
     )
 
 

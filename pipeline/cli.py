@@ -26,6 +26,7 @@ STEPS = {
     "build-image": "build the layered image FROM the base, and push it",
     "check-image": "is it really FROM the base, complete, and an OS image",
     "compare-images": "what differs between two images",
+    "sign-image": "sign the image, so that nodes and cosign can verify it",
     "update-machineconfig": "write the image's digest into a MachineConfig",
     "open-pull-request": "propose the digest in a git repository",
     "verify-rollout": "wait until every machine of a pool runs the image",

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 from layering.buildkey import BuildKey
 from layering.errors import ConflictError
-from layering.provenance import BUILD_KEY
+from layering.provenance import BUILD_KEY, BUILDER
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import ImageIndex, ImageManifest
-
-BUILDER_ANNOTATION = "layerwatch.builder"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +29,7 @@ def earlier_build(client: RegistryClient, target: ImageReference, key: BuildKey)
     found = client.manifest(target)
     said = _build_key(client, target, found)
     if said == key.hex:
-        return EarlierBuild(digest=found.digest, builder=found.annotations.get(BUILDER_ANNOTATION, "unknown"))
+        return EarlierBuild(digest=found.digest, builder=found.annotations.get(BUILDER, "unknown"))
     raise ConflictError(
         f"the tag holds another build ({said})" if said else "the tag holds an image that is not a build of ours",
         where=f"{target} ({found.digest})",

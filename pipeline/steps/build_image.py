@@ -15,6 +15,7 @@ from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.containerfile import Match, pin_base
 from layering.errors import InputError
 from layering.platform import Platform
+from layering.provenance import BUILDER
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
@@ -31,7 +32,7 @@ from pipeline.builders.compose import Composer
 from pipeline.builders.image import BuildRequest, PlatformBase
 from pipeline.builders.lock import target_lock
 from pipeline.builders.publish import Assembled, assemble, publish
-from pipeline.builders.taken import BUILDER_ANNOTATION, earlier_build
+from pipeline.builders.taken import earlier_build
 from pipeline.builders.traces import Traces, base_time
 from pipeline.containerfile_path import find_containerfile
 from pipeline.mirrornotes import MirrorNotes
@@ -198,7 +199,7 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
         request = _request(inputs, bases, key)
         with tempfile.TemporaryDirectory(prefix="layerwatch-") as directory:
             built = _builders(client, inputs, say).build(inputs.builder, request, Path(directory))
-            assembled = assemble(built.images, {**request.labels, BUILDER_ANNOTATION: built.builder})
+            assembled = assemble(built.images, {**request.labels, BUILDER: built.builder})
             if (there := _there(client, inputs, key, say)) is not None:
                 return there  # made by another pod in the meantime, for another cluster of the same release
             if inputs.push:

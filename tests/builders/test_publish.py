@@ -11,7 +11,7 @@ import pytest
 from layering.buildkey import BuildKey
 from layering.errors import ConflictError, RefusedError
 from layering.platform import Platform
-from layering.provenance import BUILD_KEY
+from layering.provenance import BUILD_KEY, BUILDER
 from layering.reasons import Reason
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient, Request
@@ -23,7 +23,7 @@ from pipeline.builders.basetree import FactsCache
 from pipeline.builders.compose import Composer
 from pipeline.builders.image import BuildRequest, BuiltImage, PlatformBase
 from pipeline.builders.publish import assemble, publish
-from pipeline.builders.taken import BUILDER_ANNOTATION, EarlierBuild, earlier_build
+from pipeline.builders.taken import EarlierBuild, earlier_build
 from tests.builders.bases import push_base, push_index
 from tests.builders.building import build_request
 from tests.builders.tars import Member, directory, file
@@ -31,7 +31,7 @@ from tests.parts import require
 
 KEY = BuildKey("1" * 64)
 LAYERS = [[directory("etc"), file("etc/one")], [directory("etc"), file("etc/two", b"2" * 5000)]]
-ANNOTATIONS = {BUILD_KEY: KEY.hex, BUILDER_ANNOTATION: "compose"}
+ANNOTATIONS = {BUILD_KEY: KEY.hex, BUILDER: "compose"}
 
 
 @pytest.fixture

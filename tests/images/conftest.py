@@ -59,7 +59,9 @@ class Place:
         }
         return self._put(manifest, OCI_MANIFEST)
 
-    def index(self, entries: Sequence[tuple[ImageReference, Platform]]) -> ImageReference:
+    def index(
+        self, entries: Sequence[tuple[ImageReference, Platform]], annotations: Mapping[str, str] | None = None
+    ) -> ImageReference:
         """Push an index that says of each image for which platform it is, true or not."""
         manifests = [
             {
@@ -74,7 +76,13 @@ class Place:
             }
             for image, platform in entries
         ]
-        return self._put({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}, OCI_INDEX)
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": manifests,
+            "annotations": annotations or {},
+        }
+        return self._put({name: value for name, value in document.items() if value}, OCI_INDEX)
 
     def _put(self, document: Mapping[str, Any], media_type: str) -> ImageReference:
         raw = json.dumps(document).encode()

@@ -1,0 +1,57 @@
+"""The form in which cosign keeps a private key: scrypt makes a key of a password, and NaCl's secretbox is opened by it.
+
+secure-systems-lab/go-securesystemslib, encrypted/encrypted.go. It says nothing of what is inside.
+"""
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
+
+from layering.errors import ContentError, InputError
+from layering.registry.manifest import parse_object
+from layering.secrets import Secret
+
+PASSWORD_VARIABLE = "COSIGN_PASSWORD"  # noqa: S105 the name of a variable
+_ROUNDS = (1 << 15, 1 << 16, 1 << 17)  # those the original knows; others would only cost time and memory
+_BLOCK, _LANES = 8, 1
+_MEMORY_BYTES_MAX = 192 * 1024 * 1024
+
+
+def unseal(text: bytes, password: Secret | None, where: str) -> bytes:
+    """What is inside (PKCS #8, DER), given what stands between the PEM's two lines. Raises InputError."""
+    if password is None:
+        raise InputError(
+            "this private key is encrypted", where=where, next_step=f"set {PASSWORD_VARIABLE}, be it empty"
+        )
+    try:
+        document = parse_object(base64.b64decode(b"".join(text.split()), validate=True), where)
+        kdf, cipher, params = document["kdf"], document["cipher"], document["kdf"]["params"]
+        known = (kdf["name"], cipher["name"], params["r"], params["p"]) == ("scrypt", "nacl/secretbox", _BLOCK, _LANES)
+        salt, nonce, content = _bytes(kdf["salt"]), _bytes(cipher["nonce"]), _bytes(document["ciphertext"])
+    except (ContentError, binascii.Error, ValueError, KeyError, TypeError):
+        raise InputError("an encrypted private key that is broken", where=where) from None
+    if not known or params["N"] not in _ROUNDS or len(nonce) != SecretBox.NONCE_SIZE:
+        raise InputError("a private key that is encrypted in a way not known here", where=where)
+    secret = hashlib.scrypt(
+        password.reveal().encode(),
+        salt=salt,
+        n=params["N"],
+        r=_BLOCK,
+        p=_LANES,
+        maxmem=_MEMORY_BYTES_MAX,
+        dklen=SecretBox.KEY_SIZE,
+    )
+    try:
+        return SecretBox(secret).decrypt(content, nonce)
+    except CryptoError:
+        raise InputError(
+            f"the private key does not open with the password in {PASSWORD_VARIABLE}", where=where
+        ) from None
+
+
+def _bytes(text: Any) -> bytes:
+    return base64.b64decode(text, validate=True)

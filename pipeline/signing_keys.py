@@ -1,0 +1,49 @@
+"""The keys that flags name: `--key FILE|exec:PROGRAM` to sign with, a file with a public key to check with.
+
+Needs the extra `sign`, and says so.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layering.errors import InputError
+from layering.secrets import Secret
+
+if TYPE_CHECKING:
+    from layering.signing.publickey import PublicKey
+    from layering.signing.signingkey import SigningKey
+
+_PROGRAM = "exec:"
+
+
+def signing_key(text: str) -> "SigningKey":
+    """What `--key` names. Raises InputError when it cannot be used."""
+    try:
+        from layering.signing.keyfile import read_key
+        from layering.signing.programkey import ProgramKey
+        from layering.signing.sealedkey import PASSWORD_VARIABLE
+    except ImportError:
+        raise _missing("--key") from None
+    if text.startswith(_PROGRAM):
+        return ProgramKey(text.removeprefix(_PROGRAM))
+    password = os.environ.get(PASSWORD_VARIABLE)
+    return read_key(Path(text), None if password is None else Secret(password))
+
+
+def public_key(path: Path, flag: str) -> "PublicKey":
+    """The public key in a file. Raises InputError when there is none."""
+    try:
+        from layering.signing.publickey import PublicKey
+    except ImportError:
+        raise _missing(flag) from None
+    try:
+        return PublicKey.parse(path.read_bytes(), f"{flag}: {path}")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", where=flag) from None
+
+
+def _missing(flag: str) -> InputError:
+    return InputError(
+        "nothing here can make or check signatures", where=flag, next_step="pip install 'layerwatch[sign]'"
+    )
