@@ -76,13 +76,10 @@ class Place:
             }
             for image, platform in entries
         ]
-        document = {
-            "schemaVersion": 2,
-            "mediaType": OCI_INDEX,
-            "manifests": manifests,
-            "annotations": annotations or {},
-        }
-        return self._put({name: value for name, value in document.items() if value}, OCI_INDEX)
+        document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+        if annotations is not None:
+            document["annotations"] = dict(annotations)
+        return self._put(document, OCI_INDEX)
 
     def _put(self, document: Mapping[str, Any], media_type: str) -> ImageReference:
         raw = json.dumps(document).encode()
