@@ -4,7 +4,7 @@ A base is matched, never "newest": of a release payload it is the image behind e
 image it is what that name holds now. Nothing else is looked at, and nothing is compared by date or version.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from layering.errors import ContentError, InputError
@@ -14,7 +14,8 @@ from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import ImageConfig, ImageIndex
-from layering.release import RELEASE_LABEL, read_release
+from layering.release import RELEASE_LABEL, ReleasePayload, read_release
+from layering.releasesignatures.verification import NOT_ASKED, Verification
 
 EXTENSIONS_LABEL = "io.openshift.os.extensions"
 _VERSION_LABELS = ("version", "org.opencontainers.image.version")
@@ -36,6 +37,7 @@ class FollowedImage:
 
 
 BaseSource = ReleaseTag | FollowedImage
+Verify = Callable[[ReleasePayload, ImageReference], Verification]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +45,8 @@ class Base:
     """A base image. `reference` is pinned: the index's digest when it is an index.
 
     `name` is the name under which it is followed. `platforms` has the manifest's digest for each platform asked for.
-    `version` is the OS's own version label; it is no identity. `release` is the payload's version, or None.
+    `version` is the OS's own version label; it is no identity. `release` is the payload's version, or None;
+    `verification` what is known of the payload's signatures.
     """
 
     reference: ImageReference
@@ -52,6 +55,7 @@ class Base:
     version: str | None
     labels: Mapping[str, str]
     release: str | None
+    verification: Verification = NOT_ASKED
 
     @property
     def digest(self) -> Digest:
@@ -59,14 +63,21 @@ class Base:
         return self.reference.pinned
 
 
-def resolve_base(registry: RegistryClient, source: BaseSource, platforms: Sequence[Platform]) -> Base:
-    """The base that `source` names now, for `platforms`.
+def resolve_base(
+    registry: RegistryClient,
+    source: BaseSource,
+    platforms: Sequence[Platform],
+    verify: Verify = lambda release, asked: NOT_ASKED,
+) -> Base:
+    """The base that `source` names now, for `platforms`; of a release only when `verify` does not object.
 
-    Raises InputError when there is no such tag, when a platform is absent, or when what is named is no base (a release
-    payload, an extensions image); ContentError for a broken payload; and the registry's errors.
+    Raises what `verify` raises; InputError when there is no such tag, when a platform is absent, or when what is named
+    is no base (a release payload, an extensions image); ContentError for a broken payload; and the registry's errors.
     """
+    verification = NOT_ASKED
     if isinstance(source, ReleaseTag):
         payload = read_release(registry, source.release)
+        verification = verify(payload, source.release)
         image, release = payload.image(source.tag), payload.version
         name = str(image.repository)
     else:
@@ -86,6 +97,7 @@ def resolve_base(registry: RegistryClient, source: BaseSource, platforms: Sequen
         version=next(filter(None, (readable_version(first_config.labels.get(key)) for key in _VERSION_LABELS)), None),
         labels=first_config.labels,
         release=release,
+        verification=verification,
     )
 
 

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     BASE_NOT_FOUND = "BaseNotFound"  # the release, its tag or the followed image is not there
     BASE_AMBIGUOUS = "BaseAmbiguous"  # several FROMs could be the base; say which one with match
     CONTENT_INVALID = "ContentInvalid"  # content is not what it claims to be: digest, size, format, pinning
+    RELEASE_UNVERIFIED = "ReleaseUnverified"  # the release has no valid signature by the keys that must have signed it
     BUILD_FAILED = "BuildFailed"  # an instruction of the Containerfile failed
     BUILD_WITHOUT_IMAGE = "BuildWithoutImage"  # the build says that it succeeded, and its image is not in the registry
     BUILD_MISCONFIGURED = "BuildMisconfigured"  # the Containerfile or its context cannot be built as it stands

@@ -1,9 +1,9 @@
 """What is in a release payload: its version, and the image behind each of its tags.
 
 A payload is an image whose last layer holds `release-manifests/image-references` and `release-metadata` (openshift/oc,
-pkg/cli/admin/release/new.go, `writePayload`). The last layer is read first and inflating stops when both files are
-read; if they are not there, the layers below it are tried, the newest first. Every byte read is checked against its
-digest. Which tag is the right one is not decided here (base.py), and nothing newer is ever looked for.
+pkg/cli/admin/release/new.go, `writePayload`). The last layer is read first, to its end, because a file must not stand
+in it twice; if they are not there, the layers below it are tried, the newest first. Every byte read is checked against
+its digest. Which tag is the right one is not decided here (base.py), and nothing newer is ever looked for.
 """
 
 import re
@@ -31,16 +31,27 @@ _FILE_BYTES_MAX = 16 * 1024 * 1024
 _TAR_DIRECTORY = "5"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}")
 _PREFERRED = Platform("linux", "amd64")
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # as uname(1) has it, where that differs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleasePayload:
-    """One release. `reference` is the payload by its digest; `images` has the pull spec of each tag, by digest."""
+    """One release. `reference` is the payload by its digest; `images` has the pull spec of each tag, by digest.
+
+    `platform` is that of the image that was read, `architecture` what the release itself says: "multi", or nothing.
+    """
 
     reference: ImageReference
     version: str
     images: Mapping[str, ImageReference] = field(repr=False)
+    platform: Platform
     architecture: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The tag that it is published under: `4.19.2-x86_64`, `4.19.2-multi`."""
+        machine = _MACHINES.get(self.platform.architecture, self.platform.architecture)
+        return f"{self.version}-{self.architecture or machine}"
 
     def image(self, tag: str) -> ImageReference:
         """The image behind one tag. Raises InputError (BaseNotFound) that lists the tags with a similar name."""
@@ -109,8 +120,8 @@ def _read_layer(
     registry: RegistryClient, pinned: ImageReference, layer: Descriptor, where: str
 ) -> tuple[dict[str, bytes], set[str]]:
     """The wanted files of one layer, and the wanted names that it takes away from the layers below."""
-    if layer.size > _LAYER_BYTES_MAX:
-        return {}, set()  # no layer that `oc adm release new` writes; layers of the operator's image below may be large
+    if layer.size > _LAYER_BYTES_MAX:  # it may take away what is below, so that it cannot be passed over
+        raise ContentError(f"the layer is larger than {_LAYER_BYTES_MAX} bytes", where=where)
     found: dict[str, bytes] = {}
     removed: set[str] = set()
     with registry.stream_blob(pinned.repository, layer) as compressed:
@@ -122,10 +133,6 @@ def _read_layer(
             if content is None or header.path in found:
                 raise ContentError(f"{header.path} is not one regular file", where=where)
             found[header.path] = content
-            if len(found) == 2:
-                break
-        for _ in compressed:  # what was read is only trusted when the whole blob is its digest
-            pass
     return found, removed
 
 
@@ -173,6 +180,7 @@ def _payload(pinned: ImageReference, config: ImageConfig, files: Mapping[str, by
         reference=pinned,
         version=version,
         images=parse_image_references(stream, where),
+        platform=config.platform,
         architecture=_text(metadata.get("metadata"), "release.openshift.io/architecture"),
     )
 
@@ -194,14 +202,16 @@ def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str
     if not isinstance(tags, list):
         raise ContentError("image-references has no spec.tags", where=where)
     images: dict[str, ImageReference] = {}
+    names: set[str] = set()
     for tag in tags:
         name, source = (tag.get("name"), tag.get("from")) if isinstance(tag, dict) else (None, None)
         if not isinstance(name, str) or not name.isprintable() or not isinstance(source, dict):
             raise ContentError("image-references has a tag without name or from", where=where)
+        if name in names:
+            raise ContentError(f"image-references has the tag {name} twice", where=where)
+        names.add(name)
         if source.get("kind") != "DockerImage":
             continue
-        if name in images:
-            raise ContentError(f"image-references has the tag {name} twice", where=where)
         images[name] = _pinned(name, source.get("name"), where)
     return images
 

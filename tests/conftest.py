@@ -11,7 +11,7 @@ from tests.parts import require
 from tests.parts.install import report
 from tests.parts.oracle_client import Oracle
 
-pytest_plugins = ("tests.kubernetes.fixtures", "tests.kubernetes.tekton_fixtures")
+pytest_plugins = ("tests.kubernetes.fixtures", "tests.kubernetes.tekton_fixtures", "tests.signatures.fixtures")
 
 os.environ["CONTAINERS_REGISTRIES_CONF"] = str(Path(__file__).with_name("no-registries.conf"))
 for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):

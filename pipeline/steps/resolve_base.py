@@ -10,10 +10,18 @@ from layering.platform import Platform
 from layering.reference import Digest, ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
+from layering.releasesignatures.stores import Stores
+from layering.releasesignatures.verification import ReleaseVerifier, State, Verification
 from pipeline.mirrornotes import MirrorNotes, Tried
 from pipeline.mounted import given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
 from pipeline.registry_flags import registry_settings
+from pipeline.signature_flags import (
+    SignatureFlags,
+    add_signature_arguments,
+    read_signature_flags,
+    refuse_signature_flags,
+)
 
 SUMMARY = "Which base image should it be: the one a release payload names, or the one behind a name."
 EXAMPLE = (
@@ -28,6 +36,7 @@ class Inputs:
     source: BaseSource
     platforms: tuple[Platform, ...]
     registries: RegistrySettings
+    signatures: SignatureFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,7 @@ class Outputs:
     """`base` is pinned; `digest` is the index's when it is an index, `platforms` has the manifests'.
 
     All names are the sources'; `pulled_from` is where the base was really read, `tried` which places failed before.
+    `verification` is what is known of the release's signatures.
     """
 
     base: ImageReference
@@ -46,6 +56,7 @@ class Outputs:
     release: str | None
     pulled_from: ImageReference
     tried: tuple[Tried, ...]
+    verification: Verification
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--image", type=given_text, metavar="PULLSPEC", help="an OS image, by tag or digest")
     parser.add_argument("--tag", type=given_text, help="the payload's tag, for instance rhel-coreos")
     add_platform_arguments(parser)
+    add_signature_arguments(parser)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
@@ -63,6 +75,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         source=_source(arguments),
         platforms=read_platforms(arguments),
         registries=registry_settings(arguments),
+        signatures=read_signature_flags(arguments),
     )
 
 
@@ -70,6 +83,7 @@ def _source(arguments: argparse.Namespace) -> BaseSource:
     if arguments.release is None:
         if arguments.tag is not None:
             raise InputError("--tag goes with --release", next_step="write the tag into --image: REPOSITORY:TAG")
+        refuse_signature_flags(arguments)
         return FollowedImage(ImageReference.parse(arguments.image))
     if not arguments.tag:
         raise InputError("--release needs --tag", next_step="add --tag rhel-coreos")
@@ -79,10 +93,18 @@ def _source(arguments: argparse.Namespace) -> BaseSource:
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry."""
     notes = MirrorNotes(say)
-    with RegistryClient(inputs.registries, on_asked=notes) as registry:
-        base = resolve_base(registry, inputs.source, inputs.platforms)
+    with RegistryClient(inputs.registries, on_asked=notes) as registry, Stores(inputs.registries) as stores:
+        verifier = ReleaseVerifier(
+            inputs.signatures.rules,
+            lambda release: inputs.signatures.stores(release, stores),
+            say,
+            timeout_seconds=inputs.registries.timeout_seconds,
+        )
+        base = resolve_base(registry, inputs.source, inputs.platforms, verifier)
     of = f"release {base.release}" if base.release else base.name
     say(f"base of {of}: {base.reference} ({base.version or 'no version label'})")
+    if base.verification.state is State.VERIFIED:
+        say(f"signed as {base.verification.reference} by {base.verification.key}")
     return Outputs(
         base=base.reference,
         name=base.name,
@@ -93,4 +115,5 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
         release=base.release,
         pulled_from=notes.pulled_from(base.reference),
         tried=notes.tried(base.reference.repository),
+        verification=base.verification,
     )

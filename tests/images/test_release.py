@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.images.conftest import AMD64, ARM64, Place
 
 VERSION = "4.19.2"
 OS = f"quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:{'a' * 64}"
+OTHER_OS = f"quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:{'b' * 64}"
 LABELS = {RELEASE_LABEL: VERSION}
 
 
@@ -87,6 +89,8 @@ NO_PAYLOAD = {
     "nothing in it": (OTHER,),
     "no layers": (),
     "removed above": (GOOD, raw(("release-manifests/.wh.image-references", b""))),
+    "removed above, with ./": (GOOD, raw(("./release-manifests/.wh.image-references", b""))),
+    "the metadata removed above": (GOOD, raw(("release-manifests/.wh.release-metadata", b""))),
     "directory removed above": (GOOD, raw((".wh.release-manifests", b""))),
     "all removed above": (GOOD, raw((".wh..wh..opq", b""))),
     "hidden by an opaque directory": (GOOD, raw(("release-manifests/.wh..wh..opq", b""))),
@@ -130,6 +134,35 @@ BROKEN: dict[str, tuple[SampleLayer, ...]] = {
     "a key twice": (release_layer(files(meta=b'{"version": "4.19.2", "version": "4.19.2"}')),),
     "the file twice": (
         raw(*[("release-manifests/image-references", references(tag()))] * 2, ("release-manifests/x", b"")),
+    ),
+    "the file twice, after both were read": (
+        raw(
+            *((f"release-manifests/{name}", content) for name, content in files().items()),
+            ("release-manifests/0000_50_operator.yaml", b""),
+            ("release-manifests/image-references", references(tag(image=OTHER_OS))),
+        ),
+    ),
+    "the file twice, once with ./": (
+        raw(
+            *((f"release-manifests/{name}", content) for name, content in files().items()),
+            ("./release-manifests/image-references", references(tag(image=OTHER_OS))),
+        ),
+    ),
+    "the metadata twice, once with /": (
+        raw(
+            *((f"release-manifests/{name}", content) for name, content in files().items()),
+            ("/release-manifests//release-metadata", metadata()),
+        ),
+    ),
+    "a directory of that name": (
+        raw(*((f"release-manifests/{name}", content) for name, content in files().items())),
+        sample_layer([directory("release-manifests"), directory("release-manifests/image-references")]),
+    ),
+    "a tag twice, once of another kind": (
+        release_layer(files(stream=references(tag(), tag(image="other:latest", kind="ImageStreamTag")))),
+    ),
+    "a key twice in a tag": (
+        release_layer(files(stream=references(tag()).replace(b'"name": "rhel', b'"name": "x", "name": "rhel'))),
     ),
     "a link of that name": (sample_layer([LINK, SampleFile(path="release-manifests/release-metadata", content=b"")]),),
     "not gzip": (SampleLayer(data=b"x" * 600, diff_id=sha256(b"x")),),
@@ -192,20 +225,28 @@ def test_a_layer_that_is_not_compressed_is_read(place: Place) -> None:
     assert read_release(place.client, place.image([plain], LABELS, layer_type=OCI_LAYER)).version == VERSION
 
 
-def test_inflating_stops_after_both_files_and_the_blob_is_still_checked(place: Place) -> None:
-    """What follows the two files is no gzip any more: nobody inflates it. Its bytes belong to the digest."""
-    layer = SampleLayer(data=GOOD.data + b"no gzip" * 100_000, diff_id=GOOD.diff_id)
-    image = payload(place, layer)
-    assert read_release(place.client, image).version == VERSION
-    other_end = layer.data[:-1] + b"!"
+def test_what_inflating_does_not_see_belongs_to_the_digest_all_the_same(place: Place) -> None:
+    image = payload(place, GOOD)
+    another_time = GOOD.data[:4] + b"!" + GOOD.data[5:]  # RFC 1952, MTIME
     place.server.intercept = lambda asked: (
-        Answer(status=200, body=other_end) if str(sha256(layer.data)) in asked.target else None
+        Answer(status=200, body=another_time) if str(sha256(GOOD.data)) in asked.target else None
     )
     try:
         with pytest.raises(ContentError, match="not its digest"):
             read_release(place.client, image)
     finally:
         place.server.intercept = None
+
+
+def test_a_layer_that_is_too_large_to_be_a_releases_is_not_passed_over(place: Place) -> None:
+    """It may take away what is below it. Nothing of it is fetched."""
+    large = SampleLayer(data=random.Random(1).randbytes((32 << 20) + 1), diff_id=GOOD.diff_id)
+    image = payload(place, GOOD, large)
+    place.server.requests.clear()
+    with pytest.raises(ContentError, match="larger than 33554432"):
+        read_release(place.client, image)
+    assert str(sha256(large.data)) not in "".join(one.path for one in place.server.requests)
+    assert read_release(place.client, payload(place, large, GOOD)).version == VERSION
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -87,6 +88,12 @@ class Oracle:
     def runs(self, image: str, policy: str, lookaside: str) -> None:
         """Whether a node with this policy.json and file of registries.d runs an image. Raises Refused."""
         self._ask({"op": "runs", "text": image, "values": {"policy": policy, "lookaside": lookaside}})
+
+    def signature(self, name: str, manifest: str, signature: bytes, keyring: bytes) -> str:
+        """The name that was signed for an image called `name` with this manifest, by this keyring. Raises Refused."""
+        encoded = {"signature": b64encode(signature).decode(), "keyring": b64encode(keyring).decode()}
+        asked = {"op": "signature", "text": name, "values": {"manifest": manifest, **encoded}}
+        return str(self._ask(asked)["value"])
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:

@@ -10,7 +10,9 @@ from layering.registry.server_http import Answer, error
 from layering.sample.images import push_os_image
 from tests.pipeline.conftest import Release, Step
 
-KEYS = {"base", "name", "digest", "platforms", "version", "labels", "release", "pulled_from", "tried"}
+KEYS = {
+    "base", "name", "digest", "platforms", "version", "labels", "release", "pulled_from", "tried", "verification",
+}  # fmt: skip
 
 
 def test_out_of_a_release(release: Release, step: Step) -> None:

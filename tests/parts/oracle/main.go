@@ -101,6 +101,8 @@ func answered(line []byte) (result answer) {
 		result, err = linesOf(asked.Text)
 	case "places":
 		result, err = placesOf(asked.Text, asked.Values["conf"])
+	case "signature":
+		result, err = signatureOf(asked.Text, asked.Values)
 	case "runs":
 		result, err = runs(asked.Text, asked.Values["policy"], asked.Values["lookaside"])
 	case "word":
