@@ -58,7 +58,6 @@ class Api:
             ("GET", "projects/:p/users", self._project_users),
             ("GET", "projects/:p/members/all", self._members),
             ("GET", "projects/:p/milestones", self._milestones),
-            ("GET", "projects/:p/labels", self._labels),
             ("GET", "projects/:p/repository/compare", self._compare),
             ("GET", "projects/:p/merge_requests", self._listed),
             ("POST", "projects/:p/merge_requests", self._create),
@@ -137,9 +136,6 @@ class Api:
             if call.params.get("title", each.title) == each.title
             and call.params.get("state", "active") == ("active" if each.active else "closed")
         ]
-
-    def _labels(self, call: Call, project: Project) -> Any:
-        return [{"id": index, "name": name, "color": "#6699cc"} for index, name in enumerate(project.labels, 1)]
 
     def _compare(self, call: Call, project: Project) -> Any:
         try:

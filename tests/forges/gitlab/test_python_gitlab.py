@@ -1,12 +1,21 @@
-"""python-gitlab, a client that others wrote, reads and writes what our GitLab serves: every route that we ask."""
+"""python-gitlab, a client that others wrote, reads and writes what our GitLab serves: every route that we ask.
 
-from collections.abc import Iterator
+It takes lists, pages and refusals as GitLab's documentation has them, and finds in each document what our client reads
+of it. It does not know which fields a document must have: GitLab has no description of that which can be installed.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
 
 import gitlab
 import pytest
 from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, GitlabGetError
 
 from tests.forges.gitlab.conftest import TARGET, Place
+from tests.forges.gitlab.documents import moment
 from tests.forges.gitlab.server import BOT, PATH, TOKEN
 from tests.forges.gitlab.state import DEVELOPER, Milestone
 
@@ -104,3 +113,120 @@ def test_refusals(client: gitlab.Gitlab, place: Place) -> None:
         pytest.raises(GitlabAuthenticationError),
     ):
         stranger.projects.get(PATH)
+
+
+@pytest.fixture
+def proposed(place: Place) -> Place:
+    """With all that a proposal can have, people that are not there among them, and a person's command."""
+    project, rita = place.project, place.gitlab.user("rita")
+    project.members[rita.id] = DEVELOPER
+    project.milestones.append(Milestone(id=7, title="4.19"))
+    manners: dict[str, Any] = {"labels": ("os",), "reviewers": ("rita", "joe", "pat"), "assignees": ("rita",)}
+    place.propose(draft=True, milestone="4.19", **manners)
+    place.gitlab.ahead += timedelta(minutes=1)
+    place.gitlab.note(place.request, rita, "/layerwatch rebase")
+    return place
+
+
+def of_project(place: Place) -> Mapping[str, Any]:
+    site = f"http://{place.address}/{PATH}"
+    urls = {"http_url_to_repo": f"{site}.git", "web_url": site}
+    return {**urls, "archived": False, "remove_source_branch_after_merge": place.project.removes_source_branches}
+
+
+def of_merge_request(place: Place) -> Mapping[str, Any]:
+    request, project = place.request, place.project.id
+    (rita,) = request.assignees
+    return {
+        "iid": 1,
+        "title": request.title,
+        "description": request.description,
+        "state": "opened",
+        "draft": True,
+        "source_branch": TARGET.proposal_branch,
+        "target_branch": "main",
+        "source_project_id": project,
+        "target_project_id": project,
+        "sha": place.project.origin.head(TARGET.proposal_branch),
+        "labels": ["os"],
+        "updated_at": moment(request.updated),
+        "web_url": f"http://{place.address}/{PATH}/-/merge_requests/1",
+        "reviewers": [{"id": rita.id, "username": "rita"}],
+        "assignees": [{"id": rita.id, "username": "rita"}],
+        "milestone": {"id": 7, "title": "4.19"},
+    }
+
+
+def of_note(place: Place) -> Mapping[str, Any]:
+    note = place.request.notes[-1]
+    when = moment(note.created)
+    said = {"id": note.id, "body": "/layerwatch rebase", "system": False, "type": None}
+    return {**said, "author": {"username": "rita"}, "created_at": when, "updated_at": when}
+
+
+def of_rita(place: Place) -> Mapping[str, Any]:
+    return {"id": place.gitlab.user("rita").id, "username": "rita"}
+
+
+Project = Any
+"""python-gitlab's, as whatever its server said: its attributes have no types."""
+
+DOCUMENTS: Mapping[str, tuple[Callable[[gitlab.Gitlab, Project], Any], Callable[[Place], Mapping[str, Any]]]] = {
+    "GET projects/:p": (lambda _, project: project, of_project),
+    "GET projects/:p/merge_requests": (
+        lambda _, project: project.mergerequests.list(state="opened", get_all=True)[0],
+        of_merge_request,
+    ),
+    "GET projects/:p/merge_requests/:n": (lambda _, project: project.mergerequests.get(1), of_merge_request),
+    "GET projects/:p/merge_requests/:n/notes": (
+        lambda _, project: project.mergerequests.get(1, lazy=True).notes.list(order_by="updated_at", get_all=True)[0],
+        of_note,
+    ),
+    "GET projects/:p/members/all": (
+        lambda _, project: project.members_all.list(query="rita", get_all=True)[0],
+        lambda place: {**of_rita(place), "access_level": DEVELOPER},
+    ),
+    "GET projects/:p/users": (lambda _, project: project.users.list(get_all=True)[-1], of_rita),
+    "GET users": (lambda client, _: client.users.list(username="rita", get_all=True)[0], of_rita),
+    "GET projects/:p/milestones": (
+        lambda _, project: project.milestones.list(state="active", get_all=True)[0],
+        lambda place: {"id": 7, "title": "4.19"},
+    ),
+    "GET projects/:p/repository/compare": (
+        lambda _, project: project.repository_compare("main", TARGET.proposal_branch),
+        lambda place: {"commits": [{"id": place.project.origin.head(TARGET.proposal_branch)}]},
+    ),
+}
+WRITES = {
+    "POST projects/:p/merge_requests": test_what_it_opens_is_open,
+    "PUT projects/:p/merge_requests/:n": test_what_it_changes_is_changed,
+    "POST projects/:p/merge_requests/:n/notes": test_notes_and_reactions,
+    "POST projects/:p/merge_requests/:n/notes/:n/award_emoji": test_notes_and_reactions,
+}
+
+
+@pytest.mark.parametrize("route", DOCUMENTS)
+def test_it_reads_what_our_client_reads(client: gitlab.Gitlab, proposed: Place, route: str) -> None:
+    read, expected = DOCUMENTS[route]
+    found = read(client, client.projects.get(PATH))
+    wanted = expected(proposed)
+    assert _of(found if isinstance(found, dict) else found.asdict(), wanted) == wanted
+
+
+def _of(found: Any, wanted: Any) -> Any:
+    """What is wanted alone, of what is there."""
+    if isinstance(wanted, Mapping):
+        return {name: _of(found[name], each) for name, each in wanted.items()}
+    if isinstance(wanted, list) and any(isinstance(each, Mapping) for each in wanted):
+        assert len(found) == len(wanted)
+        return [_of(each, one) for each, one in zip(found, wanted, strict=True)]
+    return found
+
+
+def test_our_client_asks_nothing_else(proposed: Place) -> None:
+    proposed.propose("2")
+    proposed.project.origin.commit({"mine": "x"}, branch=TARGET.proposal_branch)
+    proposed.propose("3")
+    paths = {f"{sent.method} {sent.path.removeprefix('/api/v4/')}" for sent in proposed.sent}
+    asked = {re.sub("/[0-9]+", "/:n", path.replace(quote(PATH, safe=""), ":p")) for path in paths}
+    assert asked == {*DOCUMENTS, *WRITES}
