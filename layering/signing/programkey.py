@@ -26,12 +26,10 @@ class ProgramKey:
     @cached_property
     def public(self) -> PublicKey:
         """See SigningKey. Raises what `_asked` does, and ContentError when no key is answered."""
-        where = f"{self._program} public-key"
+        pem, where = self._asked("public-key", b""), f"{self._program} public-key"
         try:
-            return PublicKey.parse(self._asked("public-key", b""), where)
+            return PublicKey.parse(pem, where)
         except InputError as error:
-            if error.where != where:
-                raise
             raise ContentError(error.what, where=where, next_step=error.next_step) from None
 
     def sign(self, message: bytes) -> bytes:

@@ -19,11 +19,12 @@ class SigningKey(Protocol):
 
 def signed(key: SigningKey, message: bytes) -> bytes:
     """The signature, verified once: nothing is published that nobody could verify. Raises ContentError."""
+    public = key.public
     signature = key.sign(message)
-    if not key.public.verifies(signature, message):
+    if not public.verifies(signature, message):
         raise ContentError(
             "what was signed does not verify with the key's own public half",
-            where=f"key {key.public.fingerprint[:12]}",
+            where=f"key {public.fingerprint[:12]}",
             next_step="ECDSA and RSA (PKCS #1 v1.5) are over SHA-256, Ed25519 over the message itself",
         )
     return signature
