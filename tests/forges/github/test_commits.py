@@ -10,12 +10,14 @@ import pytest
 
 from layering.errors import ConflictError
 from layering.forge.exchange import Exchange
+from layering.forge.forge import State
 from layering.forge.github import HEADERS
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.patience import Patience
 from tests.forges.github.emulate_world import EmulateWorld, emulate_world
 from tests.forges.proposals import BRANCH, FILE, pinning
+from tests.forges.test_behaviour import propose
 from tests.git_http import Asked, Served
 
 
@@ -39,13 +41,13 @@ class Place:
             if "/git/ref" in asked.target:
                 seen.append(asked.method)
                 if f"{asked.method} {seen.count(asked.method)}" == moment:
-                    pushed.append(self.world.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH, on=self.onto()))
+                    pushed.append(self.world.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH, on=self._onto()))
             return serve()
 
         self.world.emulate.between = between
         return pushed
 
-    def onto(self) -> str:
+    def _onto(self) -> str:
         return BRANCH if self.world.origin.head(BRANCH) else "main"
 
 
@@ -106,6 +108,14 @@ def test_a_push_meanwhile_is_kept_and_told(place: Place, state: Callable[[Place]
     pushed = place.person_pushes_before(moment)
     with pytest.raises(ConflictError, match="moved by somebody else"):
         place.commit(old)
+    assert [place.world.origin.head(BRANCH)] == pushed
+
+
+@pytest.mark.parametrize("moment", ["GET 1", "PATCH 1", "GET 2"])
+def test_a_proposal_yields_to_a_push_meanwhile(place: Place, moment: str) -> None:
+    propose(place.world)
+    pushed = place.person_pushes_before(moment)
+    assert propose(place.world, "2").state is State.HUMAN_EDITED
     assert [place.world.origin.head(BRANCH)] == pushed
 
 
