@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from layering import git
-from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, resolve_base
+from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, Verify, resolve_base
 from layering.buildkey import BuildInputs, BuildKey, build_key
 from layering.cluster.clusterversion import ClusterRelease, UpdateState
 from layering.cluster.state import ClusterState
@@ -47,11 +47,13 @@ class Observer:
         self,
         known: Callable[[str], Known],
         registry: Callable[[ImageSettings], RegistryClient],
+        verifier: Callable[[ImageSettings], Verify],
         forges: Mapping[str, Forge],
         engines: Mapping[str, Engine],
     ) -> None:
         self._known = known
         self._registry = registry
+        self._verifier = verifier
         self._forges = forges
         self._engines = engines
         self._seen_tags: dict[ImageReference, ImageReference] = {}
@@ -129,7 +131,8 @@ class Observer:
         follow = image.base
         if isinstance(follow, FollowedCluster):
             state, release = look.release(follow.cluster)
-            base = self._base(registry, _followed(follow, state, release, look, registry), image.platforms)
+            followed = _followed(follow, state, release, look, registry)
+            base = self._base(registry, followed, image.platforms, self._verifier(image))
             completed = release.state is UpdateState.COMPLETED
             version = _release_of(follow, release) or base.version or "base"
             disagreement = _disagreement(follow, base, state) if completed else ""

@@ -214,7 +214,7 @@ class Service:
 
     def _follow(self, settings: Settings) -> None:
         access = settings.registry_access
-        beside = (access.auth_file, access.ca_file, access.mirrors)
+        beside = (access.auth_file, access.ca_file, access.mirrors, *access.release_signatures.keys)
         self._files.follow([self._config, *(file for file in beside if isinstance(file, Path))])
 
 

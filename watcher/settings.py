@@ -32,6 +32,7 @@ from watcher.settings_fields import FROM_CLUSTER, CronField, Duration, HostField
 from watcher.settings_forge import ForgeEntry
 from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
 from watcher.settings_manners import ProposalManners
+from watcher.settings_signatures import ReleaseSignatures
 
 EVERY_DEFAULT_SECONDS = 60.0
 _EVERY_LEAST_SECONDS = 1.0
@@ -99,6 +100,11 @@ class Registries(BaseModel):
     )
     insecure: tuple[HostField, ...] = Field(
         default=(), description="HOST[:PORT] that may be asked over plain http, and without verifying certificates."
+    )
+    release_signatures: ReleaseSignatures = Field(
+        default_factory=ReleaseSignatures,
+        alias="releaseSignatures",
+        description="Whether releases must be signed, by whom, and where their signatures are.",
     )
     timeout: Duration = Field(
         default="120s", validate_default=True, description="How long one operation may take, retries included."

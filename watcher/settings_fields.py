@@ -142,15 +142,16 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=4096, strict=T
 _TEXT: TypeAdapter[str] = TypeAdapter(_Text)
 
 
-def _local_file(value: Any, info: ValidationInfo) -> Path:
+def local_file(value: Any, info: ValidationInfo) -> Path:
+    """A path of this machine, made absolute."""
     return _local(_TEXT.validate_python(value), info)
 
 
-LocalFile = Annotated[Path, BeforeValidator(_local_file), WithJsonSchema({"type": "string", "minLength": 1})]
+LocalFile = Annotated[Path, BeforeValidator(local_file), WithJsonSchema({"type": "string", "minLength": 1})]
 FROM_CLUSTER = "cluster"
 LocalFileOrCluster = Annotated[
     Path | Literal["cluster"],
-    BeforeValidator(lambda value, info: value if value == FROM_CLUSTER else _local_file(value, info)),
+    BeforeValidator(lambda value, info: value if value == FROM_CLUSTER else local_file(value, info)),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
 RemoteName = Annotated[_Text, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]

@@ -153,10 +153,17 @@ def _nobody_to_tell(document: Mapping[str, Any], clusters: Sequence[_Place]) -> 
     registries = document.get("registries")
     if not isinstance(registries, dict) or not all(_is_file(item.get("access")) for _, item in clusters):
         return
-    for key in ("authFile", "caFile", "mirrors", "proxy"):
-        if registries.get(key) == "cluster":
+    told: list[tuple[Location, Any]] = [
+        (("registries", key), registries.get(key)) for key in ("authFile", "caFile", "mirrors", "proxy")
+    ]
+    signatures = registries.get("releaseSignatures")
+    stores = signatures.get("stores") if isinstance(signatures, dict) else None
+    at = ("registries", "releaseSignatures", "stores")
+    told += [((*at, number), store) for number, store in enumerate(stores if isinstance(stores, list) else ())]
+    for place, value in told:
+        if value == "cluster":
             message = "there is no cluster with an API to say it"
-            yield Fault(at=("registries", key), message=message, suggestion="add one to clusters, or name a file")
+            yield Fault(at=place, message=message, suggestion="add one to clusters, or name a file")
 
 
 def _is_file(access: Any) -> bool:

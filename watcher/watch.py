@@ -28,6 +28,7 @@ from watcher.home import home_namespace
 from watcher.known import Known
 from watcher.observe import Observer
 from watcher.registries import ImageRegistries
+from watcher.releases import ReleaseVerifiers
 from watcher.report import Verdict
 from watcher.settings import Settings
 from watcher.tick import tick
@@ -81,12 +82,15 @@ def watching(
 ) -> Iterator[Watch]:
     """The parts for one configuration.
 
-    `progress` hears what a build on this machine says, the other three hear of each request; `may_act` is asked before
-    each write; `stays` says that there are ticks to come.
+    `progress` hears what a build on this machine says, and of releases that are used unverified; the other three hear
+    of each request; `may_act` is asked before each write; `stays` says that there are ticks to come.
     """
     with ExitStack() as opened:
         clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
         registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
+        verifiers = opened.enter_context(
+            ReleaseVerifiers(settings, registries.settings, clusters.apis, progress, on_registry_request)
+        )
         forges = {
             name: _closing(opened, open_forge(forge, on_request=on_forge_request))
             for name, forge in settings.proposing_forges.items()
@@ -99,7 +103,7 @@ def watching(
         yield Watch(
             settings=settings,
             clusters=clusters,
-            observer=Observer(clusters.known, registries.client, forges, engines),
+            observer=Observer(clusters.known, registries.client, verifiers, forges, engines),
             actor=Actor(registries.client, forges, engines, utc_now, may_act),
             forges=forges,
         )

@@ -33,6 +33,7 @@ from tests.kubernetes.machines import MachinesPlay
 from tests.kubernetes.rest import Body
 
 CONFIG_NAMESPACE = "openshift-config"
+MANAGED_NAMESPACE = "openshift-config-managed"
 _CLUSTER_SCOPED = (
     CLUSTER_VERSIONS,
     IMAGE_CONTENT_SOURCE_POLICIES,
@@ -122,6 +123,13 @@ class OpenShiftPlay(MachinesPlay):
         body = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": encoded}}
         self._put_config(SECRETS, "pull-secret", body)
 
+    def release_signatures(self, name: str, signatures: Mapping[str, bytes], *, labelled: bool = True) -> None:
+        """A ConfigMap as `oc adm release mirror` writes it: sha256-HEX-N to signature."""
+        data = {key: base64.b64encode(signature).decode() for key, signature in signatures.items()}
+        labels = {"release.openshift.io/verification-signatures": ""} if labelled else {}
+        body = {"metadata": {"name": name, "labels": labels}, "binaryData": data}
+        self._put_config(CONFIG_MAPS, name, body, namespace=MANAGED_NAMESPACE)
+
     def registry_cas(self, cas: Mapping[str, str], *, name: str = "registry-cas") -> None:
         """Image/cluster trusts these for registries: HOST or HOST..PORT to PEM."""
         self._put_config(CONFIG_MAPS, name, {"data": dict(cas)})
@@ -141,9 +149,10 @@ class OpenShiftPlay(MachinesPlay):
         """Take away everything that was played, so that the next test finds a bare cluster."""
         for resource in _CLUSTER_SCOPED:
             self.admin.delete_all(resource)
-        if self.admin.exists(NAMESPACES, CONFIG_NAMESPACE):
-            for resource in (SECRETS, CONFIG_MAPS):
-                self.admin.delete_all(resource, namespace=CONFIG_NAMESPACE)
+        for namespace in (CONFIG_NAMESPACE, MANAGED_NAMESPACE):
+            if self.admin.exists(NAMESPACES, namespace):
+                for resource in (SECRETS, CONFIG_MAPS):
+                    self.admin.delete_all(resource, namespace=namespace)
 
     def _entry(self, state: str, version: str, payload: str, *, completed: str | None) -> Body:
         times = {"startedTime": self._stamp(), "completionTime": completed}
@@ -172,11 +181,11 @@ class OpenShiftPlay(MachinesPlay):
         }
         self.admin.write_status(CLUSTER_VERSIONS, "version", status)
 
-    def _put_config(self, resource: Resource, name: str, body: Body) -> None:
-        if not self.admin.exists(NAMESPACES, CONFIG_NAMESPACE):
-            self.admin.create(NAMESPACES, {"metadata": {"name": CONFIG_NAMESPACE}})
-        self.admin.delete(resource, name, namespace=CONFIG_NAMESPACE)
-        self.admin.create(resource, {"metadata": {"name": name}, **body}, namespace=CONFIG_NAMESPACE)
+    def _put_config(self, resource: Resource, name: str, body: Body, *, namespace: str = CONFIG_NAMESPACE) -> None:
+        if not self.admin.exists(NAMESPACES, namespace):
+            self.admin.create(NAMESPACES, {"metadata": {"name": namespace}})
+        self.admin.delete(resource, name, namespace=namespace)
+        self.admin.create(resource, {"metadata": {"name": name}, **body}, namespace=namespace)
 
 
 def _updates(updates: Mapping[str, str] | None) -> list[Body] | None:

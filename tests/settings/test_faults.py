@@ -82,6 +82,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "file that is a number": (document(registries={"authFile": 5}), "registries.authFile", "must be text"),
     "file without a name": (document(registries={"caFile": ""}), "registries.caFile", "must not be empty"),
     "nobody's home": (document(registries={"caFile": "~no-such-user/ca"}), "registries.caFile", "who is not there"),
+    "a policy that is none": (
+        document(registries={"releaseSignatures": {"policy": "maybe"}}),
+        "registries.releaseSignatures.policy",
+        "must be 'require', 'warn' or 'ignore'",
+    ),
+    "a store that is no address": (
+        document(registries={"releaseSignatures": {"stores": ["/s", "ftp://example.com/s"]}}),
+        "registries.releaseSignatures.stores[1]",
+        "not an http or https address",
+    ),
+    "an identity with a tag": (
+        document(registries={"releaseSignatures": {"identity": "quay.io/acme/os-release:4.19"}}),
+        "registries.releaseSignatures.identity",
+        "has a tag",
+    ),
     "NUL in a path": (document(registries={"caFile": "a\0b"}), "registries.caFile", "cannot be printed"),
     # Clusters
     "cluster's name with capitals": (
@@ -145,6 +160,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         in_cluster(serviceAccountName="a" * 254),
         f"{IMAGE}.build.serviceAccountName",
         "a Kubernetes object",
+    ),
+    "no cluster that could hold signatures": (
+        document(registries={"releaseSignatures": {"stores": ["/s", "cluster"]}}),
+        "registries.releaseSignatures.stores[1]",
+        "no cluster with an API",
     ),
     "no cluster to say how registries are reached": (
         document(registries={"mirrors": "cluster"}),
