@@ -11,7 +11,7 @@ import yaml
 from tests.deploy.files import ACCOUNT, NAMESPACE, OVERLAYS, Right, kubectl
 from tests.kubernetes.admin import NAMESPACES
 from tests.kubernetes.crds import load_monitoring, load_openshift, load_tekton
-from tests.kubernetes.openshift import CONFIG_NAMESPACE, OpenShiftPlay
+from tests.kubernetes.openshift import CONFIG_NAMESPACE, MANAGED_NAMESPACE, OpenShiftPlay
 from tests.kubernetes.rest import Rest
 from tests.kubernetes.server import TestApiServer
 
@@ -95,7 +95,8 @@ def deployed(directory: Path) -> Iterator[Deployed]:
     with TestApiServer(flags=flags) as server:
         for load in (load_openshift, load_tekton, load_monitoring):
             load(server.admin)
-        server.admin.create(NAMESPACES, {"metadata": {"name": CONFIG_NAMESPACE}})
+        for namespace in (CONFIG_NAMESPACE, MANAGED_NAMESPACE):
+            server.admin.create(NAMESPACES, {"metadata": {"name": namespace}})
         done = kubectl("apply", "-k", str(OVERLAYS / "openshift"), kubeconfig=server.kubeconfig)
         assert (done.returncode, done.stderr) == (0, "")
         token = server.token_for(ACCOUNT, NAMESPACE)

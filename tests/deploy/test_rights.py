@@ -19,6 +19,7 @@ _MACHINE = "/apis/machineconfiguration.openshift.io/v1"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _RUNS = f"/apis/tekton.dev/v1/namespaces/{NAMESPACE}/pipelineruns"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+_MANAGED = "/api/v1/namespaces/openshift-config-managed"
 _OWN = f"/api/v1/namespaces/{NAMESPACE}"
 _ESCALATION = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
 _REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
@@ -63,6 +64,9 @@ REFUSED: Sequence[tuple[str, str, str, Any]] = (
     ("change the pull secret", "PATCH", "/api/v1/namespaces/openshift-config/secrets/pull-secret", {"data": {}}),
     ("read a Secret of kube-system", "GET", "/api/v1/namespaces/kube-system/secrets/any", None),
     ("read another ConfigMap of openshift-config", "GET", "/api/v1/namespaces/openshift-config/configmaps/other", None),
+    ("read a ConfigMap of openshift-config-managed", "GET", f"{_MANAGED}/configmaps/other", None),
+    ("change a signature", "PATCH", f"{_MANAGED}/configmaps/other", {"data": {}}),
+    ("list the Secrets of openshift-config-managed", "GET", f"{_MANAGED}/secrets", None),
     ("change its own configuration", "PATCH", f"{_OWN}/configmaps/layerwatch-config", {"data": {}}),
     ("make a pod", "POST", f"{_OWN}/pods", _POD),
     ("delete a pod", "DELETE", f"{_OWN}/pods/build", None),

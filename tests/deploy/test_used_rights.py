@@ -20,6 +20,7 @@ from layering.cluster.resources import LEASES, NODES, PIPELINE_RUNS, PODS, TASK_
 from layering.cluster.state import Memory, read_state
 from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
+from layering.releasesignatures.keyring import built_in
 from tests.daemon.process import ClusterWorld, eventually, running
 from tests.deploy.deployed import Deployed
 from tests.deploy.files import NAMESPACE, OVERLAYS, built, granted
@@ -118,11 +119,14 @@ def _attempt(run: Body) -> str:
 
 
 def _configured(world: ClusterWorld) -> Path:
-    """As in a pod: the cluster is its own, and what it says of registries is used."""
+    """As in a pod: the cluster is its own, and what it says of registries is used. It has no signatures."""
     config = world.configure(daemon={"namespace": NAMESPACE})
     document = json.loads(config.read_text())
     document["clusters"] = [{"name": "prod", "access": "in-cluster"}]
     document["registries"] |= dict.fromkeys(("authFile", "caFile", "mirrors", "proxy"), "cluster")
+    key = config.with_name("release.key")
+    key.write_bytes(built_in().data)
+    document["registries"]["releaseSignatures"] = {"policy": "warn", "keys": [str(key)], "stores": ["cluster"]}
     config.write_text(json.dumps(document))
     return config
 
