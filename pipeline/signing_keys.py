@@ -1,6 +1,7 @@
 """The keys that flags name: `--key FILE|exec:PROGRAM` to sign with, a file with a public key to check with.
 
-Needs the extra `sign`, and says so.
+A directory is a Secret that `cosign generate-key-pair k8s://NAMESPACE/NAME` made, mounted. Needs the extra `sign`, and
+says so.
 """
 
 import os
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from layering.errors import InputError
 from layering.secrets import Secret
+from pipeline.mounted import read_mounted
 
 if TYPE_CHECKING:
     from layering.signing.publickey import PublicKey
     from layering.signing.signingkey import SigningKey
 
 _PROGRAM = "exec:"
+_KEY_NAME, _PASSWORD_NAME = "cosign.key", "cosign.password"
 
 
 def signing_key(text: str) -> "SigningKey":
@@ -27,8 +30,12 @@ def signing_key(text: str) -> "SigningKey":
         raise _missing("--key") from None
     if text.startswith(_PROGRAM):
         return ProgramKey(text.removeprefix(_PROGRAM))
-    password = os.environ.get(PASSWORD_VARIABLE)
-    return read_key(Path(text), None if password is None else Secret(password))
+    path, password = Path(text), os.environ.get(PASSWORD_VARIABLE)
+    if path.is_dir():
+        if password is None and (path / _PASSWORD_NAME).is_file():
+            password = read_mounted(path / _PASSWORD_NAME, "--key").decode(errors="replace")
+        path /= _KEY_NAME
+    return read_key(path, None if password is None else Secret(password))
 
 
 def public_key(path: Path, flag: str) -> "PublicKey":

@@ -46,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key",
         required=True,
         metavar="FILE|exec:PROGRAM",
-        help="a private key: PKCS #8 in PEM form (EC, RSA, Ed25519), or cosign's, which $COSIGN_PASSWORD opens; or a "
-        "program that prints it with `public-key` (PEM), and with `sign` the signature of its stdin (base64)",
+        help="a private key: PKCS #8 in PEM form (EC, RSA, Ed25519), or cosign's, which $COSIGN_PASSWORD opens; a "
+        "directory with cosign.key and cosign.password; or a program that prints its public key (PEM) when it is given "
+        "the word public-key, and with sign the signature of its stdin (base64)",
     )
     parser.add_argument(
         "--attest", action="store_true", help="also say how it was built, in SLSA provenance made of its annotations"

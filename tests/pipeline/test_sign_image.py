@@ -9,8 +9,10 @@ import pytest
 from layering.reference import ImageReference
 from layering.registry.server_http import Answer, Asked
 from layering.sample.images import push_os_image
+from tests.images.conftest import Place
 from tests.parts import require
 from tests.pipeline.conftest import AMD64, ARM64, Release, Step
+from tests.signing.conftest import BUILT
 from tests.signing.keys import write_key
 
 SECRET = "pl4nted-secret"
@@ -44,6 +46,20 @@ def test_an_index_is_signed_and_then_checked(
     after = step(*check, "--signed-by", other.with_suffix(".pub"))
     assert (after.code, len(after.outputs["findings"])) == (7, 3)
     assert "by another key" in after.notes
+
+
+def test_provenance_is_asked_for_by_a_variable_and_told_in_files(
+    release: Release, step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Tekton Task does both."""
+    image = Place(server=release.server, client=release.client).image(annotations=BUILT)
+    words = ["sign-image", "--image", image, "--key", write_key(tmp_path, "EC P-256"), "--flags-from=SIGN_"]
+    for said, tag in (("false", "null"), ("true", f"{image.repository}:sha256-{image.pinned.hex}.att")):
+        monkeypatch.setenv("SIGN_ATTEST", said)
+        ended = step(*words, f"--result=attestation={tmp_path}/attestation", *release.flags)
+        assert ended.code == 0
+        assert (tmp_path / "attestation").read_text() == tag
+    assert release.client.find(ImageReference.parse(tag)) is not None
 
 
 def test_the_key_it_names_is_the_one_that_openssl_hashes(
@@ -117,6 +133,21 @@ def test_a_public_key_that_is_none(release: Release, step: Step, tmp_path: Path,
     ended = step("check-image", *words, *release.flags)
     assert ended.code == 2
     assert said in ended.notes
+
+
+def test_a_mounted_secret_that_cosign_made(
+    release: Release, step: Step, image: ImageReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names are those that `cosign generate-key-pair k8s://NAMESPACE/NAME` gives the keys of the Secret."""
+    monkeypatch.setenv("COSIGN_PASSWORD", SECRET)
+    subprocess.run([require("cosign"), "generate-key-pair"], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.delenv("COSIGN_PASSWORD")
+    words = ["sign-image", "--image", image, "--key", tmp_path, *release.flags]
+    assert step(*words).code == 2
+    (tmp_path / "cosign.password").write_text(SECRET)
+    assert step(*words).code == 0
+    (tmp_path / "cosign.key").unlink()
+    assert step(*words).code == 2
 
 
 @pytest.mark.parametrize(
