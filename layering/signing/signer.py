@@ -2,7 +2,7 @@
 
 For every digest there is a payload at the tag that nodes read and, where the registry offers referrers, a bundle; the
 same for provenance. What a key has signed already it does not sign again. Adding to a tag is reading and writing, so
-everything is looked at once more after a pause, and written again if somebody else's write undid it.
+tags are looked at once more after a pause, and written again if somebody else's write undid ours.
 """
 
 import base64
@@ -58,15 +58,20 @@ class Signer:
         targets = tuple(targets_of(self.registry, image))
         statements = {target.image: self._statements(target) for target in targets}
         for _ in range(_PASSES_MAX):
-            added = [self._complete(target, statements[target.image]) for target in targets]
+            added = [self._add_at_tags(target.image, statements[target.image]) for target in targets]
             if not any(added):
-                return targets
+                break
             self.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 so that two who collide do not do so again
-        raise UnavailableError(
-            "others write signatures of this image all the time",
-            where=str(tag_beside(image, "sig")),
-            next_step="try again when they have finished",
-        )
+        else:
+            raise UnavailableError(
+                "others write signatures of this image all the time",
+                where=str(tag_beside(image, "sig")),
+                next_step="try again when they have finished",
+            )
+        for target in targets:  # once: a bundle undoes no other, and a registry may be slow to list it
+            for kind, text in statements[target.image].items():
+                self._add_bundle(target, kind, text)
+        return targets
 
     def _statements(self, target: Target) -> dict[str, bytes]:
         """What is said of it, by predicate type; made first, so that nothing is signed when it cannot be said."""
@@ -76,12 +81,11 @@ class Signer:
             said[PREDICATE_TYPE] = statement(target.image, PREDICATE_TYPE, predicate)
         return said
 
-    def _complete(self, target: Target, statements: Mapping[str, bytes]) -> bool:
+    def _add_at_tags(self, image: ImageReference, statements: Mapping[str, bytes]) -> bool:
         """Add what is missing; whether anything was."""
-        added = [self._add_signature(target.image)]
+        added = [self._add_signature(image)]
         if PREDICATE_TYPE in statements:
-            added.append(self._add_attestation(target.image, statements[PREDICATE_TYPE]))
-        added += [self._add_bundle(target, kind, text) for kind, text in statements.items()]
+            added.append(self._add_attestation(image, statements[PREDICATE_TYPE]))
         return any(added)
 
     def _add_signature(self, image: ImageReference) -> bool:
@@ -106,19 +110,19 @@ class Signer:
         attach(self.registry, tag, Attachment(media_type=DSSE, raw=raw, annotations=annotations))
         return True
 
-    def _add_bundle(self, target: Target, predicate_type: str, text: bytes) -> bool:
+    def _add_bundle(self, target: Target, predicate_type: str, text: bytes) -> None:
         found = find_bundles(self.registry, target.image, predicate_type)
-        if found is None:
-            return False
-        for envelope in found:
-            same = envelope.statement == text or (
-                predicate_type == SIGNED and is_about(envelope.statement, target.image, SIGNED)
-            )
-            if same and envelope.is_by(self.key.public):
-                return False
+        if found is None or any(self._said(one, target.image, predicate_type, text) for one in found):
+            return
         raw = bundle(Envelope.sealed(text, self.key), self.key.public)
         push_bundle(self.registry, target.image, target.descriptor, raw, predicate_type)
-        return True
+
+    def _said(self, envelope: Envelope, image: ImageReference, predicate_type: str, text: bytes) -> bool:
+        """Whether this key has said it already. That it is signed, cosign says in other words than we do."""
+        is_same = (
+            is_about(envelope.statement, image, SIGNED) if predicate_type == SIGNED else envelope.statement == text
+        )
+        return is_same and envelope.is_by(self.key.public)
 
 
 def targets_of(registry: RegistryClient, image: ImageReference) -> Iterator[Target]:

@@ -186,3 +186,31 @@ def test_a_registry_that_may_not_be_written_to(
     finally:
         release.server.intercept = None
     assert (ended.code, ended.out) == (3, "")
+
+
+WITHOUT = """
+import sys
+sys.modules.update({"cryptography": None, "nacl": None})
+from pipeline.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        pytest.param("sign-image --image {image} --key {key}", 2, "pip install 'layerwatch[sign]'", id="to sign"),
+        pytest.param(
+            "check-image --image {image} --base {image} --signed-by {key}",
+            2,
+            "pip install 'layerwatch[sign]'",
+            id="to check signatures",
+        ),
+        pytest.param("check-image --image x:y --base {image}", 7, "pinned", id="to check all else"),
+        pytest.param("sign-image --help", 0, "", id="to ask for help"),
+    ],
+)
+def test_what_needs_the_extra_says_so_and_nothing_else_does(words: str, code: int, said: str) -> None:
+    named = words.format(image=f"registry.example.com/os@sha256:{'0' * 64}", key=__file__).split()
+    ended = subprocess.run([sys.executable, "-c", WITHOUT, *named], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, said in ended.stderr) == (code, True), ended.stderr

@@ -14,7 +14,8 @@ from layering.errors import ContentError, InputError, NotFoundError, Unavailable
 from layering.provenance import BASE_DIGEST, BUILD_KEY
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
-from layering.registry.manifest import OCI_MANIFEST, ImageIndex, sha256
+from layering.registry.manifest import OCI_INDEX, OCI_MANIFEST, ImageIndex, sha256
+from layering.registry.mirrors import load_mirrors
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked
 from layering.registry.settings import RegistrySettings
@@ -94,9 +95,7 @@ def test_an_index_of_which_a_manifest_is_missing_is_not_signed(place: Place, tmp
     raw = place.client.manifest(index).raw.replace(
         str(children(place, index)[0].digest).encode(), b"sha256:" + b"0" * 64
     )
-    sparse = place.repository().at(
-        place.client.push_manifest(place.repository().at(sha256(raw)), raw, "application/vnd.oci.image.index.v1+json")
-    )
+    sparse = place.repository().at(place.client.push_manifest(place.repository().at(sha256(raw)), raw, OCI_INDEX))
     place.server.requests.clear()
     with pytest.raises(NotFoundError):
         sign(place, sparse, new_key(tmp_path))
@@ -143,7 +142,7 @@ def test_what_others_attached_stays_as_it_is(place: Place, image: ImageReference
 
 def test_an_index_where_signatures_should_be(place: Place, image: ImageReference, tmp_path: Path) -> None:
     raw = place.client.manifest(place.index([(image, AMD64)])).raw
-    place.client.push_manifest(tag_beside(image, "sig"), raw, "application/vnd.oci.image.index.v1+json")
+    place.client.push_manifest(tag_beside(image, "sig"), raw, OCI_INDEX)
     with pytest.raises(ContentError, match="an index where signatures should be"):
         sign(place, image, new_key(tmp_path))
 
@@ -170,6 +169,37 @@ def test_where_referrers_are_not_offered_there_is_the_tag_alone(
     sign(place, image, key, attest=True)
     assert writes(place) == [tag_beside(image, "sig").tag, tag_beside(image, "att").tag]
     assert standing(place.client, image, key.public) is Standing.AT_TAG
+
+
+def test_a_registry_that_is_slow_to_list_a_bundle_gets_it_once(
+    place: Place, image: ImageReference, tmp_path: Path
+) -> None:
+    empty = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
+    late = Answer(status=200, headers={"Content-Type": OCI_INDEX}, body=empty)
+    place.server.intercept = lambda asked: late if "/referrers/" in asked.target else None
+    place.server.requests.clear()
+    sign(place, image, new_key(tmp_path))
+    assert len(writes(place)) == 2
+
+
+def test_no_mirror_is_asked_of_what_is_written_to(place: Place, image: ImageReference, tmp_path: Path) -> None:
+    """A mirror may not have yet what others signed, and what is not seen would be lost."""
+    one, two = new_key(tmp_path, "one"), new_key(tmp_path, "two")
+    sign(place, image, one)
+    conf = tmp_path / "registries.conf"
+    with RegistryServer() as mirror:
+        conf.write_text(
+            f'[[registry]]\nlocation = "{place.server.address}"\ninsecure = true\n'
+            f'[[registry.mirror]]\nlocation = "{mirror.address}"\ninsecure = true\n'
+        )
+        with RegistryClient(RegistrySettings(mirrors=load_mirrors(conf))) as client:
+            assert client.find(image) is not None
+            asked = len(mirror.requests)
+            assert asked > 0
+            Signer(registry=client, key=two, sleep=lambda seconds: None).sign(image)
+            assert len(mirror.requests) == asked
+    for key in (one, two):
+        assert standing(place.client, image, key.public) is Standing.AT_TAG
 
 
 # Others who write at the same time
