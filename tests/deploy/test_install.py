@@ -52,6 +52,7 @@ def reader(server: TestApiServer, tmp_path: Path) -> Iterator[Reader]:
         openshift.cluster_version("4.19.1", str(payload))
         openshift.pool("worker", machines=1)
         openshift.pull_secret({"auths": {}})
+        openshift.release_signatures("release-verification", {}, labelled=False)
         openshift.registry_cas({"mirror.example.com": server.ca_file.read_text()}, name="user-ca-bundle")
         named = {
             "https://git.example.com/acme": str(world),
