@@ -42,11 +42,12 @@ def proposal(repository: str, digit: str = "1", title: str = "", text: str = "",
         image=image(digit),
         key=digit * 64,
         title=title or f"worker of prod: {digit}",
-        body=partial(_body, text or f"Image {digit}."),  # which can be pickled
+        body=partial(body, text or f"Image {digit}."),  # which can be pickled
         when=WHEN,
         manners=Manners(**manners),
     )
 
 
-def _body(text: str, length_max: int) -> str:
+def body(text: str, length_max: int) -> str:
+    """As long as a forge lets it be."""
     return text[:length_max]

@@ -14,13 +14,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from layering.errors import LayerwatchError
-from layering.forge import remote, remotegit  # noqa: F401 so that they are there when one is forked
+from layering.forge import gitea, github, gitlab, remote, remotegit  # noqa: F401 so that a forked one has them
 from layering.forge.forge import Proposal, Proposed
 from layering.forge.forges import open_forge
 from layering.forge.settings import ForgeSettings
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", __name__])
+_CONTEXT.set_forkserver_preload(["pytest", "tests.forges.proposals", __name__])
 _SECONDS = 120
 
 
@@ -33,7 +33,10 @@ class Proposer:
 
     @classmethod
     def start(cls, settings: ForgeSettings, proposal: Proposal, directory: Path) -> "Proposer":
-        """`directory` has its temporary files, which a killed one leaves. The body must be one that can be pickled."""
+        """`directory` has its temporary files, which a killed one leaves.
+
+        The body is pickled: its function belongs into tests/forges/proposals.py, for the module is imported anew.
+        """
         here, there = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(target=_propose, args=(there, settings, proposal, str(directory)), daemon=True)
         process.start()

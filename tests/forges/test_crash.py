@@ -24,6 +24,7 @@ from layering.reference import Digest, ImageReference, Repository
 from tests.forges.moments import Before, Dropping, Killer, Moment, When, moments
 from tests.forges.origin import Origin
 from tests.forges.places import MILESTONE, PERSON, PLACES, Place
+from tests.forges.proposals import body
 from tests.forges.proposer import Proposer, run_to_its_end
 from tests.forges.watched import is_git, is_write
 from tests.git_http import Asked, Served
@@ -88,7 +89,7 @@ class Case:
             image=image,
             key=KEYS[image],
             title=f"Layer {image.pinned.short}",
-            body=text,
+            body=partial(body, "What it is made of."),
             when=WHEN + timedelta(minutes=minutes),
             manners=Manners(labels=LABELS, reviewers=(PERSON,), milestone=MILESTONE),
         )
@@ -142,10 +143,6 @@ def is_below(link: Path, directory: Path) -> bool:
         return link.readlink().is_relative_to(directory) and "layerwatch-git-" in str(link.readlink())
     except OSError:
         return False
-
-
-def text(length_max: int) -> str:
-    return "What it is made of."[:length_max]
 
 
 @pytest.mark.parametrize(("work", "count"), [(Work.OPEN, 50), (Work.MOVE, 0), (Work.REBASE, 0)])

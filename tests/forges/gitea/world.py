@@ -10,7 +10,7 @@ from typing import Any
 
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitea.server import BOT, OWNER, Gitea, gitea
-from tests.forges.origin import Origin
+from tests.forges.origin import MOVING, Origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
@@ -26,7 +26,7 @@ class Pushed(Origin):
     def git(self, *words: str, stdin: str | None = None) -> str:
         super().git("fetch", "--quiet", "--prune", self.remote, "+refs/heads/*:refs/heads/*")
         said = super().git(*words, stdin=stdin)
-        if words[0] == "update-ref":
+        if words[0] in MOVING:
             super().git("push", "--quiet", "--force", "--prune", self.remote, "+refs/heads/*:refs/heads/*")
         return said
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import requests
 
-from tests.forges.origin import Origin, new_origin
+from tests.forges.origin import MOVING, Origin, new_origin
 
 Ask = Callable[..., requests.Response]
 """Called with a method, a path, a token, and fields by their name."""
@@ -37,7 +37,7 @@ class Mirror(Origin):
     def git(self, *words: str, stdin: str | None = None) -> str:
         before = self._taken()
         said = super().git(*words, stdin=stdin)
-        if words[0] == "update-ref":
+        if words[0] in MOVING:
             self._give(before)
         return said
 
