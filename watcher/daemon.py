@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -58,6 +58,14 @@ class Clockwork:
         finally:
             with suppress(JobLookupError):  # a job without a next time was removed by the scheduler
                 job.remove()
+
+    def look_in(self, seconds: float) -> None:
+        """One look so many seconds from now, unless the schedule has one before that; the schedule then goes on."""
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        for job in self._scheduler.get_jobs():
+            with suppress(JobLookupError):
+                if job.next_run_time is None or job.next_run_time > at:
+                    job.modify(next_run_time=at)
 
     def close(self) -> None:
         """No more looks; does not wait for one that is under way."""

@@ -1,7 +1,7 @@
-"""The daemon's small HTTP server: /healthz, /readyz, /metrics, /status.
+"""The daemon's small HTTP server: /healthz, /readyz, /metrics, /status, and where others may ask for a look.
 
-Reads only (GET and HEAD), plain HTTP, no credentials: it says nothing that the log does not say. What is answered comes
-from the callables it is given; whether the process is well is not decided here.
+Plain HTTP. What it answers to GET and HEAD says nothing that the log does not say, so it needs no credentials. What is
+answered comes from the callables it is given: who may ask for a look is not decided here.
 """
 
 import io
@@ -18,39 +18,13 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from layering.errors import InputError
+from watcher.listenaddress import ListenAddress
 
 _log = logging.getLogger("layerwatch.listener")
 _CONNECTION_SECONDS = 10.0
 _TEXT = "text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListenAddress:
-    """Where to listen. Port 0 is any free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "ListenAddress":
-        """`HOST:PORT` or `[HOST]:PORT`. Raises InputError; all addresses are asked for by name, as 0.0.0.0 or [::]."""
-        host, colon, port = text.rpartition(":")
-        bare = host.removeprefix("[").removesuffix("]")
-        is_bracketed = host == f"[{bare}]"
-        if not colon or not bare or (":" in bare and not is_bracketed) or not _is_port(port):
-            raise InputError(
-                f"{text!r} is no address to listen on",
-                where="--listen",
-                next_step="write HOST:PORT, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every address",
-            )
-        return cls(host=bare, port=int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+_BODY_BYTES_MAX = 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,17 +47,41 @@ class Answer:
         return cls(status=HTTPStatus.OK, content_type="application/json", body=body + b"\n")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """What was posted, before its body is read. `headers` by lower-case name; `read` gives the whole body."""
+
+    path: str
+    headers: Mapping[str, str]
+    read: Callable[[], bytes]
+
+
 Page = Callable[[], Answer]
+Inbox = Callable[[Posted], Answer]
+
+
+def _nowhere(posted: Posted) -> Answer:
+    return Answer.text(HTTPStatus.NOT_FOUND, "there is nothing to post to")
 
 
 class Listener:
-    """Serves `pages`, by path, until it is closed; each connection has its own thread, and an end, whoever holds it."""
+    """Serves `pages`, by path, until it is closed; each connection has its own thread, and an end, whoever holds it.
+
+    What is posted is for `inbox`, whatever its path.
+    """
 
     def __init__(
-        self, address: ListenAddress, pages: Mapping[str, Page], *, connection_seconds: float = _CONNECTION_SECONDS
+        self,
+        address: ListenAddress,
+        pages: Mapping[str, Page],
+        inbox: Inbox = _nowhere,
+        *,
+        connection_seconds: float = _CONNECTION_SECONDS,
     ) -> None:
         """Listens from now on. Raises InputError when the address cannot be had."""
-        handler = type("Handler", (_Handler,), {"pages": pages, "seconds": connection_seconds})
+        handler = type(
+            "Handler", (_Handler,), {"pages": pages, "inbox": staticmethod(inbox), "seconds": connection_seconds}
+        )
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         server = type("Server", (_Server,), {"address_family": family})
         try:
@@ -141,8 +139,25 @@ class _Until(io.RawIOBase):
             self._connection.settimeout(self._seconds)  # for the answer
 
 
+class _Body:
+    """What a request brings, once: whole, or passed over without being held."""
+
+    def __init__(self, source: io.BufferedIOBase, length: int) -> None:
+        self._source = source
+        self._left = length
+
+    def whole(self) -> bytes:
+        left, self._left = self._left, 0
+        return self._source.read(left)
+
+    def pass_over(self) -> None:
+        while self._left > 0 and (piece := self._source.read(min(self._left, _PIECE_BYTES))):
+            self._left -= len(piece)
+
+
 class _Handler(BaseHTTPRequestHandler):
     pages: ClassVar[Mapping[str, Page]] = {}
+    inbox: Inbox  # of the class, and no method
     server_version = "layerwatch"
     sys_version = ""
     seconds: ClassVar[float] = _CONNECTION_SECONDS
@@ -159,14 +174,39 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(self._asked(), with_body=False)
 
+    def do_POST(self) -> None:
+        """Nothing else is read from this connection: a body that is too long is still on it."""
+        self.close_connection = True
+        length = self.headers.get("Content-Length", "")
+        if self.headers.get("Transfer-Encoding") or not (length.isascii() and length.isdecimal()):
+            self._answer(Answer.text(HTTPStatus.LENGTH_REQUIRED, "say how long the body is"), with_body=True)
+        elif len(length) > len(str(_BODY_BYTES_MAX)) or int(length) > _BODY_BYTES_MAX:
+            self._answer(
+                Answer.text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {_BODY_BYTES_MAX} bytes"), with_body=True
+            )
+        else:
+            headers, body = (
+                {name.lower(): value for name, value in self.headers.items()},
+                _Body(self.rfile, int(length)),
+            )
+            posted = Posted(path=self.path, headers=headers, read=body.whole)
+            answer = self._guarded(lambda: self.inbox(posted), "a post")
+            body.pass_over()  # who still sends would not hear the answer
+            self._answer(answer, with_body=True)
+
     def _asked(self) -> Answer:
         page = self.pages.get(self.path.partition("?")[0])
         if page is None:
             return Answer.text(HTTPStatus.NOT_FOUND, f"there is {', '.join(self.pages)}")
+        return self._guarded(page, self.path)
+
+    def _guarded(self, answer: Page, asked: str) -> Answer:
         try:
-            return page()
+            return answer()
+        except TimeoutError:
+            raise
         except Exception:  # noqa: BLE001 logged with its traceback; whoever asked must have an answer
-            _log.exception("a defect of layerwatch while answering %s", self.path)
+            _log.exception("a defect of layerwatch while answering %s", asked)
             return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of layerwatch; the log has it")
 
     def _answer(self, answer: Answer, *, with_body: bool) -> None:
@@ -174,9 +214,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         self.send_header("Cache-Control", "no-store")
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if with_body:
             self.wfile.write(answer.body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """The path of a post may be a secret."""
+        _log.debug("%s %s: %s", self.command, self.path if self.command != "POST" else "(a post)", code)
 
     def log_message(self, format: str, *args: object) -> None:
         _log.debug(format, *args)

@@ -27,11 +27,13 @@ from watcher.home import election_at_home, home_namespace
 from watcher.inforce import InForce, Process, in_force
 from watcher.listener import Listener, Page
 from watcher.logs import set_up
+from watcher.looknow import LookNow
 from watcher.loop import EVERYTHING, Loop, Pulse
-from watcher.metrics import Metrics
+from watcher.metrics import Metrics, TickResult
 from watcher.pages import exposition, healthz, readyz, status
 from watcher.reload import ReloadWatch, WatchedFiles
 from watcher.settings import Settings
+from watcher.settings_http import Http
 
 _log = logging.getLogger("layerwatch.service")
 _TICK_ENDS_WITHIN_SECONDS = 5.0
@@ -65,6 +67,8 @@ class Service:
         self._current: InForce | None = None
         self._fault: LayerwatchError | None = None
         self._elected_by: object = None
+        self._http = Http()
+        self._ticks_left = flags.ticks
         self._metrics = Metrics(_our_version())
         self._clockwork = Clockwork()
         self._pulse = Pulse(steady_clock, is_busy)
@@ -76,7 +80,7 @@ class Service:
             self._begin,
             pulse=self._pulse,
             may_tick=self._is_leader,
-            ended=self._metrics.ticked,
+            ended=self._ticked,
             refused=self._refused,
         )
         self._process = Process(
@@ -95,9 +99,14 @@ class Service:
         """Until a signal, or until the Lease is lost. Raises LayerwatchError when `settings` cannot be put in force."""
         self._elected_by = _election_of(settings)
         with ExitStack() as opened:
-            if self._flags.listen is not None:
-                listener = opened.enter_context(Listener(self._flags.listen, self._pages()))
+            self._http = settings.http
+            address = self._flags.listen or self._http.listen
+            if address is not None:
+                asked = LookNow(lambda: self._http, self._clockwork.look_in, steady_clock)
+                listener = opened.enter_context(Listener(address, self._pages(), asked))
                 _log.info("listening on %s", listener.address)
+            elif self._http.look is not None or self._http.hooks:
+                _log.warning("nobody can ask for a look: neither --listen nor http.listen says where to listen")
             if self._flags.leader_elect and not self._flags.dry_run:
                 self._election = opened.enter_context(
                     election_at_home(settings, self._identity, won=self._won, lost=self._lost)
@@ -157,6 +166,13 @@ class Service:
             _log.warning("something still hangs; leaving without it, and a lease of ours ends by itself")
             _leave(ExitCode.DONE)
 
+    def _ticked(self, result: TickResult, seconds: float) -> None:
+        self._metrics.ticked(result, seconds)
+        if self._ticks_left is not None:
+            self._ticks_left -= 1
+            if self._ticks_left <= 0:
+                self._told_to_end.set()
+
     def _is_leader(self) -> bool:
         return self._election is None or self._election.may_act()
 
@@ -194,6 +210,9 @@ class Service:
             return
         if self._election is not None and _election_of(settings) != self._elected_by:
             _log.warning("the home cluster and the leader election change with the next start of the process")
+        if settings.http.listen != self._http.listen:
+            _log.warning("http.listen changes with the next start of the process")
+        self._http = settings.http
         self._metrics.reloaded(is_good=True)
         self._follow(settings)
         self._loop.put_in_force(settings)

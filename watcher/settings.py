@@ -30,6 +30,7 @@ from layering.request import API_VERSION
 from watcher.settings_cluster import Cluster, Daemon
 from watcher.settings_fields import FROM_CLUSTER, CronField, Duration, HostField, LocalFileOrCluster
 from watcher.settings_forge import ForgeEntry
+from watcher.settings_http import Http
 from watcher.settings_image import FollowedCluster, ImageSettings, TektonBuild
 from watcher.settings_manners import ProposalManners
 from watcher.settings_signatures import ReleaseSignatures
@@ -135,6 +136,7 @@ class Settings(BaseModel):
         default_factory=Registries, alias="registries", description="How registries are reached."
     )
     daemon: Daemon = Field(default_factory=Daemon, description="Where the daemon is at home.")
+    http: Http = Field(default_factory=Http, description="Where the daemon listens, and who may ask it for a look.")
     clusters: tuple[Cluster, ...] = Field(default=(), description="The clusters that images follow.")
     forges: tuple[ForgeEntry, ...] = Field(default=(), description="Where proposals are pull requests.")
     proposal_defaults: ProposalManners = Field(
