@@ -14,7 +14,7 @@ from layering.errors import ContentError, InputError, NotFoundError, Unavailable
 from layering.provenance import BASE_DIGEST, BUILD_KEY
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
-from layering.registry.manifest import OCI_INDEX, OCI_MANIFEST, ImageIndex, sha256
+from layering.registry.manifest import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageManifest, sha256
 from layering.registry.mirrors import load_mirrors
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked
@@ -61,6 +61,19 @@ def bundles(client: RegistryClient, image: ImageReference, kind: str) -> list[En
 def document(place: Place, tag: ImageReference) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(place.client.manifest(tag).raw)
     return found
+
+
+def layers(place: Place, tag: ImageReference) -> list[str]:
+    return [str(layer["digest"]) for layer in document(place, tag)["layers"]]
+
+
+def diff_ids(place: Place, tag: ImageReference) -> list[str]:
+    """What the configuration there tells of its layers, which tools that add one go by."""
+    found = place.client.manifest(tag)
+    assert isinstance(found, ImageManifest)
+    config = json.loads(place.client.read_blob(tag.repository, found.config, limit_bytes=1 << 16))
+    assert isinstance(config["rootfs"]["diff_ids"], list)
+    return [str(digest) for digest in config["rootfs"]["diff_ids"]]
 
 
 def test_at_the_tag_is_a_payload_with_its_signature(place: Place, image: ImageReference, tmp_path: Path) -> None:
@@ -117,6 +130,7 @@ def test_a_second_key_is_added_to_the_first(place: Place, image: ImageReference,
         sign(place, image, key, attest=True)
     for suffix, kind in (("sig", SIMPLE_SIGNING), ("att", DSSE)):
         assert len(list(attachments(place.client, tag_beside(image, suffix), kind))) == 2
+        assert diff_ids(place, tag_beside(image, suffix)) == layers(place, tag_beside(image, suffix))
     for kind in (SIGNED, PREDICATE_TYPE):
         found = bundles(place.client, image, kind)
         assert sorted((e.is_by(one.public), e.is_by(two.public)) for e in found) == [(False, True), (True, False)]
