@@ -33,7 +33,7 @@ def signing_key(text: str) -> "SigningKey":
     path, password = Path(text), os.environ.get(PASSWORD_VARIABLE)
     if path.is_dir():
         if password is None and (path / _PASSWORD_NAME).is_file():
-            password = read_mounted(path / _PASSWORD_NAME, "--key").decode(errors="replace")
+            password = read_mounted(path / _PASSWORD_NAME, "--key").decode(errors="surrogateescape")
         path /= _KEY_NAME
     return read_key(path, None if password is None else Secret(password))
 

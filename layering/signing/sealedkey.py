@@ -37,7 +37,7 @@ def unseal(text: bytes, password: Secret | None, where: str) -> bytes:
     if not known or params["N"] not in _ROUNDS or len(nonce) != SecretBox.NONCE_SIZE:
         raise InputError("a private key that is encrypted in a way not known here", where=where)
     secret = hashlib.scrypt(
-        password.reveal().encode(),
+        password.reveal().encode(errors="surrogateescape"),  # a variable may hold any bytes
         salt=salt,
         n=params["N"],
         r=_BLOCK,

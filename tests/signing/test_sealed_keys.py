@@ -47,6 +47,12 @@ def test_opens_what_cosign_took_in(tmp_path: Path, kind: str) -> None:
     assert public.verifies(read_key(tmp_path / "import-cosign.key", Secret("")).sign(b"message"), b"message")
 
 
+def test_a_password_that_is_no_text(tmp_path: Path) -> None:
+    password = b"p\xffw".decode(errors="surrogateescape")
+    cosign(tmp_path, "generate-key-pair", password=password)
+    assert read_key(tmp_path / "cosign.key", Secret(password)).public is not None
+
+
 def test_the_older_name_of_the_same_form(sealed: Path, tmp_path: Path) -> None:
     (tmp_path / "old.key").write_text(sealed.read_text().replace("SIGSTORE", "COSIGN"))
     assert read_key(tmp_path / "old.key", Secret(PASSWORD)).public == read_key(sealed, Secret(PASSWORD)).public
