@@ -103,6 +103,15 @@ class GitRepository:
         """The paths that differ between a commit and its parent."""
         return self._run(["diff-tree", "-r", "-z", "--no-commit-id", "--name-only", commit]).split("\0")[:-1]
 
+    def changed_modes(self, commit: str) -> Mapping[str, str]:
+        """The mode, git's six digits, of each file that differs between a commit and its parent."""
+        listed = self._run(["diff-tree", "-r", "-z", "--no-commit-id", "--raw", commit]).split("\0")[:-1]
+        return {path: facts.split()[1] for facts, path in zip(listed[::2], listed[1::2], strict=True)}
+
+    def tree(self, commit: str) -> str:
+        """git's id of a commit's tree."""
+        return self._run(["rev-parse", "--verify", f"{commit}^{{tree}}"]).strip()
+
     def ever_had(self, commits: str, path: str, text: str) -> bool:
         """Whether some commit of the range added or removed `text` in a file."""
         return bool(self._run(["log", "-1", "--format=%H", "-S", text, commits, "--", path]))

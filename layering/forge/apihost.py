@@ -12,6 +12,7 @@ from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.settings import ForgeSettings, Login
+from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
 
 _T = TypeVar("_T")
@@ -59,7 +60,7 @@ class ApiHost:
         return False
 
     def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
     ) -> tuple[str, tuple[str, ...]]:
         """See Host: not asked for."""
         raise NotImplementedError

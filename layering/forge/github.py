@@ -21,6 +21,7 @@ from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
 from layering.forge.settings import ForgeSettings
+from layering.forge.treechange import TreeChange
 
 HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
@@ -118,10 +119,10 @@ class GitHubHost(LikeGitHub):
         return self._commits.are_signed
 
     def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
     ) -> tuple[str, tuple[str, ...]]:
         """See Host."""
-        return self._commits.commit(repository, branch, parent=parent, old=old, message=message, files=files)
+        return self._commits.commit(repository, branch, change, old=old, message=message)
 
     def commit_authors(self) -> tuple[str, ...]:
         """See Host."""

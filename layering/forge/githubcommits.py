@@ -1,11 +1,9 @@
-"""Commits that GitHub makes and signs for an App: blobs, a tree, a commit without an author, and the branch on it.
+"""Commits that GitHub makes and signs for an App: a tree, a commit without an author, and the branch on it.
 
 docs.github.com/rest/git; "About commit signature verification" says that what a bot commits without naming an author,
 a committer or a signature is signed by GitHub. Which branch and which files, is not decided here.
 """
 
-import base64
-import hashlib
 import re
 import threading
 from collections.abc import Mapping
@@ -19,9 +17,9 @@ from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.settings import ForgeSettings
+from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
 
-_FILE = "100644"
 _LOSES_COMMITS = re.compile(r"not a fast.forward", re.IGNORECASE)
 _MOVED = re.compile(r"already exists|does not exist")
 
@@ -42,17 +40,18 @@ class GitHubCommits:
         return self._app is not None and self._settings.author is None
 
     def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: Mapping[str, bytes]
+        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
     ) -> tuple[str, tuple[str, ...]]:
-        """See Host.commit."""
+        """See Host.commit. The tree's id says that GitHub has the very bytes, modes and names (gitformat-pack(5))."""
         git = f"repos/{quote(repository)}/git"
-        tree = str(_in(self._exchange.get(f"{git}/commits/{parent}").json, "tree", "sha"))
         entries = [
-            {"path": path, "mode": self._mode(git, tree, path), "type": "blob", "sha": self._blob(git, content)}
-            for path, content in files.items()
+            {"path": path, "mode": change.modes[path], "type": "blob", "content": change.files[path].decode()}
+            for path in change.modes
         ]
-        made = self._made(f"{git}/trees", {"base_tree": tree, "tree": entries})
-        fields = {"message": message, "tree": made, "parents": [parent]}
+        made = self._exchange.send("POST", f"{git}/trees", {"base_tree": change.before, "tree": entries}).json
+        if _in(made, "sha") != change.after:
+            raise _odd("it made another tree than the one it was told to make")
+        fields = {"message": message, "tree": change.after, "parents": [change.parent]}
         answer = self._exchange.send("POST", f"{git}/commits", fields)
         commit = str(_in(answer.json, "sha"))
         self._move(git, branch, commit, old)
@@ -70,33 +69,6 @@ class GitHubCommits:
                 host = _host(self._settings.url)
                 self._authors = (f"{number}+{login}@users.noreply.{host}", f"noreply@{host}", "noreply@github.com")
             return self._authors or ()
-
-    def _mode(self, git: str, tree: str, path: str) -> str:
-        """That of the file as it is; of a new one, a plain file's."""
-        *folders, name = path.split("/")
-        for folder in folders:
-            found = self._entry(git, tree, folder)
-            if found is None or found.get("type") != "tree":
-                return _FILE
-            tree = str(_in(found, "sha"))
-        found = self._entry(git, tree, name)
-        return str(_in(found, "mode")) if found is not None else _FILE
-
-    def _entry(self, git: str, tree: str, name: str) -> Mapping[str, Any] | None:
-        """Of one directory; what a tree is called by never changes, so it is asked for once (ETag)."""
-        listed = _in(self._exchange.get(f"{git}/trees/{tree}").json, "tree")
-        return next((each for each in listed if each.get("path") == name), None)
-
-    def _blob(self, git: str, content: bytes) -> str:
-        """Its name, which says that GitHub has the very bytes (gitformat-pack(5): hash of a header and the content)."""
-        made = self._made(f"{git}/blobs", {"content": base64.b64encode(content).decode(), "encoding": "base64"})
-        header = b"blob %d\0" % len(content)
-        if made != hashlib.sha1(header + content, usedforsecurity=False).hexdigest():
-            raise _odd("it stored other bytes than it was sent")
-        return made
-
-    def _made(self, path: str, fields: Mapping[str, Any]) -> str:
-        return str(_in(self._exchange.send("POST", path, fields).json, "sha"))
 
     def _move(self, git: str, branch: str, commit: str, old: str | None) -> None:
         """Raises ConflictError when the branch is not as it was.

@@ -15,6 +15,7 @@ from typing import Protocol
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, Repository
 from layering.forge.settings import Login
+from layering.forge.treechange import TreeChange
 
 
 class Host(Protocol):
@@ -109,12 +110,11 @@ class Host(Protocol):
         """Whether commits are to be made with `commit`, so that the forge signs them as its own."""
 
     def commit(
-        self, repository: str, branch: str, *, parent: str, old: str | None, message: str, files: dict[str, bytes]
+        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
     ) -> tuple[str, tuple[str, ...]]:
-        """One commit on `parent` that sets these files' bytes (modes stay), made and signed by the forge, and `branch`
-        moved to it. Only asked when `signs_commits`. `old` is what the branch holds, None: it is not there.
-        The commit, and one line for people when the forge says that it did not sign it. Raises ConflictError when the
-        branch was moved meanwhile.
+        """One commit with this change, made and signed by the forge, and `branch` moved to it. Only asked when
+        `signs_commits`. `old` is what the branch holds, None: it is not there. The commit, and one line for people when
+        the forge says that it did not sign it. Raises ConflictError when the branch was moved meanwhile.
         """
 
     def commit_authors(self) -> tuple[str, ...]:

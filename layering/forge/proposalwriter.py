@@ -97,14 +97,13 @@ class ProposalWriter:
         """
         git, branch, message = self._repository.git, self._proposal.target.proposal_branch, self._message()
         files = self._files(seen.tip)
+        commit = git.add_commit(seen.tip, files, message, self._settings.commits_by, self._proposal.when)
         if self._host.signs_commits():
+            change = git.tree_change(commit, seen.tip, files)
             try:
-                return self._host.commit(
-                    self._repository.name, branch, parent=seen.tip, old=seen.head, message=message, files=dict(files)
-                )
+                return self._host.commit(self._repository.name, branch, change, old=seen.head, message=message)
             except ConflictError as error:
                 raise Moved from error
-        commit = git.add_commit(seen.tip, files, message, self._settings.commits_by, self._proposal.when)
         if not git.push(commit, branch, seen.head):
             raise Moved
         return commit, ()

@@ -20,6 +20,7 @@ from layering.errors import ConflictError, InputError, LayerwatchError, RefusedE
 from layering.forge.forge import Author
 from layering.forge.githttp import REMOTE, GitHttp, says_no
 from layering.forge.settings import Login
+from layering.forge.treechange import TreeChange
 from layering.git import run_git
 from layering.gitrepository import Commit, GitRepository, signature
 from layering.reasons import Reason
@@ -137,6 +138,19 @@ class RemoteGit:
             self._depths[made] = 2
             self._unpushed.add(made)
             return made
+
+    def tree_change(self, commit: str, parent: str, files: Mapping[str, bytes]) -> TreeChange:
+        """What a commit that `add_commit` made of these does to its parent's tree."""
+        with self._guard:
+            here = self._with(commit, depth=2)
+            self._unpushed.discard(commit)  # the forge makes its own
+            return TreeChange(
+                parent=parent,
+                before=here.tree(parent),
+                after=here.tree(commit),
+                files=files,
+                modes=here.changed_modes(commit),
+            )
 
     def push(self, commit: str, branch: str, old: str | None) -> bool:
         """Move the branch to `commit` when it still holds `old` (None: is not there). False when it does not.

@@ -5,6 +5,7 @@ what a tag names: it is read, and put again with one more. Two who do so at once
 must look after.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,11 +45,10 @@ def attachments(registry: RegistryClient, tag: ImageReference, media_type: str) 
     """
     manifest = _manifest(registry, tag)
     for layer in manifest.layers if manifest else ():
-        if layer.media_type == media_type and layer.size <= _BYTES_MAX:
-            try:
-                raw = registry.read_blob(tag.repository, layer, limit_bytes=_BYTES_MAX)
-            except (ContentError, NotFoundError):
-                continue
+        if layer.media_type != media_type:
+            continue
+        with contextlib.suppress(ContentError, NotFoundError):
+            raw = registry.read_blob(tag.repository, layer, limit_bytes=_BYTES_MAX)
             yield Attachment(media_type=media_type, raw=raw, annotations=layer.annotations)
 
 

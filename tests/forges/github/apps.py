@@ -1,10 +1,9 @@
 """What a GitHub App does: it signs for a token of its installation, and commits through the git data API.
 
-docs.github.com/rest: "apps", "git/blobs", "git/trees", "git/commits", "git/refs". Commits without an author are by the
+docs.github.com/rest: "apps", "git/trees", "git/commits", "git/refs". Commits without an author are by the
 App's user, and GitHub is their committer. Plug in with `App.plug_into`.
 """
 
-import base64
 import os
 import re
 import subprocess
@@ -41,10 +40,7 @@ class App:
         git = "repos/:s/:s/git"
         for method, pattern, route in (
             ("GET", "users/:s", self._user),
-            ("GET", f"{git}/commits/:s", self._commit),
-            ("GET", f"{git}/trees/:s", self._tree),
             ("GET", f"{git}/ref/:s", self._ref),
-            ("POST", f"{git}/blobs", self._make_blob),
             ("POST", f"{git}/trees", self._make_tree),
             ("POST", f"{git}/commits", self._make_commit),
             ("POST", f"{git}/refs", self._make_ref),
@@ -127,30 +123,19 @@ class App:
             raise RefusalError(404, "Not Found")
         return accounts.profile(call.documents.user(found))
 
-    def _commit(self, call: Call, of: Repository, name: str) -> Any:
-        return _objects(call, of).commit(str(name))
-
-    def _tree(self, call: Call, of: Repository, name: str) -> Any:
-        return _objects(call, of).tree(str(name))
-
     def _ref(self, call: Call, of: Repository, name: str) -> Any:
         head = of.origin.head(name.removeprefix("heads/"))
         if head is None:
             raise RefusalError(404, "Not Found")
         return _objects(call, of).ref(f"refs/{name}", head)
 
-    def _make_blob(self, call: Call, of: Repository) -> Any:
-        assert call.body["encoding"] == "base64"
-        content = base64.b64decode(call.body["content"], validate=True)
-        argv = ["git", "-C", str(of.origin.path), "hash-object", "-w", "--stdin"]
-        made = subprocess.run(argv, input=content, check=True, capture_output=True).stdout.decode().strip()
-        return _objects(call, of).blob(made)
-
     def _make_tree(self, call: Call, of: Repository) -> Any:
         index = of.origin.path / "index-of-api"
         index.unlink(missing_ok=True)
-        lines = "".join(f"{each['mode']} {each['sha']}\t{each['path']}\n" for each in call.body["tree"])
         words = ["git", "-C", str(of.origin.path)]
+        lines = "".join(
+            f"{each['mode']} {_blob(words, each['content'])}\t{each['path']}\n" for each in call.body["tree"]
+        )
         env = {**os.environ, "GIT_INDEX_FILE": str(index)}
         subprocess.run([*words, "read-tree", call.body["base_tree"]], env=env, check=True)
         subprocess.run([*words, "update-index", "--index-info"], env=env, input=lines, text=True, check=True)
@@ -190,3 +175,9 @@ class App:
 
 def _objects(call: Call, of: Repository) -> GitObjects:
     return GitObjects(site=call.site, of=of)
+
+
+def _blob(words: list[str], content: str) -> str:
+    argv = [*words, "hash-object", "-w", "--stdin"]
+    done = subprocess.run(argv, input=content.encode(), check=True, capture_output=True)
+    return done.stdout.decode().strip()

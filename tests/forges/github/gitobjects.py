@@ -88,9 +88,6 @@ class GitObjects:
         entries = [{"mode": mode, "type": kind, "sha": each, "path": path} for mode, kind, each, path in listed]
         return {**self._tree(sha), "truncated": False, "tree": entries}
 
-    def blob(self, sha: str) -> Document:
-        return {"sha": sha, "url": f"{self._git}/blobs/{sha}"}
-
     def _read(self, sha: str) -> tuple[str, list[str], Document, Document, str]:
         words = self.of.origin.git("show", "--no-patch", f"--format={_FORMAT}", sha).split("\0")
         people = [dict(zip(("name", "email", "date"), words[at : at + 3], strict=True)) for at in (3, 6)]

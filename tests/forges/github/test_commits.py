@@ -5,6 +5,7 @@ Fast-forwards are judged by emulate, not by us (see test_emulate.py).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +16,8 @@ from layering.forge.github import HEADERS
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.patience import Patience
+from layering.forge.treechange import TreeChange
+from layering.gitrepository import GitRepository, signature
 from tests.forges.github.emulate_world import EmulateWorld, emulate_world
 from tests.forges.proposals import BRANCH, FILE, pinning
 from tests.forges.test_behaviour import propose
@@ -28,9 +31,13 @@ class Place:
 
     def commit(self, old: str | None) -> str:
         """Ours, on the tip of main."""
-        tip = str(self.world.origin.head("main"))
-        name, files = self.world.repository, {FILE: pinning("1").encode()}
-        return self.commits.commit(name, BRANCH, parent=tip, old=old, message="Layer it", files=files)[0]
+        tip, files = str(self.world.origin.head("main")), {FILE: pinning("1").encode()}
+        here = GitRepository(path=self.world.origin.path)
+        made = here.add_commit(tip, files, "Layer it", signature("a", "a@b", datetime.now(UTC)))
+        change = TreeChange(
+            parent=tip, before=here.tree(tip), after=here.tree(made), files=files, modes=here.changed_modes(made)
+        )
+        return self.commits.commit(self.world.repository, BRANCH, change, old=old, message="Layer it")[0]
 
     def person_pushes_before(self, moment: str) -> list[str]:
         """Right before a request about the branch, `METHOD NUMBER`. The commit is in the list once it was made."""

@@ -114,8 +114,8 @@ def test_a_commit_that_is_not_signed_is_told(world: EmulateWorld) -> None:
 @pytest.mark.parametrize(
     ("app", "written"),
     [
-        pytest.param(2, ["git/blobs"], id="contents"),
-        pytest.param(3, ["git/blobs", "git/trees", "git/commits", "git/refs", "pulls"], id="pull requests"),
+        pytest.param(2, ["git/trees"], id="contents"),
+        pytest.param(3, ["git/trees", "git/commits", "git/refs", "pulls"], id="pull requests"),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_told(world: EmulateWorld, app: int, written: list[str]) -> None:

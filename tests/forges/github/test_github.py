@@ -149,6 +149,21 @@ def test_an_apps_commits_are_githubs_own(place: Place, app: InstalledApp) -> Non
     assert origin.git("rev-list", "--count", f"main..{BRANCH}") == "1"
 
 
+@pytest.mark.parametrize(
+    ("manners", "most"),
+    [({}, 8), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 13)],
+    ids=["plain", "all-manners"],
+)
+def test_what_an_apps_proposal_costs(place: Place, app: InstalledApp, manners: dict[str, Any], most: int) -> None:
+    """The signed commit is three requests where others push by git, and the App's token is two."""
+    place.found.milestones.append(Milestone(number=3, title="4.19"))
+    assert place.propose(**manners).warnings == ()
+    assert len(place.sent) <= most
+    place.sent.clear()
+    assert place.propose(**manners).state is State.UNCHANGED
+    assert len(place.sent) <= 3
+
+
 def test_an_apps_commit_is_known_again_when_nothing_else_was_done(place: Place, app: InstalledApp) -> None:
     place.propose()
     place.found.pulls.clear()  # as after a crash between the branch and the pull request
