@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from layering.registry.server_http import Answer
+from layering.releasesignatures.rules import PRODUCT
 from tests.pipeline.conftest import Ended, Release, Step
 from tests.signatures.gpg import Gpg, claim
 from tests.signatures.releases import OLDER, name, store
@@ -125,6 +126,36 @@ def test_two_keyrings_both_satisfied(
 def test_a_release_of_another_name_needs_no_signature(resolve: Resolve) -> None:
     ended = resolve()
     assert (ended.code, ended.outputs["verification"]) == (0, SKIPPED)
+
+
+@pytest.fixture
+def mirrored(release: Release, step: Step, tmp_path: Path) -> Resolve:
+    """The same payload by the product's own name, which a mirror serves."""
+    conf = tmp_path / "registries.conf"
+    conf.write_text(
+        f'[[registry]]\nprefix = "{PRODUCT}"\nlocation = "{PRODUCT}"\n'
+        f'[[registry.mirror]]\nlocation = "{release.payload.repository}"\ninsecure = true\n'
+    )
+    (tmp_path / "store").mkdir()
+
+    def run(*words: object) -> Ended:
+        payload = PRODUCT.at(release.payload.pinned)
+        flags = ["--registries-conf", conf, "--signature-store", tmp_path / "store", *release.flags]
+        return step("resolve-base", "--release", payload, "--tag", "rhel-coreos", *flags, *words)
+
+    return run
+
+
+def test_the_products_own_name_needs_its_signature_also_from_a_mirror(
+    gpg: Gpg, release: Release, mirrored: Resolve, keys: dict[str, Path], tmp_path: Path
+) -> None:
+    assert mirrored().code == 5
+    store(tmp_path / "store", signed(gpg, release, "Alice"), digest=release.payload.pinned)
+    ended = mirrored()
+    assert (ended.code, "not signed by a key of Red Hat's release key (built in)" in ended.notes) == (5, True)
+    ended = mirrored("--release-key", keys["Alice"])
+    assert (ended.code, ended.outputs["verification"]["state"]) == (0, "verified")
+    assert mirrored("--release-signatures", "ignore").code == 0
 
 
 def test_an_image_that_is_followed_by_its_name_is_no_release(release: Release, step: Step) -> None:
