@@ -77,29 +77,31 @@ def _kdf(document: dict[str, Any], **over: Any) -> None:
     document["kdf"]["params"].update(over)
 
 
-BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
-    "rounds that take a day": lambda document: _kdf(document, N=1 << 30),
-    "memory that is not there": lambda document: _kdf(document, r=1 << 20),
-    "no rounds": lambda document: _kdf(document, N=0),
-    "rounds as text": lambda document: _kdf(document, N="65536"),
-    "another derivation": lambda document: document["kdf"].update(name="pbkdf2"),
-    "another cipher": lambda document: document["cipher"].update(name="aes"),
-    "a short nonce": lambda document: document["cipher"].update(nonce="AAAA"),
-    "a nonce that is no text": lambda document: document["cipher"].update(nonce=[1]),
-    "no content": lambda document: document.pop("ciphertext"),
-    "content that is not base64": lambda document: document.update(ciphertext="!"),
-    "content that is short": lambda document: document.update(ciphertext="AAAA"),
-    "no derivation": lambda document: document.pop("kdf"),
+UNKNOWN, BROKEN = "in a way not known here", "that is broken"
+FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "rounds that take a day": (lambda document: _kdf(document, N=1 << 30), UNKNOWN),
+    "fewer rounds than anybody uses": (lambda document: _kdf(document, N=2), UNKNOWN),
+    "no rounds": (lambda document: _kdf(document, N=0), UNKNOWN),
+    "rounds as text": (lambda document: _kdf(document, N="65536"), UNKNOWN),
+    "memory that is not there": (lambda document: _kdf(document, r=1 << 20), UNKNOWN),
+    "another derivation": (lambda document: document["kdf"].update(name="pbkdf2"), UNKNOWN),
+    "another cipher": (lambda document: document["cipher"].update(name="aes"), UNKNOWN),
+    "a short nonce": (lambda document: document["cipher"].update(nonce="AAAA"), UNKNOWN),
+    "a nonce that is no text": (lambda document: document["cipher"].update(nonce=[1]), BROKEN),
+    "no content": (lambda document: document.pop("ciphertext"), BROKEN),
+    "content that is not base64": (lambda document: document.update(ciphertext="!"), BROKEN),
+    "content that is short": (lambda document: document.update(ciphertext="AAAA"), "does not open"),
+    "no derivation": (lambda document: document.pop("kdf"), BROKEN),
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_broken_ones(sealed: Path, tmp_path: Path, broken: Callable[[dict[str, Any]], object]) -> None:
+@pytest.mark.parametrize(("spoil", "said"), FAULTS.values(), ids=FAULTS)
+def test_broken_ones(sealed: Path, tmp_path: Path, spoil: Callable[[dict[str, Any]], object], said: str) -> None:
     match = _PEM.fullmatch(sealed.read_text().rpartition("-----END")[0] + "-----END")
     assert match is not None
     document = json.loads(base64.b64decode(match[2]))
-    broken(document)
+    spoil(document)
     body = base64.b64encode(json.dumps(document).encode()).decode()
     (tmp_path / "key").write_text(f"{match[1]}{body}\n{match[3]} ENCRYPTED SIGSTORE PRIVATE KEY-----\n")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=said):
         read_key(tmp_path / "key", Secret(PASSWORD))
