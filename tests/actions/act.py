@@ -1,13 +1,16 @@
-"""act runs the workflows to copy, on this machine: our actions come from a clean checkout, nothing from the network.
+"""act runs the workflows to copy, on this machine: our actions come from a clean clone, nothing from the network.
+
+They are copied as github-actions/README.md says, and so name the commit of that clone, whose code the commands run.
 
 What act does not do (nektos/act, 0.2): it enforces no required inputs, permissions or concurrency, and makes no
-run-name. `actions/cache` needs GitHub's own service, so an action that does nothing stands for it.
+run-name. What it does and GitHub does not: an action's inputs are INPUT_NAME in its steps, and all that these put out is
+put out by the action; that action.yml passes each on is seen in test_files.py. `actions/cache` needs GitHub's own
+service, so an action that does nothing stands for it.
 """
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,12 +20,13 @@ from pathlib import Path
 from layering.git import run_git
 from tests.actions.files import ROOT
 from tests.actions.runner import Annotation, annotations
-from tests.docs.actions import ACTIONS
-from tests.docs.check import _tracked
 from tests.scenario import PERSON
 
 TOKEN = "ghs_" + "t" * 36
-_USES = re.compile(r"uses: ((?:acme/layerwatch|actions/cache)[\w./-]*)@([0-9a-f]{40})")
+OUT_OF_THE_CLONE = {"LAYERWATCH_BIN": "", "PYTHONPATH": ""}
+"""The environment in which the actions install what they are part of."""
+_USES = re.compile(r"uses: (acme/layerwatch|actions/cache)\b[\w./-]*@([0-9a-f]{40})")
+_COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _STUB = "name: stub\ndescription: stub\nruns:\n  using: composite\n  steps: [{shell: bash, run: 'true'}]\n"
 _TIMEOUT_SECONDS = 300
 
@@ -69,16 +73,13 @@ class Act:
         return self.directory / "layerwatch"
 
     def set_up(self, files: Mapping[str, str]) -> "Act":
-        """Commit the workflows and these files, and take a clean checkout of the product."""
-        for file in _tracked():
-            target = self.product / file.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target)
-        workflows = {f".github/workflows/{file.name}": file.read_text() for file in ACTIONS.glob("workflows/*.yml")}
-        for name, text in {**workflows, **files}.items():
-            target = self.repository / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+        """A repository with these files, into which the workflows were copied."""
+        clean_clone(self.product)
+        for name, text in files.items():
+            (self.repository / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.repository / name).write_text(text)
+        (commands,) = _COMMANDS.findall((self.product / "github-actions" / "README.md").read_text())
+        subprocess.run(["sh", "-euc", commands], cwd=self.repository, check=True)
         run_git(None, ["init", "--quiet", "--initial-branch=main", str(self.repository)])
         run_git(self.repository, ["add", "--all"])
         run_git(self.repository, ["commit", "--quiet", "-m", "the workflows"], PERSON)
@@ -90,28 +91,28 @@ class Act:
         rc.write_text("\n")  # without it act asks which image it should fetch
         return self
 
-    def dispatch(self, workflow: str, inputs: Mapping[str, str], **environment: str) -> Told:
-        """As `workflow_dispatch`; the commands are this Python's own, unless LAYERWATCH_BIN says otherwise."""
+    def dispatch(
+        self,
+        workflow: str,
+        inputs: Mapping[str, str] = {},
+        *,
+        secrets: Mapping[str, str] = {},
+        environment: Mapping[str, str] = {},
+    ) -> Told:
+        """As `workflow_dispatch`. The commands are this Python's, with the code of the clone; see OUT_OF_THE_CLONE."""
         event = self.directory / "event.json"
         event.write_text(json.dumps({"inputs": dict(inputs)}))
         file = self.repository / ".github" / "workflows" / workflow
         argv = [
             *(self.program, "workflow_dispatch", "--workflows", str(file), "--eventpath", str(event)),
             *("--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server"),
-            *(
-                "--secret",
-                f"GITHUB_TOKEN={TOKEN}",
-                "--secret",
-                "REGISTRY_AUTH={}",
-                "--secret",
-                "KUBECONFIG=kind: Config",
-            ),
         ]
-        for action, commit in set(_USES.findall(file.read_text())):
-            place = self.product if action.startswith("acme/") else self.directory / "stub"
-            argv += ["--local-repository", f"{'/'.join(action.split('/')[:2])}@{commit}={place}"]
-        given = {"LAYERWATCH_BIN": str(Path(sys.executable).parent), **self.environment, **environment}
-        argv += [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+        places = {"acme/layerwatch": self.product, "actions/cache": self.directory / "stub"}
+        for repository, commit in set(_USES.findall(file.read_text())):
+            argv += ["--local-repository", f"{repository}@{commit}={places[repository]}"]
+        code = {"LAYERWATCH_BIN": str(Path(sys.executable).parent), "PYTHONPATH": str(self.product)}
+        argv += _pairs("--env", {**code, **self.environment, **environment})
+        argv += _pairs("--secret", {"GITHUB_TOKEN": TOKEN, "REGISTRY_AUTH": "{}", **secrets})
         done = subprocess.run(
             argv,
             cwd=self.repository,
@@ -123,3 +124,16 @@ class Act:
             check=False,
         )
         return Told(succeeded=done.returncode == 0, log=done.stdout)
+
+
+def clean_clone(directory: Path) -> None:
+    """This repository at HEAD; what is not committed yet is one commit more, so that it is tested as well."""
+    run_git(None, ["clone", "--quiet", "--no-checkout", str(ROOT), str(directory)])
+    run_git(ROOT, [f"--git-dir={directory / '.git'}", f"--work-tree={ROOT}", "add", "--all"])
+    if run_git(directory, ["write-tree"]) != run_git(directory, ["rev-parse", "HEAD^{tree}"]):
+        run_git(directory, ["commit", "--quiet", "-m", "not committed yet"], PERSON)
+    run_git(directory, ["reset", "--quiet", "--hard"])
+
+
+def _pairs(flag: str, values: Mapping[str, str]) -> list[str]:
+    return [word for name, value in values.items() for word in (flag, f"{name}={value}")]

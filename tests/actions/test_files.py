@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from layering.forge.workflows import WorkflowRun
-from tests.actions.files import NAMES, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
+from tests.actions.files import NAMES, ROOT, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
 from tests.docs.actions import ACTIONS, action
 from tests.parts import require
 from watcher.engines.actions_history import key_run
@@ -75,6 +76,12 @@ def test_each_input_reaches_its_flag_through_the_environment(name: str) -> None:
 @EVERY_ACTION
 def test_an_action_needs_nothing_of_other_repositories(name: str) -> None:
     assert all("uses" not in step for step in steps(action(name)))
+
+
+def test_the_extras_that_a_tick_or_a_step_can_use_are_installed() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
+    (installed,) = re.findall(r"\$checkout\[(.*?)\]", (ACTIONS / "run").read_text())
+    assert set(installed.split(",")) == extras - {"watcher", "registry", "dev"}  # a daemon, a server, the tests
 
 
 @EVERY_FILE
