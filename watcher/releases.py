@@ -14,7 +14,6 @@ from layering.cluster.api import ClusterApi
 from layering.cluster.signatures import ClusterStore
 from layering.reference import ImageReference
 from layering.registry.settings import RegistrySettings
-from layering.registry.transport import Request
 from layering.releasesignatures.stores import Store, Stores, default_places
 from layering.releasesignatures.verification import ReleaseVerifier
 from watcher.settings import Settings
@@ -34,7 +33,7 @@ class ReleaseVerifiers:
     """A verifier for each distinct way. Safe to use from threads; a context manager.
 
     Raises InputError for a file of keys that is none. `say` hears of releases that are used although they are not
-    verified, `on_request` of each request to a store on the web.
+    verified.
     """
 
     def __init__(
@@ -43,14 +42,12 @@ class ReleaseVerifiers:
         registries: Callable[[ImageSettings], RegistrySettings],
         apis: Mapping[str, ClusterApi],
         say: Callable[[str], None],
-        on_request: Callable[[Request], None] | None = None,
     ) -> None:
         self._settings = settings
         self._rules = settings.registry_access.release_signatures.rules()
         self._registries = registries
         self._apis = apis
         self._say = say
-        self._on_request = on_request
         self._known: list[tuple[_Way, ReleaseVerifier]] = []
         self._open = ExitStack()
         self._guard = threading.Lock()
@@ -62,7 +59,7 @@ class ReleaseVerifiers:
             for known, verifier in self._known:
                 if known == way:
                     return verifier
-            stores = self._open.enter_context(Stores(way.registries, self._on_request))
+            stores = self._open.enter_context(Stores(way.registries))
             verifier = ReleaseVerifier(
                 self._rules,
                 lambda release: self._stores(release, stores, way),

@@ -88,9 +88,7 @@ def watching(
     with ExitStack() as opened:
         clusters = opened.enter_context(Clusters(settings, utc_now, on_request))
         registries = opened.enter_context(ImageRegistries(settings, clusters.known, on_registry_request))
-        verifiers = opened.enter_context(
-            ReleaseVerifiers(settings, registries.settings, clusters.apis, progress, on_registry_request)
-        )
+        verifiers = opened.enter_context(ReleaseVerifiers(settings, registries.settings, clusters.apis, progress))
         forges = {
             name: _closing(opened, open_forge(forge, on_request=on_forge_request))
             for name, forge in settings.proposing_forges.items()

@@ -6,7 +6,7 @@ sigstore). A store proves nothing and is trusted with nothing: it is asked witho
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from layering.registry.bodies import body
 from layering.registry.deadline import Deadline
 from layering.registry.rest import Rest
 from layering.registry.settings import RegistrySettings
-from layering.registry.transport import Call, Request, Transport
+from layering.registry.transport import Call, Transport
 from layering.releasesignatures.rules import PRODUCT
 
 SIGNATURE_BYTES_MAX = 64 * 1024
@@ -108,9 +108,8 @@ class Stores:
     Raises, when a store is opened, InputError for certificates that are none. A context manager.
     """
 
-    def __init__(self, settings: RegistrySettings, on_request: Callable[[Request], None] | None = None) -> None:
+    def __init__(self, settings: RegistrySettings) -> None:
         self._settings = settings
-        self._on_request = on_request
         self._transport: Transport | None = None
         self._guard = threading.Lock()
 
@@ -120,7 +119,7 @@ class Stores:
             return DirectoryStore(place)
         with self._guard:
             if self._transport is None:
-                self._transport = Transport(self._settings, time.sleep, self._on_request, Rest())
+                self._transport = Transport(self._settings, time.sleep, None, Rest())
             return WebStore(place, self._transport)
 
     def close(self) -> None:
