@@ -3,7 +3,7 @@
 They are copied as github-actions/README.md says, and so name the commit of that clone, whose code the commands run.
 
 What act does not do (nektos/act, 0.2): it enforces no required inputs, permissions or concurrency, and makes no
-run-name. What it does and GitHub does not: an action's inputs are INPUT_NAME in its steps, and all that these put out is
+run-name. What it does and GitHub does not: an action's inputs are INPUT_NAME in its steps, and all that they put out is
 put out by the action; that action.yml passes each on is seen in test_files.py. `actions/cache` needs GitHub's own
 service, so an action that does nothing stands for it.
 """
