@@ -23,7 +23,7 @@ from watcher.settings_image import ImageSettings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Way:
-    """How signatures are reached, and for which cluster's images."""
+    """How signatures are reached, and which cluster's own count."""
 
     registries: RegistrySettings
     cluster: str | None
@@ -54,7 +54,7 @@ class ReleaseVerifiers:
 
     def __call__(self, image: ImageSettings) -> ReleaseVerifier:
         """The one for an image. Raises CouldNotTell when its cluster does not say how registries are reached."""
-        way = _Way(registries=self._registries(image), cluster=self._settings.registry_cluster(image))
+        way = _Way(registries=self._registries(image), cluster=self._store_of(image))
         with self._guard:
             for known, verifier in self._known:
                 if known == way:
@@ -68,6 +68,11 @@ class ReleaseVerifiers:
             )
             self._known.append((way, verifier))
             return verifier
+
+    def _store_of(self, image: ImageSettings) -> str | None:
+        """The cluster whose signatures count; None when none's do, so that all clusters share what was verified."""
+        asks_cluster = FROM_CLUSTER in self._settings.registry_access.release_signatures.stores
+        return self._settings.registry_cluster(image) if asks_cluster else None
 
     def _stores(self, release: ImageReference, opened: Stores, way: _Way) -> Sequence[Store]:
         """A cluster that is a file holds no signatures."""

@@ -34,7 +34,7 @@ class SignatureRules:
 
     def keys_for(self, release: ImageReference) -> tuple[Keyring, ...]:
         """Those that were named, else the one built in for the product."""
-        return self.keys or ((built_in(),) if release.repository == PRODUCT else ())
+        return tuple(dict.fromkeys(self.keys)) or ((built_in(),) if release.repository == PRODUCT else ())
 
     def policy_for(self, release: ImageReference) -> Policy:
         """For a release of this name. Raises InputError when signatures are required and there is no key."""

@@ -125,13 +125,12 @@ class ReleaseVerifier:
         for number, store in enumerate(stores):
             try:
                 for signature in store.signatures(release.pinned, deadline.share(len(stores) - number)):
-                    for keyring in keys:
-                        if keyring not in found:
-                            try:
-                                found[keyring] = _evidence(signature, keyring, release, name, store.name)
-                            except ContentError as fault:
-                                faults.append(fault)
-                    if len(found) == len(keys):
+                    for keyring in (one for one in keys if one not in found):
+                        try:
+                            found[keyring] = _evidence(signature, keyring, release, name, store.name)
+                        except ContentError as fault:
+                            faults.append(fault)
+                    if all(keyring in found for keyring in keys):
                         return [found[keyring] for keyring in keys]
             except InputError:
                 raise

@@ -138,6 +138,23 @@ def test_a_steady_tick_asks_no_store(signed: Scenario, gpg: Gpg, web: RegistrySe
         assert len(web.requests) == 1
 
 
+def test_clusters_on_one_release_share_what_was_verified(signed: Scenario, gpg: Gpg, web: RegistryServer) -> None:
+    serve(web, signed, "4.19.1", sign(signed, gpg, "4.19.1"))
+    rules(signed, keys=["alice.key"], stores=[f"{web.url}/s"])
+    document = json.loads(signed.config.read_text())
+    names = ["prod", "test", "edge"]
+    document["clusters"] = [{"name": each, "access": {"file": "clusterversion.yaml"}} for each in names]
+    image = {**document["images"][0], "proposals": []}
+    document["images"] = [
+        {**image, "name": f"os-{each}", "base": {"cluster": each, "tag": "rhel-coreos"}} for each in names
+    ]
+    signed.config.write_text(json.dumps(document))
+    with watching(load(signed.config)) as watch:
+        decided = watch.look_and_tick(lambda verdict: None, dry_run=True)
+    assert [verdict.decision.kind.value for verdict in decided] == ["Rebuild"] * 3
+    assert len(web.requests) == 1
+
+
 def test_the_clusters_own_signatures(
     signed: Scenario, gpg: Gpg, openshift: OpenShiftPlay, api_server: TestApiServer
 ) -> None:
