@@ -116,7 +116,8 @@ REMOTE = PR + f"--key {'1' * 64} "
 ROWS = [
     # (id, command, exit code, what the message must have)
     ("no step", "layerwatch-step frobnicate", 2, "invalid choice"),
-    ("a step of later", "layerwatch-step sign-image --image x", 2, "invalid choice"),
+    ("no time", "layerwatch-step resolve-base --registry-timeout 5", 2, "not a duration"),
+    ("no realm", "layerwatch-step resolve-base --image x --auth-realm https://x", 2, "not HOST"),
     ("unknown flag", "layerwatch-step resolve-base --frob", 2, "required"),
     ("nothing to follow", "layerwatch-step resolve-base", 2, "--release --image is required"),
     ("release without tag", "layerwatch-step resolve-base --release {release}", 2, "--release needs --tag"),

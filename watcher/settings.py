@@ -107,6 +107,10 @@ class Registries(BaseModel):
         alias="releaseSignatures",
         description="Whether releases must be signed, by whom, and where their signatures are.",
     )
+    realms: dict[HostField, tuple[HostField, ...]] = Field(
+        default_factory=dict,
+        description="By registry, HOST[:PORT] of token services on other hosts that may hear its credentials.",
+    )
     timeout: Duration = Field(
         default="120s", validate_default=True, description="How long one operation may take, retries included."
     )
@@ -185,6 +189,7 @@ class Settings(BaseModel):
             ca_file=access.ca_file if isinstance(access.ca_file, Path) else None,
             mirrors=load_mirrors(access.mirrors) if isinstance(access.mirrors, Path) else usual_mirrors(),
             insecure=frozenset(access.insecure),
+            realms={registry: frozenset(hosts) for registry, hosts in access.realms.items()},
             timeout_seconds=access.timeout,
         )
 

@@ -19,12 +19,12 @@ from pydantic import (
 )
 
 from layering.containerfile import Match
+from layering.duration import parse_duration
 from layering.errors import InputError
 from layering.fields import PlatformField
 from layering.platform import Platform
 from layering.reference import ImageReference
 from watcher.cron import Cron, parse_cron
-from watcher.duration import parse_duration
 
 DIRECTORY = "directory"  # the key of the validation's context
 

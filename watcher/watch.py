@@ -16,7 +16,7 @@ from layering.forge.workflows import Workflows
 from layering.once import Once
 from layering.outcome import say
 from layering.registry.registriesconf import render_registries_conf
-from layering.registry.settings import RegistrySettings
+from layering.registry.settings import RegistrySettings, realm_arguments, timeout_argument
 from layering.registry.transport import Request
 from watcher.act import Actor
 from watcher.clusters import Clusters
@@ -146,10 +146,12 @@ def _answered(known: Known) -> bool:
 
 
 def _registry_params(registries: RegistrySettings) -> Mapping[str, str]:
-    """What a build in a pod does not see by itself: the cluster's mirrors, and which registries speak plain http."""
+    """What a build in a pod does not see by itself: the cluster's mirrors, and what the configuration says."""
     values = {
         "REGISTRIES_CONF": render_registries_conf(registries.mirrors) if registries.mirrors else "",
         "INSECURE_REGISTRIES": ",".join(sorted(registries.insecure)),
+        "AUTH_REALMS": ",".join(realm_arguments(registries.realms)),
+        "REGISTRY_TIMEOUT": timeout_argument(registries.timeout_seconds),
     }
     return {name: value for name, value in values.items() if value}
 

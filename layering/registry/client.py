@@ -19,7 +19,7 @@ from layering.reference import Digest, ImageReference, Repository
 from layering.registry import answers, upload
 from layering.registry.choice import choose
 from layering.registry.content import RememberedContent
-from layering.registry.deadline import Deadline
+from layering.registry.deadline import Allowance, Deadline
 from layering.registry.download import download
 from layering.registry.host import Asking, RegistryHost
 from layering.registry.keychain import Keychain
@@ -54,6 +54,7 @@ class RegistryClient:
     Every method raises RefusedError (3) when the registry says no, UnavailableError (4) when it fails for now, and
     ContentError (5) when an answer is not what it claims to be. `on_request` hears of every HTTP request, `on_asked` of
     every place that was asked for what has mirrors. A host that did not answer is left alone for `rest_seconds`.
+    With an `allowance` all operations together have that long, and not each the settings' time.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class RegistryClient:
         on_request: Callable[[Request], None] | None = None,
         on_asked: Callable[[Asked], None] | None = None,
         rest_seconds: float = 0.0,
+        allowance: Allowance | None = None,
     ) -> None:
         self._settings = settings
+        self._allowance = allowance
         self._routes = Routes(settings.mirrors, on_asked)
         self._transport = Transport(settings, sleep, on_request, Rest(rest_seconds))
         self._keychain = Keychain(settings.auth)
@@ -87,6 +90,12 @@ class RegistryClient:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile takes nothing of the allowance."""
+        with self._allowance.paused() if self._allowance else contextlib.nullcontext():
+            yield
 
     # Reading
 
@@ -332,4 +341,4 @@ class RegistryClient:
             return self._hosts[key]
 
     def _deadline(self) -> Deadline:
-        return Deadline.after(self._settings.timeout_seconds)
+        return self._allowance.deadline() if self._allowance else Deadline.after(self._settings.timeout_seconds)

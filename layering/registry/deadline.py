@@ -1,6 +1,8 @@
 """Until when an operation may last, however often something in it is tried again."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from layering.errors import UnavailableError
@@ -30,4 +32,28 @@ class Deadline:
         """Seconds left. Raises UnavailableError when there are none."""
         if (left := self.left) > 0:
             return left
-        raise UnavailableError("the registry took too long", where=where, next_step="try again later")
+        raise UnavailableError(
+            "the registry took too long",
+            where=where,
+            next_step="try again later, or allow it more time: --registry-timeout (registries.timeout)",
+        )
+
+
+class Allowance:
+    """The time that all operations of one step have together, from now on; what else the step does is not counted."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def deadline(self) -> Deadline:
+        """The end of whatever begins now."""
+        return Deadline(self._at)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile is no work with a registry of ours."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._at += time.monotonic() - began

@@ -4,7 +4,8 @@ What is only in memory goes to a child in files that nobody else can read, never
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from layering.registry.registriesconf import render_registries_conf
 from layering.secrets import Secret
 
 ANY_REGISTRY = "*"
+TIMEOUT_SECONDS = 120.0
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +41,7 @@ class RegistrySettings:
     were read from, when it was such a one; builders take from it what is no mirror. `proxy`: None means the
     environment's. `insecure`: `HOST[:PORT]` that may be asked without verification and over plain http.
     `realms`: by registry, HOST[:PORT] of token services that may hear its credentials besides its own host; `*` is any
-    registry. `timeout_seconds` bounds one operation, retries and mirrors included.
+    registry. `timeout_seconds` bounds one operation, retries and mirrors included; of a step, all of them together.
     """
 
     auth_file: Path | None = None
@@ -50,7 +53,7 @@ class RegistrySettings:
     proxy: Proxy | None = None
     insecure: frozenset[str] = frozenset()
     realms: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    timeout_seconds: float = 120.0
+    timeout_seconds: float = TIMEOUT_SECONDS
 
     @property
     def auth(self) -> Path | Secret | None:
@@ -89,7 +92,42 @@ def as_arguments(settings: RegistrySettings, directory: Path) -> list[str]:
         arguments += [flag, str(path)] if path is not None else []
     for host in sorted(written.insecure):
         arguments += ["--insecure-registry", host]
+    for realm in realm_arguments(written.realms):
+        arguments += ["--auth-realm", realm]
+    if written.timeout_seconds != TIMEOUT_SECONDS:
+        arguments += ["--registry-timeout", timeout_argument(written.timeout_seconds)]
     return arguments
+
+
+def realm_arguments(realms: Mapping[str, frozenset[str]]) -> list[str]:
+    """What --auth-realm says of each: `REGISTRY=HOST[:PORT]`, or `HOST[:PORT]` for any registry."""
+    return [
+        host if registry == ANY_REGISTRY else f"{registry}={host}"
+        for registry, hosts in sorted(realms.items())
+        for host in sorted(hosts)
+    ]
+
+
+def parse_realms(texts: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """The reverse; each text may be several with commas between. Raises InputError."""
+    realms: dict[str, frozenset[str]] = {}
+    for text in (part for several in texts for part in several.split(",") if part):
+        registry, _, host = text.rpartition("=")
+        for name in (registry, host) if registry else (host,):
+            if not _HOST.fullmatch(name):
+                raise InputError(
+                    f"{text!r} is not HOST[:PORT], nor REGISTRY=HOST[:PORT]",
+                    where="--auth-realm",
+                    next_step="name the host of the registry's token service",
+                )
+        key = registry or ANY_REGISTRY
+        realms[key] = realms.get(key, frozenset()) | {host}
+    return realms
+
+
+def timeout_argument(seconds: float) -> str:
+    """What --registry-timeout says of it: milliseconds, so that nothing is rounded away."""
+    return f"{round(seconds * 1000)}ms"
 
 
 def proxy_environment(settings: RegistrySettings) -> dict[str, str]:

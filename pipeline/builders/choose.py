@@ -1,6 +1,7 @@
 """Which builder builds, and why: compose when it can prove its image, buildah otherwise, or the one that was named."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -35,11 +36,12 @@ class Built:
 
 @dataclass(frozen=True, kw_only=True)
 class Builders:
-    """Both of them."""
+    """Both of them. What is done within `apart` is no work of our own with registries."""
 
     composer: Composer
     buildah: Buildah
     say: Callable[[str], None]
+    apart: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def build(self, choice: Choice, request: BuildRequest, directory: Path) -> Built:
         """Build with layers in `directory`.
@@ -60,7 +62,8 @@ class Builders:
         return self._with_buildah(request, directory, short_reason(refusals[0]))
 
     def _with_buildah(self, request: BuildRequest, directory: Path, reason: str) -> Built:
-        images = self.buildah.build(request, directory)
+        with self.apart():
+            images = self.buildah.build(request, directory)
         return Built(images=images, builder=Builder.BUILDAH, reason=reason)
 
 

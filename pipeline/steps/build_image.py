@@ -38,7 +38,7 @@ from pipeline.containerfile_path import find_containerfile
 from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path, given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 from pipeline.textfile import TEXT_BYTES_MAX, read_text
 
 SUMMARY = "build the layered image FROM the base, and push it"
@@ -191,7 +191,7 @@ class Outputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Build, and push when asked. Raises what registries, builders and target tags can (see the exit-code table)."""
-    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as client, target_lock(inputs.target, say):
+    with target_lock(inputs.target, say), step_client(inputs.registries, MirrorNotes(say)) as client:
         bases = _bases(client, inputs)
         key = inputs.key or _key(inputs, bases)
         if (there := _there(client, inputs, key, say)) is not None:
@@ -308,4 +308,5 @@ def _builders(client: RegistryClient, inputs: Inputs, say: Callable[[str], None]
             say=say,
         ),
         say=say,
+        apart=client.paused,
     )

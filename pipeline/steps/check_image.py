@@ -15,7 +15,7 @@ from layering.registry.settings import RegistrySettings
 from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 from pipeline.signing_keys import public_key
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _pinned_base(text: str) -> ImageReference:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry; finding nothing is passing."""
-    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
+    with step_client(inputs.registries, MirrorNotes(say)) as registry:
         findings = check_image(registry, inputs.image, inputs.base, inputs.platforms)
         if inputs.signed_by is not None and _UNKNOWN.isdisjoint(finding.rule for finding in findings):
             findings += _signatures(registry, inputs, inputs.signed_by)

@@ -8,10 +8,9 @@ from typing import Any
 from layering.comparison import LabelChanges, LayerChanges, compare
 from layering.comparison_text import as_markdown
 from layering.reference import ImageReference
-from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from pipeline.mirrornotes import MirrorNotes
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 
 SUMMARY = "What differs between two images: labels, version, layers, and the bytes a node must fetch."
 EXAMPLE = "layerwatch-step compare-images --old REPOSITORY@sha256:… --new REPOSITORY@sha256:… --format markdown"
@@ -63,7 +62,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry."""
-    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
+    with step_client(inputs.registries, MirrorNotes(say)) as registry:
         comparison = compare(registry, inputs.old, inputs.new)
     if comparison.same_content:
         say("same content: only dates, history or the names of what it was built from differ")

@@ -8,14 +8,13 @@ from layering.base import BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.errors import InputError
 from layering.platform import Platform
 from layering.reference import Digest, ImageReference
-from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.releasesignatures.stores import Stores
 from layering.releasesignatures.verification import ReleaseVerifier, State, Verification
 from pipeline.mirrornotes import MirrorNotes, Tried
 from pipeline.mounted import given_text
 from pipeline.platform_flags import add_platform_arguments, read_platforms
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 from pipeline.signature_flags import (
     SignatureFlags,
     add_signature_arguments,
@@ -93,7 +92,7 @@ def _source(arguments: argparse.Namespace) -> BaseSource:
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry."""
     notes = MirrorNotes(say)
-    with RegistryClient(inputs.registries, on_asked=notes) as registry, Stores(inputs.registries) as stores:
+    with step_client(inputs.registries, notes) as registry, Stores(inputs.registries) as stores:
         verifier = ReleaseVerifier(
             inputs.signatures.rules,
             lambda release: inputs.signatures.stores(release, stores),

@@ -25,7 +25,6 @@ from layering.forge.forges import open_forge
 from layering.forge.settings import Kind
 from layering.proposal import Facts, body, title
 from layering.reference import Digest, ImageReference
-from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
 from layering.request import ProposalEntry, RebuildRequest
 from layering.secrets import redact
@@ -38,7 +37,7 @@ from pipeline.forge_flags import kind_of, usual_forge
 from pipeline.git_access import git_access
 from pipeline.mirrornotes import MirrorNotes
 from pipeline.mounted import given_path
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 from pipeline.request_flag import add_request_argument, read_request
 from pipeline.steps import build_image, prepare_source
 from pipeline.steps.fetch_source import add_git_credentials
@@ -118,13 +117,13 @@ def run(inputs: Inputs, say: Say) -> Outputs:
     """Do all of it. What is done already is found and not done again."""
     request = inputs.request
     say(f"{request.image}: rebuild FROM {request.base}")
-    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
+    with step_client(inputs.registries, MirrorNotes(say)) as registry:
         base = resolve_base(registry, FollowedImage(request.base), request.platforms)
     with _source(inputs) as checkout:
         key = _key(request, base, checkout)
         prepared = _prepare(request, checkout, say)
         built = build_image.run(_build_inputs(inputs, checkout, key), say)
-    with RegistryClient(inputs.registries, on_asked=MirrorNotes(say)) as registry:
+    with step_client(inputs.registries, MirrorNotes(say)) as registry:
         previous = _previous(request.proposals)
         evidence = gather(registry, built.image, request.base, request.platforms, previous)
     findings = evidence.findings or ()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from layering.errors import InputError
 from layering.reference import ImageReference
-from layering.registry.client import RegistryClient
 from layering.registry.settings import RegistrySettings
-from pipeline.registry_flags import registry_settings
+from pipeline.registry_flags import registry_settings, step_client
 from pipeline.signing_keys import signing_key
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     from layering.signing.attachment import tag_beside
     from layering.signing.signer import Signer
 
-    with RegistryClient(inputs.registries) as registry:
+    with step_client(inputs.registries) as registry:
         targets = Signer(registry=registry, key=inputs.key, attest=inputs.attest).sign(inputs.image)
     for target in targets:
         say(f"{target.image}: signed by key {inputs.key.public.fingerprint[:12]}")

@@ -21,7 +21,7 @@ from watcher import demo_git
 OF_GITLAB = {"container-image", "token"}
 NOT_INPUTS = {
     "help", "flags-from", "once", "output", "results-dir", "result",  # the jobs say them
-    "listen", "leader-elect", "log-format", "log-level",  # the daemon's
+    "listen", "leader-elect", "log-format", "log-level", "ticks",  # the daemon's
     "fetched",  # for a pipeline that fetches apart from the build
 }  # fmt: skip
 PINNED = f"registry.example.com/acme/worker-os@sha256:{'b' * 64}"

@@ -1,19 +1,29 @@
 """What reaches a child process: flags without secrets, files that nobody else reads, a proxy."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from layering.errors import InputError
+from layering.errors import InputError, UnavailableError
 from layering.reference import Repository
 from layering.registry.client import RegistryClient
+from layering.registry.deadline import Allowance
 from layering.registry.keychain import Keychain
 from layering.registry.mirrors import load_mirrors
 from layering.registry.proxies import bypassed, proxies_for
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked
-from layering.registry.settings import Proxy, RegistrySettings, as_arguments, in_files, proxy_environment
+from layering.registry.settings import (
+    Proxy,
+    RegistrySettings,
+    as_arguments,
+    in_files,
+    parse_realms,
+    proxy_environment,
+)
 from layering.registry.trust import authorities
 from layering.secrets import Secret
 from tests.docker_registry import make_certificate
@@ -130,3 +140,45 @@ def test_a_registry_is_asked_through_the_proxy() -> None:
             assert client.find(Repository(address, "a/b").tagged("t")) is None
     assert seen[-1].target == f"http://{address}/v2/a/b/manifests/t"
     assert seen[-1].headers["proxy-authorization"].startswith("Basic ")
+
+
+REALMS = {"a.example.com:5000": frozenset({"auth.example.com"}), "*": frozenset({"one.example.com:8443", "[::1]:1"})}
+
+
+def test_realms_and_time_reach_a_child_as_they_are(tmp_path: Path) -> None:
+    settings = RegistrySettings(realms=REALMS, timeout_seconds=0.25)
+    arguments = as_arguments(settings, tmp_path)
+    realms = [arguments[index + 1] for index, flag in enumerate(arguments) if flag == "--auth-realm"]
+    assert parse_realms(realms) == parse_realms([",".join(realms)]) == REALMS
+    assert arguments[-2:] == ["--registry-timeout", "250ms"]
+    assert settings.token_services("a.example.com:5000") == REALMS["a.example.com:5000"] | REALMS["*"]
+
+
+@pytest.mark.parametrize("text", ["https://a.example.com", "a b", "=a.example.com=b", "a.example.com/x", "a=", "é"])
+def test_what_is_no_realm_is_said(text: str) -> None:
+    with pytest.raises(InputError, match="HOST"):
+        parse_realms([text])
+
+
+def test_a_steps_operations_have_their_time_together() -> None:
+    """Each would have had half a second; what is done apart is not counted."""
+    with RegistryServer(intercept=slowly(0.3)) as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}))
+        with RegistryClient(settings, allowance=Allowance(1.0)) as client:
+
+            def ask_twenty_times() -> None:
+                for number in range(20):
+                    client.find(Repository(server.address, "a/b").tagged(str(number)))
+
+            with client.paused():
+                time.sleep(1.1)
+            with pytest.raises(UnavailableError, match="took too long"):
+                ask_twenty_times()
+    assert 1 <= len(server.requests) < 20
+
+
+def slowly(seconds: float) -> Callable[[Asked], None]:
+    def hook(asked: Asked) -> None:
+        time.sleep(seconds)
+
+    return hook

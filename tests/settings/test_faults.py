@@ -58,7 +58,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     # The document
     "another version": (document(apiVersion="layerwatch/v2"), "apiVersion", "must be 'layerwatch/v1alpha1'"),
     "another kind": (document(kind="Watch"), "kind", "must be 'WatchConfig'"),
-    "unknown key": (document(nonsense=1), "nonsense", "it has apiVersion, clusters, daemon, forges, http, images, kind"),
+    "unknown key": (
+        document(nonsense=1),
+        "nonsense",
+        "it has apiVersion, clusters, daemon, forges, http",
+    ),
     "misspelt key": (document(cluster=[]), "cluster", "did you mean clusters?"),
     "list that is a mapping": (document(images={}), "images", "must be a list"),
     "mapping that is text": (document(schedule="60s"), "schedule", "must be a mapping"),
