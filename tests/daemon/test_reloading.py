@@ -9,6 +9,8 @@ import pytest
 
 from tests.daemon.process import Daemon, eventually, running
 from tests.scenario import Scenario
+from tests.signatures.gpg import Gpg, claim
+from tests.signatures.releases import name, store
 
 
 @pytest.fixture
@@ -86,3 +88,18 @@ def test_a_file_that_it_names_counts_too(scenario: Scenario) -> None:
         line = daemon.says(message="reading the configuration again: ")
         assert line["message"].endswith("auth.json")
         assert "secret-word" not in daemon.log.read_text()
+
+
+def test_a_key_that_is_changed_is_the_one_that_counts_and_one_that_is_none_never(scenario: Scenario, gpg: Gpg) -> None:
+    payload = scenario.payloads["4.19.1"].pinned
+    store(scenario.directory / "signatures", [gpg.sign(claim(payload, name("4.19.1")), "Alice")], digest=payload)
+    key = scenario.directory / "release.key"
+    key.write_bytes(gpg.public("Bob"))
+    scenario.extra_registries = {"releaseSignatures": {"keys": ["release.key"], "stores": ["signatures"]}}
+    scenario.configure()
+    with running(scenario.config, "--dry-run") as daemon:
+        daemon.says(decision="Blocked", reason="ReleaseUnverified")
+        key.write_text("no key")
+        assert "release.key" in daemon.says(reason="ConfigInvalid")["message"]
+        key.write_bytes(gpg.public("Alice"))
+        daemon.says(decision="Rebuild")
