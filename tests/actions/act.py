@@ -112,7 +112,7 @@ class Act:
             argv += ["--local-repository", f"{repository}@{commit}={places[repository]}"]
         code = {"LAYERWATCH_BIN": str(Path(sys.executable).parent), "PYTHONPATH": str(self.product)}
         argv += _pairs("--env", {**code, **self.environment, **environment})
-        argv += _pairs("--secret", {"GITHUB_TOKEN": TOKEN, "REGISTRY_AUTH": "{}", **secrets})
+        argv += _pairs("--secret", {"GITHUB_TOKEN": TOKEN, **secrets})
         done = subprocess.run(
             argv,
             cwd=self.repository,

@@ -98,6 +98,13 @@ def test_workflows_are_pinned_and_may_do_little(file: Path) -> None:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
 
 
+def test_a_watch_may_do_what_its_readme_explains_and_a_rebuild_nothing() -> None:
+    explained = re.findall(r"^\| `([a-z-]+): (\w+)` \|", (ACTIONS / "watch" / "README.md").read_text(), re.MULTILINE)
+    watch, rebuild = (workflow(ACTIONS / "workflows" / f"{name}.yml")["jobs"][name] for name in ("watch", "rebuild"))
+    assert watch["permissions"] == dict(explained)
+    assert rebuild["permissions"] == {}
+
+
 def test_one_commit_of_ours_is_used_everywhere() -> None:
     texts = [file.read_text() for file in [*WORKFLOWS, *ACTIONS.glob("*/README.md")]]
     assert len({commit for text in texts for commit in re.findall(r"acme/layerwatch/[\w/-]+@(\S+)", text)}) == 1
