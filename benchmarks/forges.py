@@ -20,7 +20,8 @@ from layering.forge.settings import Kind
 from layering.machineconfig import new_machineconfig
 from layering.reasons import Reason
 from layering.reference import Digest, Repository
-from tests.forges.places import MILESTONE, PERSON, PLACES
+from tests.forges.places import MILESTONE, OUR_OWN, PLACES
+from tests.forges.standing import PERSON
 from tests.forges.watched import Watched
 
 OS = Repository("registry.example.com", "acme/os")
@@ -48,14 +49,14 @@ def main() -> None:
     parser.add_argument("--proposals", type=int, nargs="+", default=[1, 10, 100])
     counts = parser.parse_args().proposals
     print("Requests for all proposals of the repository together: of the API + of git. A push is two.\n")
-    for kind in PLACES:
+    for kind in OUR_OWN:
         print(f"{_table(kind, [rows(kind, count) for count in counts])}\n")
 
 
 def rows(kind: Kind, count: int) -> Sequence[Row]:
     """All situations, in the order in which they come about."""
     with tempfile.TemporaryDirectory(prefix="layerwatch-bench-") as name, PLACES[kind](Path(name)) as place:
-        origin = place.add(REPOSITORY, _files(count))
+        origin = place.add(REPOSITORY, files(count))
         counter = Counter(place.forge, count)
         first = [counter.opened(), counter.proposed_again(), counter.looked_at()]
         later = counter.ticked(lambda: origin.commit({"README.md": "Clusters, and more.\n"}))
@@ -63,12 +64,15 @@ def rows(kind: Kind, count: int) -> Sequence[Row]:
 
 
 class Counter:
-    """Looks at and proposes so many pools' images in one repository, and counts, at the forge and where we send."""
+    """Looks at and proposes so many pools' images in one repository, and counts, at the forge and where we send.
 
-    def __init__(self, forge: Watched, count: int) -> None:
+    The pools are those from number `start` on.
+    """
+
+    def __init__(self, forge: Watched, count: int, start: int = 0) -> None:
         self._forge = forge
         self._count = count
-        self._targets = [_target(number) for number in range(count)]
+        self._targets = [target(number) for number in range(start, start + count)]
         self._heard: list[Sent] = []
 
     def opened(self) -> Row:
@@ -128,12 +132,14 @@ class Counter:
         return Row(situation=situation, proposals=self._count, api=api, git=git, writes=writes)
 
 
-def _files(count: int) -> Mapping[str, str]:
+def files(count: int) -> Mapping[str, str]:
+    """Of so many pools, and one that no proposal is about."""
     made = {_file(number): new_machineconfig(OLD, None, _pool(number)) for number in range(count)}
     return {**made, "README.md": "Clusters.\n"}
 
 
-def _target(number: int) -> ProposalTarget:
+def target(number: int) -> ProposalTarget:
+    """One pool's."""
     return ProposalTarget(repository=REPOSITORY, branch="main", file=_file(number), cluster="prod", pool=_pool(number))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
-from tests.forges.proposer import Proposer
 from tests.git_http import Asked, Served
 
 _BETWEEN_SECONDS = 0.03  # about as long as there is between two requests
@@ -79,11 +79,18 @@ class Before:
         return serve()
 
 
+class Mortal(Protocol):
+    """A process that proposes."""
+
+    def kill(self) -> None:
+        """SIGKILL; it is dead when this returns. May be called from any thread."""
+
+
 class Killer:
-    """Stands in a relay and kills a proposer, once. Set `proposer` when it runs: the first request waits for that."""
+    """Stands in a relay and kills a proposer, once. Set `proposer` when it runs: that request waits for it."""
 
     def __init__(self, moment: Moment) -> None:
-        self.proposer: Future[Proposer] = Future()
+        self.proposer: Future[Mortal] = Future()
         self._moment = moment
         self._count = 0
         self._guard = threading.Lock()

@@ -10,15 +10,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from layering.forge.settings import ForgeSettings, Kind
+from tests.forges.gitea.server import BOT, OWNER, gitea
+from tests.forges.gitea.world import GiteaWorld, gitea_settings, new_world
+from tests.forges.github.server import BOT as GITHUB_BOT
 from tests.forges.github.server import TOKEN as GITHUB_TOKEN
 from tests.forges.github.server import add_repository, github_at
 from tests.forges.github.state import Milestone as GitHubMilestone
+from tests.forges.gitlab.server import BOT as GITLAB_BOT
 from tests.forges.gitlab.server import TOKEN, add_project, gitlab_at
 from tests.forges.gitlab.state import DEVELOPER, MergeRequest, Milestone
 from tests.forges.origin import Origin
+from tests.forges.standing import PERSON
 from tests.forges.watched import Watched, watched
 
-PERSON, MILESTONE = "joe", "4.19"
+MILESTONE = "4.19"
 LATER = timedelta(minutes=1)
 
 
@@ -38,13 +43,15 @@ class Pull:
 class Place:
     """`add` makes a repository of that name, with these files, in which PERSON may push; `pulls` are all it has.
 
-    `comment` lets PERSON say something in each of them, some time after all that was written there so far.
+    `comment` lets PERSON say something in each of them, some time after all that was written there so far. `open` is a
+    pull request of our own user's, of a branch of this name, with a title and a body: as if we had made it before.
     """
 
     forge: Watched
     add: Callable[[str, Mapping[str, str]], Origin]
     pulls: Callable[[str], list[Pull]]
     comment: Callable[[str, str], None]
+    open: Callable[[str, str, str, str], object]
 
 
 @contextmanager
@@ -84,11 +91,16 @@ def gitlab_place(directory: Path) -> Iterator[Place]:
                 for each in requests(name)
             ]
 
+        def open_pull(name: str, head: str, title: str, body: str) -> object:
+            project = gitlab.project(name)
+            assert project is not None
+            return gitlab.create(project, gitlab.user(GITLAB_BOT), head, "main", title, body)
+
         settings = ForgeSettings(
             name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=20
         )
         with watched(settings, f"http://{address}") as forge:
-            yield Place(forge=forge, add=add, pulls=pulls, comment=comment)
+            yield Place(forge=forge, add=add, pulls=pulls, comment=comment, open=open_pull)
 
 
 @contextmanager
@@ -127,14 +139,58 @@ def github_place(directory: Path) -> Iterator[Place]:
                 for each in found.pulls
             ]
 
+        def open_pull(name: str, head: str, title: str, body: str) -> object:
+            found = github.repository(name)
+            assert found is not None
+            return github.create(found, github.user(GITHUB_BOT), head, "main", title, body)
+
         settings = ForgeSettings(
             name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=20
         )
         with watched(settings, f"http://{address}") as forge:
-            yield Place(forge=forge, add=add, pulls=pulls, comment=comment)
+            yield Place(forge=forge, add=add, pulls=pulls, comment=comment, open=open_pull)
+
+
+@contextmanager
+def gitea_place(directory: Path) -> Iterator[Place]:
+    """The real Gitea of this process. Repositories go in the end, so that the next place has none."""
+    running, worlds = gitea(), dict[str, GiteaWorld]()
+
+    def add(name: str, files: Mapping[str, str]) -> Origin:
+        made = new_world(directory, forge.settings, name.removeprefix(f"{OWNER}/"), files)
+        worlds[name] = made
+        made.api("POST", "milestones", title=MILESTONE)
+        return made.origin
+
+    def comment(name: str, text: str) -> None:
+        for each in worlds[name].listed():
+            worlds[name].say_in(each["number"], text)
+
+    def pulls(name: str) -> list[Pull]:
+        return [
+            Pull(
+                is_open=each["state"] == "open",
+                head=each["head"]["ref"],
+                title=each["title"],
+                body=each["body"],
+                labels=frozenset(label["name"] for label in each["labels"]),
+                reviewers=frozenset(user["login"] for user in each["requested_reviewers"] or ()),
+            )
+            for each in worlds[name].listed()
+        ]
+
+    def open_pull(name: str, head: str, title: str, body: str) -> object:
+        return worlds[name].api("POST", "pulls", BOT, head=head, base="main", title=title, body=body)
+
+    with watched(gitea_settings(directory, running.address), f"http://{running.address}") as forge:
+        yield Place(forge=forge, add=add, pulls=pulls, comment=comment, open=open_pull)
+    for name in worlds:
+        running.api("DELETE", f"repos/{name}")
 
 
 PLACES: Mapping[Kind, Callable[[Path], AbstractContextManager[Place]]] = {
     Kind.GITHUB: github_place,
     Kind.GITLAB: gitlab_place,
+    Kind.GITEA: gitea_place,
 }
+OUR_OWN = (Kind.GITHUB, Kind.GITLAB)  # a push into the real one takes half a second

@@ -5,6 +5,7 @@ answered; the rest of the moments lie between requests.
 """
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,16 +21,19 @@ import pytest
 from layering.forge.forge import Proposal, ProposalTarget, Proposed, State
 from layering.forge.manners import Manners
 from layering.forge.marker import Marker
+from layering.forge.settings import Kind
 from layering.reference import Digest, ImageReference, Repository
 from tests.forges.moments import Before, Dropping, Killer, Moment, When, moments
 from tests.forges.origin import Origin
-from tests.forges.places import MILESTONE, PERSON, PLACES, Place
+from tests.forges.places import MILESTONE, OUR_OWN, PLACES, Place
 from tests.forges.proposals import body
 from tests.forges.proposer import Proposer, run_to_its_end
+from tests.forges.standing import PERSON
 from tests.forges.watched import is_git, is_write
 from tests.git_http import Asked, Served
 from tests.scenario import FILE, MACHINE_CONFIG
 
+on_our_own = pytest.mark.parametrize("place", OUR_OWN, indirect=True)
 SECONDS = 60
 LABELS = ("layerwatch", "os")
 SEED = 5
@@ -99,13 +103,18 @@ class Case:
 
     def die(self, moment: Moment) -> bool:
         """Begin, and be killed then. False when it came to its end before that."""
+        with self.deadly(moment) as killer:
+            proposer = self.start()
+            killer.proposer.set_result(proposer)
+            return proposer.result() is None
+
+    @contextlib.contextmanager
+    def deadly(self, moment: Moment) -> Iterator[Killer]:
+        """Who asks the forge now is killed then."""
         killer = Killer(moment)
         self.place.forge.between = killer.between
-        proposer = self.start()
-        killer.proposer.set_result(proposer)
-        result = proposer.result()
+        yield killer
         self.place.forge.undisturbed()
-        return result is None
 
     def run(self, minutes: int = 0) -> Proposed:
         self.place.forge.forget()
@@ -145,7 +154,16 @@ def is_below(link: Path, directory: Path) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("work", "count"), [(Work.OPEN, 50), (Work.MOVE, 0), (Work.REBASE, 0)])
+@pytest.mark.parametrize(
+    ("place", "work", "count"),
+    [
+        (Kind.GITEA, Work.OPEN, 50),
+        (Kind.GITHUB, Work.OPEN, 50),
+        (Kind.GITLAB, Work.OPEN, 0),
+        *itertools.product(OUR_OWN, [Work.MOVE, Work.REBASE], [0]),
+    ],
+    indirect=["place"],
+)
 def test_killed_at_any_moment(place: Place, tmp_path: Path, work: Work, count: int) -> None:
     """`count` moments, or as many as make each request be hit twice."""
     whole = Case.begin(place, "acme/whole", work, tmp_path)
@@ -160,6 +178,7 @@ def test_killed_at_any_moment(place: Place, tmp_path: Path, work: Work, count: i
         case.assert_all_is_there_once()
 
 
+@on_our_own
 @pytest.mark.parametrize("when", [When.BEFORE, When.DONE])
 def test_the_line_drops_at_any_moment(place: Place, tmp_path: Path, when: When) -> None:
     """Nobody is killed: the same one goes on, looks at what became of a write, and finishes."""
@@ -207,6 +226,7 @@ def test_its_git_goes_on_after_it_was_killed(place: Place, tmp_path: Path, kind:
     case.assert_all_is_there_once()
 
 
+@on_our_own
 @pytest.mark.parametrize("work", Work)
 def test_two_at_once(place: Place, tmp_path: Path, work: Work) -> None:
     """Both push at the same moment: one of them wins, and the other one finds its work."""
@@ -226,6 +246,7 @@ def test_two_at_once(place: Place, tmp_path: Path, work: Work) -> None:
     case.assert_all_is_there_once()
 
 
+@on_our_own
 @pytest.mark.parametrize("work", [Work.OPEN, Work.MOVE])
 def test_another_one_comes_between(place: Place, tmp_path: Path, work: Work) -> None:
     """Another key's is written whole just before one of our writes, each in turn: who ends last is there whole."""

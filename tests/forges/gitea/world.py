@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitea.server import BOT, OWNER, Gitea, gitea
-from tests.forges.origin import MOVING, Origin
+from tests.forges.origin import MOVING, Origin, new_origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
@@ -41,12 +41,15 @@ class GiteaWorld:
     gitea: Gitea
 
     def pulls(self) -> list[Standing]:
-        """Once Gitea has done what it does after pushes, which it does a moment later."""
+        return list(map(self._standing, self.listed()))
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Oldest first, once Gitea has done what it does after pushes, which it does a moment later."""
         until = time.monotonic() + _SECONDS
         while not self._follows_pushes(listed := self.api("GET", "pulls?state=all&sort=oldest&limit=50")):
             assert time.monotonic() < until, "Gitea has not looked at what was pushed"
             time.sleep(0.05)
-        return sorted(map(self._standing, listed), key=lambda each: each.number)
+        return sorted(listed, key=lambda each: int(each["number"]))
 
     def close(self) -> None:
         self._change(state="closed")
@@ -75,15 +78,18 @@ class GiteaWorld:
         self._later()
 
     def say(self, text: str, who: str = PERSON) -> None:
-        self.api("POST", f"issues/{self._newest}/comments", who, body=text)
-        self._later()
+        self.say_in(self._newest, text, who)
+
+    def say_in(self, number: int, text: str, who: str = PERSON) -> None:
+        self.api("POST", f"issues/{number}/comments", who, body=text)
+        self.gitea.later(self.repository, number, _LATER_SECONDS)
 
     def api(self, method: str, path: str, who: str = PERSON, **fields: Any) -> Any:
         return self.gitea.api(method, f"repos/{self.repository}/{path}", who, **fields)
 
     @property
     def _newest(self) -> int:
-        return self.pulls()[-1].number
+        return int(self.listed()[-1]["number"])
 
     def _change(self, **fields: Any) -> None:
         self.api("PATCH", f"pulls/{self._newest}", **fields)
@@ -121,18 +127,34 @@ class GiteaWorld:
 def gitea_world(directory: Path) -> Iterator[GiteaWorld]:
     """A new repository, in which PERSON and our own user may push, and STRANGER may read."""
     running = gitea()
-    name = f"config-{next(running.numbers)}"
-    running.api("POST", "user/repos", name=name, auto_init=True, default_branch="main")
+    yield new_world(
+        directory,
+        gitea_settings(directory, running.address),
+        f"config-{next(running.numbers)}",
+        {"README.md": "the clusters\n"},
+    )
+
+
+def gitea_settings(directory: Path, address: str) -> ForgeSettings:
+    """How our own user reaches the Gitea."""
+    token = directory / "gitea-token"
+    token.write_text(f"{gitea().user(BOT)}\n")
+    return ForgeSettings(
+        name="gitea", kind=Kind.GITEA, url=f"http://{address}/api/v1", token_file=token, max_wait_seconds=20
+    )
+
+
+def new_world(directory: Path, settings: ForgeSettings, name: str, files: Mapping[str, str]) -> GiteaWorld:
+    """A new repository of OWNER's. It was on Gitea's disk, and is adopted: pushing into it takes ten times as long."""
+    running = gitea()
+    new_origin(running.home / "repositories" / OWNER / f"{name}.git").commit(files)
+    running.api("POST", f"admin/unadopted/{OWNER}/{name}")
     for who, right in ((BOT, "write"), (PERSON, "write"), (STRANGER, "read")):
         running.user(who)
         running.api("PUT", f"repos/{OWNER}/{name}/collaborators/{who}", permission=right)
-    path, token = directory / "clone.git", directory / "gitea-token"
-    token.write_text(f"{running.user(BOT)}\n")
+    path = directory / f"clone-of-{name}.git"
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
     remote = f"http://{PERSON}:{running.user(PERSON)}@{running.address}/{OWNER}/{name}.git"
-    settings = ForgeSettings(
-        name="gitea", kind=Kind.GITEA, url=f"http://{running.address}/api/v1", token_file=token, max_wait_seconds=20
-    )
-    yield GiteaWorld(
+    return GiteaWorld(
         settings=settings, repository=f"{OWNER}/{name}", origin=Pushed(path=path, remote=remote), gitea=running
     )
