@@ -13,6 +13,7 @@ from typing import Self
 from layering.cluster.api import ClusterApi
 from layering.cluster.signatures import ClusterStore
 from layering.reference import ImageReference
+from layering.registry.deadline import Deadline
 from layering.registry.settings import RegistrySettings
 from layering.releasesignatures.stores import Store, Stores, default_places
 from layering.releasesignatures.verification import ReleaseVerifier
@@ -64,7 +65,7 @@ class ReleaseVerifiers:
                 self._rules,
                 lambda release: self._stores(release, stores, way),
                 self._say,
-                timeout_seconds=way.registries.timeout_seconds,
+                deadline=lambda: Deadline.after(way.registries.timeout_seconds),
             )
             self._known.append((way, verifier))
             return verifier

@@ -67,7 +67,7 @@ class ReleaseVerifier:
     """Verifies releases by one set of rules, each once. Safe to use from threads.
 
     `stores_for` gives the stores of a release of this name, `say` hears of releases that are not verified and may be
-    used all the same; `timeout_seconds` bounds what is asked of all stores for one release.
+    used all the same; `deadline` gives, for a release, the end of what is asked of all stores together.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class ReleaseVerifier:
         stores_for: Callable[[ImageReference], Sequence[Store]],
         say: Callable[[str], None],
         *,
-        timeout_seconds: float,
+        deadline: Callable[[], Deadline],
     ) -> None:
         self._rules = rules
         self._stores_for = stores_for
         self._say = say
-        self._timeout_seconds = timeout_seconds
+        self._deadline = deadline
         self._once = Once(self._verified)
 
     def __call__(self, release: ReleasePayload, asked: ImageReference) -> Verification:
@@ -121,7 +121,7 @@ class ReleaseVerifier:
         stores = self._stores(asked, keys)
         found: dict[Keyring, _Evidence] = {}
         faults: list[LayerwatchError] = []
-        deadline = Deadline.after(self._timeout_seconds)
+        deadline = self._deadline()
         for number, store in enumerate(stores):
             try:
                 for signature in store.signatures(release.pinned, deadline.share(len(stores) - number)):

@@ -8,6 +8,7 @@ from layering.base import BaseSource, FollowedImage, ReleaseTag, resolve_base
 from layering.errors import InputError
 from layering.platform import Platform
 from layering.reference import Digest, ImageReference
+from layering.registry.deadline import Allowance
 from layering.registry.settings import RegistrySettings
 from layering.releasesignatures.stores import Stores
 from layering.releasesignatures.verification import ReleaseVerifier, State, Verification
@@ -91,13 +92,13 @@ def _source(arguments: argparse.Namespace) -> BaseSource:
 
 def run(inputs: Inputs, say: Callable[[str], None]) -> Outputs:
     """Ask the registry."""
-    notes = MirrorNotes(say)
+    notes, allowance = MirrorNotes(say), Allowance(inputs.registries.timeout_seconds)
     with step_client(inputs.registries, notes) as registry, Stores(inputs.registries) as stores:
         verifier = ReleaseVerifier(
             inputs.signatures.rules,
             lambda release: inputs.signatures.stores(release, stores),
             say,
-            timeout_seconds=inputs.registries.timeout_seconds,
+            deadline=lambda: allowance.deadline().share(2),  # the base is still to be read after it
         )
         base = resolve_base(registry, inputs.source, inputs.platforms, verifier)
     of = f"release {base.release}" if base.release else base.name

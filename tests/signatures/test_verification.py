@@ -42,7 +42,7 @@ def build(gpg: Gpg) -> Build:
             return stores
 
         rules_of = SignatureRules(keys=keyrings, **rules)
-        asked.verifier = ReleaseVerifier(rules_of, looked, asked.said.append, timeout_seconds=20)
+        asked.verifier = ReleaseVerifier(rules_of, looked, asked.said.append, deadline=lambda: Deadline.after(20))
         return asked
 
     return made
