@@ -27,6 +27,15 @@ _PARTS = (
         "change, and ask for what can: the source's branch, and the refs of the repository that pins.",
     ),
     (
+        "registry",
+        "A thousand references of one registry",
+        "50 repositories with 20 tags each, TLS, tokens by repository, nothing changed. The daemon follows each of them:\n"
+        "a tick asks one HEAD for each, over the connections and with the tokens it has. `layerwatch check` knows\n"
+        "nothing: it also needs tokens, what is behind a digest once in each repository, and the target's tag. crane and\n"
+        "skopeo are a process for each reference, eight at a time. The floor is what 1,000 HEADs over eight connections\n"
+        "must wait. The registry, on the same two cores, is not counted.",
+    ),
+    (
         "latency",
         "From a cluster's upgrade to its PipelineRun",
         "A real API server with OpenShift's and Tekton's kinds, and a running daemon. The clock starts when the new\n"

@@ -40,7 +40,7 @@ class Traffic:
         return len(self._lines()) - self._log_start
 
     def _lines(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if '"' in line and " HTTP/1." in line]
+        return [line for line in self.log.read_text().splitlines() if '"' in line and " HTTP/" in line]
 
 
 @contextlib.contextmanager

@@ -41,11 +41,11 @@ def docker_registry(home: Path, auth: str = "") -> Iterator[tuple[str, RegistryS
 
 
 def make_certificate(home: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
+    """A self-signed certificate for 127.0.0.1, also by its name, and its key."""
     certificate, key = home / "ca.pem", home / "key.pem"
     subprocess.run(
         [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-         "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"],
+         "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
         check=True, capture_output=True,
     )  # fmt: skip
     return certificate, key

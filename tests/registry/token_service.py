@@ -62,16 +62,16 @@ def docker_registry_with_tokens(home: Path) -> Iterator[tuple[str, RegistrySetti
 
 
 @contextmanager
-def docker_registry_and_tokens(home: Path) -> Iterator[tuple[str, RegistrySettings, RegistryServer]]:
-    """The same, and the server of its token service."""
+def docker_registry_and_tokens(
+    home: Path, host: str = "127.0.0.1"
+) -> Iterator[tuple[str, RegistrySettings, RegistryServer]]:
+    """The same, and the server of its token service, which the registry names by `host`."""
     (home / "tokens").mkdir()
     certificate, key = make_certificate(home / "tokens")
     service = TokenService(certificate=certificate, key=key)
     with RegistryServer(tls=(certificate, key), check_password=one_of({"joe": PASSWORD}), intercept=service) as tokens:
-        auth = (
-            f"{{token: {{realm: '{tokens.url}/token', service: {_SERVICE}, issuer: {_ISSUER}, "
-            f"rootcertbundle: {certificate}}}}}"
-        )
+        realm = tokens.url.replace("127.0.0.1", host) + "/token"
+        auth = f"{{token: {{realm: '{realm}', service: {_SERVICE}, issuer: {_ISSUER}, rootcertbundle: {certificate}}}}}"
         with docker_registry(home, auth) as (address, settings):
             both = home / "both.pem"
             both.write_text(certificate.read_text() + (home / "ca.pem").read_text())
