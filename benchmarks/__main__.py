@@ -29,11 +29,11 @@ _PARTS = (
     (
         "registry",
         "A thousand references of one registry",
-        "50 repositories with 20 tags each, TLS, tokens by repository, nothing changed. The daemon follows each of them:\n"
-        "a tick asks one HEAD for each, over the connections and with the tokens it has. `layerwatch check` knows\n"
-        "nothing: it also needs tokens, what is behind a digest once in each repository, and the target's tag. crane and\n"
-        "skopeo are a process for each reference, eight at a time. The floor is what 1,000 HEADs over eight connections\n"
-        "must wait. The registry, on the same two cores, is not counted.",
+        "50 repositories with 20 tags each, TLS, tokens by repository, nothing changed. The daemon follows each of\n"
+        "them: a tick asks one HEAD for each, over the connections and with the tokens it has. `layerwatch check`\n"
+        "knows nothing: it also needs tokens, what is behind a digest once in each repository, and the target's tag.\n"
+        "crane and skopeo are a process for each reference, eight at a time. The floor is what 1,000 HEADs over eight\n"
+        "connections must wait. The registry, on the same two cores, is not counted.",
     ),
     (
         "latency",
