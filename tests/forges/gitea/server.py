@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -102,7 +103,9 @@ class Gitea:
     def token(self, name: str, scopes: str) -> str:
         """Another token of that user."""
         words = ["--username", name, "--token-name", f"t{next(self.numbers)}", "--scopes", scopes, "--raw"]
-        return self._cli("admin", "user", "generate-access-token", *words).split()[-1]
+        said = self._cli("admin", "user", "generate-access-token", *words)
+        (token,) = re.findall(r"^[0-9a-f]{40}$", said, re.MULTILINE)  # there may be warnings around it
+        return str(token)
 
     def api(self, method: str, path: str, who: str = OWNER, **fields: Any) -> Any:
         """An answer's JSON; the status is one of success."""
