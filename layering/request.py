@@ -25,15 +25,19 @@ class ProposalEntry(BaseModel):
 
     model_config = STRICT
 
-    cluster: Name
-    pool: Name
-    forge: Name = "local"
-    repository: Text
-    branch: Text = "main"
-    file: InsidePath
-    name: Text | None = None
-    create: bool = False
-    hold: Literal["completed", "none"] = "completed"
+    cluster: Name = Field(description="The cluster's name: part of the branch's, and of the text.")
+    pool: Name = Field(description="The MachineConfigPool.")
+    forge: Name = Field(
+        default="local", description="github or gitlab, at its public address, or local: a repository on this machine."
+    )
+    repository: Text = Field(description="OWNER/NAME; GitLab: the full path; local: the repository's path.")
+    branch: Text = Field(default="main", description="The branch it is proposed into.")
+    file: InsidePath = Field(description="The file with the MachineConfig, relative to the repository's root.")
+    name: Text | None = Field(default=None, description="Which MachineConfig of the file, when it has several.")
+    create: bool = Field(default=False, description="Make the file, or insert osImageURL, if it is not there.")
+    hold: Literal["completed", "none"] = Field(
+        default="completed", description="As in the configuration; `run` does not wait for the cluster's update."
+    )
 
     @property
     def target(self) -> ProposalTarget:
@@ -54,10 +58,10 @@ class SourceEntry(BaseModel):
 
     model_config = STRICT
 
-    git: Text
-    commit: Commit
-    context: InsidePath = "."
-    containerfile: InsidePath = "Containerfile"
+    git: Text = Field(description="Any URL git takes; no password in it.")
+    commit: Commit = Field(description="The full commit id.")
+    context: InsidePath = Field(default=".", description="The build context.")
+    containerfile: InsidePath = Field(default="Containerfile", description="The Containerfile.")
 
 
 class RebuildRequest(BaseModel):
@@ -65,19 +69,34 @@ class RebuildRequest(BaseModel):
 
     model_config = STRICT
 
-    api_version: Literal["layerwatch/v1alpha1"] = Field(alias="apiVersion")
-    kind: Literal["RebuildRequest"]
-    image: Name
-    base: PinnedImage
-    release: Text | None = None
-    platforms: tuple[PlatformField, ...] = Field(min_length=1)
-    source: SourceEntry
-    match: tuple[Text, ...] = ()
-    build_args: Mapping[str, str] = Field(default_factory=dict, alias="buildArgs")
-    target: TaggedImage
-    builder: Literal["auto", "buildah", "compose"] = "auto"
-    key: KeyHex | None = None
-    proposals: tuple[ProposalEntry, ...] = ()
+    api_version: Literal["layerwatch/v1alpha1"] = Field(alias="apiVersion", description="The form of this message.")
+    kind: Literal["RebuildRequest"] = Field(description="What this message is.")
+    image: Name = Field(description="The image's name in the configuration; notes call it so.")
+    base: PinnedImage = Field(description="What it is built FROM, REPOSITORY@sha256:….")
+    release: Text | None = Field(
+        default=None, description="The release's version the base is of; without it, the base's version label."
+    )
+    platforms: tuple[PlatformField, ...] = Field(
+        min_length=1, description="OS/ARCH; all of them, or nothing, is built."
+    )
+    source: SourceEntry = Field(description="What it is built of.")
+    match: tuple[Text, ...] = Field(
+        default=(), description="Which FROM is the base, when in doubt: REPOSITORY, stage:NAME or arg:NAME."
+    )
+    build_args: Mapping[str, str] = Field(
+        default_factory=dict, alias="buildArgs", description="Build arguments: name and value, as text."
+    )
+    target: TaggedImage = Field(description="Where it is pushed, REPOSITORY:TAG; a tag that is there is not moved.")
+    builder: Literal["auto", "buildah", "compose"] = Field(
+        default="auto",
+        description="auto: compose when it can prove that it gives the same image, else buildah.",
+    )
+    key: KeyHex | None = Field(
+        default=None, description="The build key; refused when the inputs give another. Without it, computed."
+    )
+    proposals: tuple[ProposalEntry, ...] = Field(
+        default=(), description="Where the digest is proposed when the check found no error; nowhere without any."
+    )
 
     @field_serializer("base", "target")
     def _reference_as_text(self, reference: ImageReference) -> str:

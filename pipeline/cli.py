@@ -67,10 +67,12 @@ def _overview() -> argparse.ArgumentParser:
 
 def step_parser(step: str, module: ModuleType) -> argparse.ArgumentParser:
     """The parser of one step, flags that all steps have included."""
+    from pipeline.outputs import keys
+
     parser = Parser(
         prog=f"{_PROGRAM} {step}",
         description=module.SUMMARY,
-        epilog=f"example:\n  {module.EXAMPLE}",
+        epilog=f"outputs:\n  {', '.join(keys(module.Outputs))}\n\nexample:\n  {module.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

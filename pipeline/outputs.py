@@ -54,6 +54,12 @@ def _fields(value: Any) -> dict[str, Json]:
     return document
 
 
+def keys(outputs: type) -> list[str]:
+    """The keys that a step's outputs have as JSON, those of `inlined` entries left out."""
+    fields = dataclasses.fields(outputs)
+    return [field.name for field in fields if not field.metadata.keys() & {"inlined", "unlisted"}]
+
+
 def as_object(outputs: Any) -> dict[str, Json]:
     """A step's outputs (a dataclass or a mapping) as one JSON object."""
     document = to_json(outputs)

@@ -119,7 +119,12 @@ def _add(
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-c", "--config", type=Path, metavar="FILE", default=Path("layerwatch.yaml"), help="default: layerwatch.yaml"
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=Path("layerwatch.yaml"),
+        help="the configuration (default: layerwatch.yaml)",
     )
 
 

@@ -41,7 +41,11 @@ class AppEntry(BaseModel):
 
 
 class ForgeEntry(BaseModel):
-    """One forge. Without tokenFile, tokenEnv and app: LAYERWATCH_FORGE_TOKEN, then the variable of its kind."""
+    """One forge.
+
+    Without tokenFile, tokenEnv and app, its token is in LAYERWATCH_FORGE_TOKEN or else, by its kind, in GITHUB_TOKEN,
+    GITLAB_TOKEN or GITEA_TOKEN.
+    """
 
     model_config = STRICT
 

@@ -46,7 +46,11 @@ class WindowEntry(BaseModel):
 
     model_config = STRICT
 
-    days: _Days = Field(default=ALL_DAYS, description="The days on which it begins; all of them without it.")
+    days: _Days = Field(
+        default=ALL_DAYS,
+        description="The days on which it begins; all of them without it.",
+        json_schema_extra={"default": list(_DAYS)},
+    )
     start: _Time = Field(alias="from", description="When it begins, in quotes.")
     end: _Time = Field(alias="to", description="When it ends; on the next day when that is not later.")
     zone: _Zone = Field(

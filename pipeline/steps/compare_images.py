@@ -30,7 +30,7 @@ class Inputs:
 class Outputs:
     """`packages` is null: they are not compared in this version. `versions` are old and new, as `old` and `new` are.
 
-    `text` is printed instead of the JSON when it is asked for.
+    With `--format markdown`, that is printed instead of the JSON.
     """
 
     packages: Mapping[str, Any] | None
@@ -45,8 +45,8 @@ class Outputs:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's flags."""
-    parser.add_argument("--old", required=True, metavar="PULLSPEC")
-    parser.add_argument("--new", required=True, metavar="PULLSPEC")
+    parser.add_argument("--old", required=True, metavar="PULLSPEC", help="the image before, by tag or digest")
+    parser.add_argument("--new", required=True, metavar="PULLSPEC", help="the image after, by tag or digest")
     parser.add_argument("--format", choices=["json", "markdown"], default="json", help="what stdout gets")
 
 

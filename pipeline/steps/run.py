@@ -67,7 +67,11 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What each step gave, by step; and what most readers want of it. `target` is the name with the tag."""
+    """What most readers want; `target` is the name with the tag. And what each step gave, by step.
+
+    These are `resolve-base`, `prepare-source`, `build-image`, `check-image`, `compare-images` (null without an image
+    before), and, of all proposals, `update-machineconfig` and `open-pull-request`.
+    """
 
     image: ImageReference
     digest: Digest

@@ -6,12 +6,29 @@ It does not use argparse's own help text, which differs from one Python to the n
 import argparse
 import importlib
 import re
-from collections.abc import Iterator
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+from layering.reference import Digest, ImageReference
 from pipeline import cli as steps
+from pipeline.outputs import keys
 from tests.docs.markdown import code, page, table
 from watcher import cli as watcher
 
+# What a value is as JSON; of subclasses, the first that fits.
+_KINDS: Sequence[tuple[type, str]] = [
+    (bool, "`true` or `false`"),
+    (int, "number"),
+    (str, "text"),
+    (Path, "text"),
+    (Digest, "text"),
+    (ImageReference, "text"),
+    (types.NoneType, "null"),
+    (tuple, "list"),
+]
 _REPEATABLE = re.compile(r"^repeatable\s+| \(repeatable\)|(?<=\()repeatable[;,] ")
 
 
@@ -21,7 +38,8 @@ def command_line() -> str:
         "Command line",
         "watcher/cli.py and pipeline/cli.py",
         "`layerwatch` watches; `layerwatch-step` does one step of a rebuild by hand. Both end with one of the "
-        "[exit codes](exit-codes.md). Results for machines go to stdout, notes for people to stderr.",
+        "[exit codes](exit-codes.md). Results for machines go to stdout, notes for people to stderr. A step's outputs "
+        "are the keys of its JSON; --results-dir writes each to a file of its name, text as it is, others as JSON.",
         *_layerwatch(),
         *_steps(),
     )
@@ -38,6 +56,7 @@ def _steps() -> Iterator[str]:
     for name in steps.STEPS:
         module = importlib.import_module(f"pipeline.steps.{name.replace('-', '_')}")
         yield from _section(f"layerwatch-step {name}", steps.step_parser(name, module))
+        yield from _outputs(module.Outputs)
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -48,7 +67,21 @@ def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     if actions:
         yield table(["Option", "", "Meaning"], [(_option(a), _use(a), help_of(a)) for a in actions])
     if parser.epilog:
-        yield f"```\n{parser.epilog.removeprefix('example:').strip()}\n```"
+        yield f"```\n{parser.epilog.partition('example:')[2].strip()}\n```"
+
+
+def _outputs(outputs: type) -> Iterator[str]:
+    """What stdout and --results-dir get, and what the class says of it."""
+    hints = typing.get_type_hints(outputs)
+    yield table(["Output", "Value"], [(code(name), _kind(hints[name])) for name in keys(outputs)])
+    yield " ".join((outputs.__doc__ or "").split())
+
+
+def _kind(hint: Any) -> str:
+    if isinstance(hint, types.UnionType):
+        return " or ".join(map(_kind, typing.get_args(hint)))
+    kind = typing.get_origin(hint) or hint
+    return next((name for each, name in _KINDS if issubclass(kind, each)), "object")
 
 
 def _option(action: argparse.Action) -> str:
@@ -58,10 +91,10 @@ def _option(action: argparse.Action) -> str:
 
 
 def _use(action: argparse.Action) -> str:
+    if not action.option_strings and action.nargs == "*":
+        return "any number"  # before Python 3.12, argparse says of these that they are required
     if action.required:
         return "required"
-    if not action.option_strings and action.nargs == "*":
-        return "any number"
     return "repeatable" if isinstance(action, argparse._AppendAction) else ""
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ COMMANDS = {
     ".layerwatch-rebuild": "layerwatch-step run",
     ".layerwatch-propose": "layerwatch-step open-pull-request",
 }
+_DEFAULT = re.compile(r" \(default\b[^)]*\)")
 _BEGIN, _END = "<!-- Made from layerwatch.yml by `make docs`; `make check` compares. -->\n\n", "\n\n<!-- end -->"
 
 
@@ -74,4 +76,6 @@ def _default(spec: dict[str, Any]) -> str:
 def _meaning(name: str, spec: dict[str, Any]) -> str:
     flags = [flag for job in _jobs(name) if (flag := _flag(job, name)) is not None]
     text = str(spec.get("description") or "".join(map(help_of, flags[:1])))
+    if _default(spec):
+        text = _DEFAULT.sub("", text)  # the command's own; the column beside it has the input's
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

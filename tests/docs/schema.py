@@ -12,6 +12,7 @@ from watcher.settings import schema
 _Node = Mapping[str, Any]
 _EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "layerwatch.yaml"
 _UNITS = "ms|s|m|h"  # in the pattern of a duration
+_TYPES = {"boolean": "`true` or `false`", "string": "text", "integer": "number"}
 
 
 def configuration() -> str:
@@ -85,8 +86,8 @@ def _kind(node: _Node, root: _Node) -> str:
         return f"list of {_kind(node['items'], root)}"
     if isinstance(node.get("additionalProperties"), Mapping):
         return f"mapping of {_kind(node['additionalProperties'], root)}"
-    kind = str(node.get("type", "text"))
-    return {"boolean": "`true` or `false`", "string": "text"}.get(kind, kind)
+    kinds = node.get("type", "string")
+    return " or ".join(_TYPES.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _default(node: _Node, required: bool) -> str:
@@ -99,7 +100,7 @@ def _default(node: _Node, required: bool) -> str:
         return code(f"{default:g}s")
     if isinstance(default, list):
         return ", ".join(
-            code("/".join(filter(None, item.values())) if isinstance(item, dict) else item) for item in default
+            code("/".join(filter(None, item.values())) if isinstance(item, dict) else str(item)) for item in default
         )
     return code(default if isinstance(default, str) else json.dumps(default))
 

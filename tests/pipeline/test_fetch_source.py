@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from layering.errors import InputError
 from layering.git import run_git
 from layering.reference import Repository
 from pipeline.git_access import git_access
+from pipeline.outputs import keys
+from pipeline.steps import run
 from tests.git_http import git_over_http
 from tests.pipeline.conftest import Release, Step
 from watcher.demo_git import make_repository
@@ -88,6 +91,8 @@ def test_a_private_source_is_fetched_apart_from_the_build(
         "digest": str(release.coreos.pinned),
     }
     assert ended.outputs["target"].endswith("/acme/fetched:1")
+    by_step = re.findall(r"`([a-z]+-[a-z-]+)`", run.Outputs.__doc__ or "")
+    assert set(ended.outputs) == {*keys(run.Outputs), *by_step}  # as docs/reference/cli.md says
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
