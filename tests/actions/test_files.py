@@ -1,20 +1,27 @@
 """github-actions/ and .github/: inputs and outputs are the commands', values no program, and linters find nothing."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from layering.forge.workflows import WorkflowRun
+from layering.git import git, run_git
+from pipeline.git_access import git_access
 from tests.actions.files import NAMES, ROOT, STEPS, WORKFLOWS, flags, output_keys, parser_of, steps, workflow
 from tests.docs.actions import ACTIONS, action
 from tests.parts import require
+from watcher.cli import main
+from watcher.configuration import load
 from watcher.engines.actions_history import key_run
+from watcher.settings_image import GitHubActionsBuild
 
 MECHANISM = {"help", "flags-from"}
 WATCH_FLAGS = {"config", "dry-run"}  # the others are the daemon's, or said by the action
@@ -95,7 +102,7 @@ def test_workflows_are_pinned_and_may_do_little(file: Path) -> None:
     assert document["permissions"] == {}
     assert "group" in document["concurrency"]
     for line in re.findall(r"uses: (.*)", file.read_text()):
-        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # (v\d+\.\d+\.\d+|a commit of main, no release)", line)
 
 
 def test_a_watch_may_do_what_its_readme_explains_and_a_rebuild_nothing() -> None:
@@ -105,9 +112,55 @@ def test_a_watch_may_do_what_its_readme_explains_and_a_rebuild_nothing() -> None
     assert rebuild["permissions"] == {}
 
 
-def test_one_commit_of_ours_is_used_everywhere() -> None:
+def _pins() -> set[str]:
     texts = [file.read_text() for file in [*WORKFLOWS, *ACTIONS.glob("*/README.md")]]
-    assert len({commit for text in texts for commit in re.findall(r"acme/layerwatch/[\w/-]+@(\S+)", text)}) == 1
+    return {commit for text in texts for commit in re.findall(r"acme/layerwatch/[\w/-]+@(\S+)", text)}
+
+
+def test_one_commit_of_ours_is_used_everywhere() -> None:
+    assert len(_pins()) == 1
+
+
+def test_the_commit_of_ours_is_in_this_history_and_has_what_the_workflows_need() -> None:
+    """Nobody could use one that is not there, or from before the engine that dispatches rebuild.yml."""
+    (pin,) = _pins()
+    if run_git(ROOT, ["rev-parse", "--is-shallow-repository"]) == "true\n":
+        pytest.skip("this clone is shallow: it has no history to look into")
+    assert git(ROOT, ["merge-base", "--is-ancestor", pin, "HEAD"]).succeeded
+    assert "| `engine` | `githubActions` |" in run_git(ROOT, ["show", f"{pin}:docs/reference/configuration.md"])
+    for name in NAMES:
+        then = yaml.safe_load(run_git(ROOT, ["show", f"{pin}:github-actions/{name}/action.yml"]))
+        assert then["inputs"].keys() == action(name)["inputs"].keys()
+
+
+def _examples(page: Path) -> list[Any]:
+    """The texts in YAML that a page shows."""
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_configuration_of_the_readme_has_no_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "layerwatch.yaml"
+    file.write_text(_examples(ACTIONS / "README.md")[0])
+    assert main(["validate", "--config", str(file)]) == 0, capsys.readouterr()
+    (image,) = load(file).images
+    assert isinstance(image.build, GitHubActionsBuild)
+    assert (ACTIONS / "workflows" / image.build.workflow).is_file()
+    written = workflow(ACTIONS / "workflows" / "watch.yml")["jobs"]["watch"]["steps"][1]["run"]
+    assert "> kubeconfig" in written  # where access.kubeconfig looks
+
+
+def test_the_step_of_the_readme_gives_git_the_credentials_of_a_private_source(tmp_path: Path) -> None:
+    (step,) = yaml.safe_load(_examples(ACTIONS / "README.md")[1])
+    place, variables = tmp_path / "of the runner", tmp_path / "variables"
+    place.mkdir()
+    runner = {"RUNNER_TEMP": str(place), "GITHUB_ENV": str(variables), "SOURCE_TOKEN": "abc"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], env={**os.environ, **runner}, check=True)
+    variable, _, value = variables.read_text().strip().partition("=")
+    asked = b"protocol=https\nhost=github.com\n\n"
+    with git_access(place / "git", None, "https://github.com/acme/os-images.git") as of_the_flag:
+        for env in ({variable: value}, of_the_flag):
+            told = git(None, ["credential", "fill"], stdin=asked, env=env)
+            assert b"username=x-access-token\npassword=abc\n" in told.stdout
 
 
 @EVERY_ACTION
