@@ -19,7 +19,6 @@ _USUAL_TITLES = {True: "{cluster}/{pool}: {image} on {version}", False: "{cluste
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,99}")
 _IMAGE = "OS image"
 _RULE = "* * *"
-_BACK = Part(text=parts.BACK, keep=Keep.ROLLOUT)
 
 
 def title(facts: Facts, pattern: str | None = None) -> str:
@@ -42,7 +41,7 @@ def body(facts: Facts, length_max: int) -> str:
     When it has more than `length_max` characters, parts are left out in the order of `Keep`.
     """
     told = [Part(text=parts.opening(facts)), Part(text=parts.changes(facts)), *_of(facts)]
-    return fitted([*told, _BACK, *_differences(facts), _answers(facts), *_sources(facts)], length_max)
+    return fitted([*told, _back([facts]), *_differences(facts), _answers(facts), *_sources(facts)], length_max)
 
 
 def group_body(members: Sequence[Facts], length_max: int) -> str:
@@ -52,7 +51,11 @@ def group_body(members: Sequence[Facts], length_max: int) -> str:
     for facts in members:
         told.append(Part(text=f"{_RULE}\n\n{parts.opening(facts)}", keep=Keep.CHECKS))
         told += [*_of(facts), *_differences(facts), *_sources(facts)]
-    return fitted([*told, Part(text=_RULE, keep=Keep.CHECKS), _BACK, _answers(members[0])], length_max)
+    return fitted([*told, Part(text=_RULE, keep=Keep.CHECKS), _back(members), _answers(members[0])], length_max)
+
+
+def _back(members: Sequence[Facts]) -> Part:
+    return Part(text=parts.going_back(members), keep=Keep.ROLLOUT)
 
 
 def _answers(facts: Facts) -> Part:

@@ -36,9 +36,19 @@ _ANSWERS_TO_A_BRANCH = """\
 - **Yes:** merge this branch.
 - **No:** delete it unmerged. This image is not proposed again; the next one is.
 - **Not like this:** commit on it. It is yours then, and left alone."""
-BACK = (
-    "**Going back** is a revert of the merge: the nodes reboot into the image before; this one is not proposed again."
-)
+
+
+def going_back(members: Sequence[Facts]) -> str:
+    """What a revert does. Of an image that could not be read a revert may pin what is not there any more."""
+    before = (
+        "the image before"
+        if all(facts.old_image for facts in members)
+        else ("what was pinned before, or the cluster's own image where nothing was")
+    )
+    text = f"**Going back** is a revert of the merge: the nodes reboot into {before}; this one is not proposed again."
+    if any(facts.evidence.not_compared for facts in members):
+        text += " The image that is pinned now could not be read: see that it is still there before you go back to it."
+    return text
 
 
 def answers(facts: Facts) -> str:

@@ -180,3 +180,22 @@ def test_a_body_has_room_in_every_forge() -> None:
     text = body(facts("x" * 1000, count=500))
     assert len(text) < SIZE_MAX
     assert text.count("\n| and ") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "unsaid"),
+    [
+        ({"old_image": str(OLD)}, "reboot into the image before;", "the cluster's own"),
+        ({}, "into what was pinned before, or the cluster's own image where nothing was;", "the image before"),
+        (
+            {"old_image": str(OLD), "evidence": Evidence(not_compared="there is no such thing")},
+            "see that it is still there before you go back to it",
+            "the cluster's own",
+        ),
+    ],
+    ids=["one was pinned", "it is not known whether one was", "what was pinned cannot be read"],
+)
+def test_going_back(given: dict[str, Any], said: str, unsaid: str) -> None:
+    text = body(replace(LEAST, **given))
+    assert said in text
+    assert unsaid not in text

@@ -110,7 +110,7 @@ class Actor:
         change, all_facts = lines[0][0], [facts for _, facts in lines]
         facts, group = all_facts[0], entry.group
         on_its_way = any(not each.seen.wanted.update_completed for each in (own, *others) if isinstance(each, Member))
-        self._forges[entry.forge].propose(
+        made = self._forges[entry.forge].propose(
             Proposal(
                 target=change.target,
                 image=change.image,
@@ -122,6 +122,8 @@ class Actor:
                 others=tuple(other for other, _ in lines[1:]),
             )
         )
+        for warning in made.warnings:
+            _log.warning("%s: %s", made.pull_request or made.branch, warning, extra={"image": image.name})
 
     def _checked(self, member: Member) -> tuple[Change, Facts]:
         """One line of a proposal. Raises CheckError for an image that does not pass."""

@@ -113,7 +113,7 @@ def _no_repository(place: Location, repository: Any, kind: Any) -> Iterator[Faul
 
 def _forge_hint(name: str, known: Iterable[str]) -> str:
     close = did_you_mean(name, sorted(known)) if name != Kind.GITEA else ""
-    return close or f"add it to forges, with its url; without an entry: {', '.join(known)}"
+    return close or f"add it to forges, with its url; there is {', '.join(known)}"
 
 
 def _not_a_cluster(clusters: Sequence[_Place], images: Sequence[_Place]) -> Iterator[Fault]:

@@ -1,6 +1,6 @@
 """What a forge answered, and what its refusals mean in our errors. Sends nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,20 @@ class Answer:
         return text if len(text) <= _MESSAGE_LENGTH_MAX else f"{text[:_MESSAGE_LENGTH_MAX]}…"
 
 
-def refusal(answer: Answer, where: str) -> LayerwatchError:
-    """Our error for an answer of 400 and more that trying again does not mend."""
+def refusal(answer: Answer, where: str, *, variables: Sequence[str] = ()) -> LayerwatchError:
+    """Our error for an answer of 400 and more that trying again does not mend.
+
+    `variables` name what a token could have been in, when none was given at all.
+    """
     said = f": {answer.message}" if answer.message else ""
+    if variables and answer.status in (401, 403, 404):
+        kind = NotFoundError if answer.status == 404 else RefusedError
+        return kind(
+            f"the forge has it not, or not for who has no token{said}",
+            where=where,
+            next_step=f"give it a token: tokenFile (--token-file), or a variable: {', '.join(variables)}",
+            reason=Reason.FORGE_REFUSED,
+        )
     if answer.status == 401:
         return RefusedError(
             f"the forge does not take the token{said}",
@@ -51,7 +62,8 @@ def refusal(answer: Answer, where: str) -> LayerwatchError:
         return NotFoundError(
             f"the forge has no such thing, or does not show it to this token{said}",
             where=where,
-            next_step="see whether the name is right and the token may read the repository",
+            next_step="see whether the name is right, the token may read the repository, and the forge's url is its "
+            "API's: https://HOST/api/v3, /api/v4 or /api/v1",
             reason=Reason.FORGE_REFUSED,
         )
     return InputError(f"the forge cannot take it (status {answer.status}){said}", where=where)

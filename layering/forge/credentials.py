@@ -55,6 +55,11 @@ class TokenCredentials:
         """See Credentials."""
 
 
+def usual_variables(settings: ForgeSettings) -> tuple[str, ...]:
+    """The variables that hold the token of a forge for which nothing else was named, the first one first."""
+    return tuple(name for name in (TOKEN_VARIABLE, TOKEN_VARIABLES.get(settings.kind)) if name)
+
+
 def authorization(kind: Kind, token: Secret) -> Mapping[str, str]:
     """The header that carries it. Call it in the expression that sends.
 
@@ -84,8 +89,7 @@ def _read(settings: ForgeSettings) -> Secret | None:
                 next_step=f"set it, or change tokenEnv of forge {settings.name}",
             )
         return _token(os.environ[settings.token_env], settings.token_env)
-    usual = (TOKEN_VARIABLE, TOKEN_VARIABLES.get(settings.kind, ""))
-    name = next((name for name in usual if os.environ.get(name)), None)
+    name = next((name for name in usual_variables(settings) if os.environ.get(name)), None)
     return _token(os.environ[name], name) if name else None
 
 

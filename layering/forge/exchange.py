@@ -6,6 +6,7 @@ lasts; a write whose answer is lost is not: who wrote looks first.
 """
 
 import json as jsonlib
+import logging
 import ssl
 import threading
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from layering.causes import causes
 from layering.errors import LayerwatchError, RefusedError, UnavailableError
 from layering.forge.addresses import check_address
 from layering.forge.answers import Answer, refusal
-from layering.forge.credentials import Credentials, authorization
+from layering.forge.credentials import Credentials, authorization, usual_variables
 from layering.forge.patience import Patience
 from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
 from layering.forge.settings import ForgeSettings
@@ -34,6 +35,7 @@ _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _READ_LEAST_SECONDS = 5.0
 _LEAST_SECONDS = 1.0  # whatever a limit says, it is not asked again at once
+_log = logging.getLogger("layerwatch.forge")
 _BODY_BYTES_MAX = 32 * 1024 * 1024
 _REMEMBERED = 512
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
@@ -143,9 +145,9 @@ class Exchange:
             elif answer.status == 401 and not renewed and self._credentials.refused(_repository_in(url, self._base)):
                 renewed = True
             else:
-                raise self._refused(answer, where)
+                raise self._refused(answer, where, url)
 
-    def _refused(self, answer: Answer, where: str) -> LayerwatchError:
+    def _refused(self, answer: Answer, where: str, url: str) -> LayerwatchError:
         if answer.status < 400:
             return RefusedError(
                 f"the forge redirects elsewhere (status {answer.status})",
@@ -153,12 +155,16 @@ class Exchange:
                 next_step="name the repository as it is called now, and the forge's own address as url",
                 reason=Reason.FORGE_REFUSED,
             )
-        return refusal(answer, where)
+        nobody = self._credentials.token(_repository_in(url, self._base)) is None
+        return refusal(answer, where, variables=usual_variables(self._settings) if nobody else ())
 
     def _pause_or_raise(self, method: str, error: UnavailableError) -> None:
         """Wait before another read. Raises after a write, which must not be repeated blindly, and without patience."""
         if not self._patience.back_off():
             raise error
+        _log.warning(
+            "%s: %s; trying again for up to %.0f s more", error.where, error.what, max(0.0, self._patience.left)
+        )
         if method != "GET":
             raise LostAnswerError(error.what, where=error.where, next_step=error.next_step, reason=error.reason)
 

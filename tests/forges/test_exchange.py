@@ -52,12 +52,28 @@ def test_the_token_is_sent_and_never_shown(place: Place) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, DROPPED])
-def test_a_read_that_fails_for_now_is_asked_again(place: Place, status: int) -> None:
+def test_a_read_that_fails_for_now_is_asked_again(place: Place, status: int, caplog: pytest.LogCaptureFixture) -> None:
     place.script.say(status)
     place.script.say(status)
     place.script.say(200, {"id": 1})
     assert place.exchange.get("repos/o/r").json == {"id": 1}
     assert len(place.waited) == 2
+    assert ["; trying again for up to " in record.message for record in caplog.records] == [True, True]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_without_a_token_it_says_where_one_could_be(place: Place, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAYERWATCH_FORGE_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    settings = ForgeSettings(name="f", kind=Kind.GITHUB, url=f"http://{place.script.address}/api")
+    place.script.say(status, {"message": "Not Found"})
+    exchange = Exchange(settings, TokenCredentials(settings), headers={}, patience=Patience(1.0))
+    with pytest.raises(RefusedError) as caught:
+        exchange.get("repos/o/r")
+    exchange.close()
+    assert caught.value.next_step.endswith(
+        "tokenFile (--token-file), or a variable: LAYERWATCH_FORGE_TOKEN, GITHUB_TOKEN"
+    )
 
 
 @pytest.mark.parametrize("status", [502, DROPPED])

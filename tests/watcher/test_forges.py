@@ -63,6 +63,13 @@ def test_from_nothing_to_merged_to_the_next_release(scenario: Scenario, world: W
     assert len(world.pulls()) == 2
 
 
+def test_what_the_forge_does_not_take_is_told_in_the_log(scenario: Scenario, world: World) -> None:
+    configure(scenario, world, {"pool": "worker", "file": FILE, "reviewers": ["nobody-knows"]})
+    done = scenario.layerwatch("run", "--once", "-c", str(scenario.config))
+    assert "'nobody-knows'" in done.stderr
+    assert [each.state for each in world.pulls()] == ["open"]
+
+
 def test_what_was_merged_and_reverted_is_an_alert(scenario: Scenario, world: World) -> None:
     configure(scenario, world)
     scenario.tick()
