@@ -26,7 +26,7 @@ _HAS_ENDED = os.WEXITED | os.WNOWAIT | os.WNOHANG
 _HOW_TO_INSTALL = {
     "git": "install it, for instance with `apt-get install git` or `dnf install git`",
     "gpgv": "it verifies signatures: install it, for instance with `apt-get install gpgv` or `dnf install gnupg2`, "
-    "or have pysequoia do it: pip install 'layerwatch[verify]'",
+    "or have pysequoia do it: pip install '.[verify]' in the checkout",
     "buildah": "install it, for instance with `apt-get install buildah` or `dnf install buildah`",
 }
 

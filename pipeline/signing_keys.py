@@ -52,5 +52,5 @@ def public_key(path: Path, flag: str) -> "PublicKey":
 
 def _missing(flag: str) -> InputError:
     return InputError(
-        "nothing here can make or check signatures", where=flag, next_step="pip install 'layerwatch[sign]'"
+        "nothing here can make or check signatures", where=flag, next_step="pip install '.[sign]' in the checkout"
     )

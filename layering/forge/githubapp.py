@@ -147,7 +147,7 @@ def _private_key(app: App) -> "RSAPrivateKey":
         raise InputError(
             "nothing here can sign for a GitHub App",
             where=f"App {app.id}",
-            next_step="pip install 'layerwatch[github-app]', or give a token instead",
+            next_step="pip install '.[github-app]' in the checkout, or give a token instead",
         ) from None
     where = str(app.private_key_file)
     try:

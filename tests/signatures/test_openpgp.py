@@ -145,7 +145,7 @@ def test_with_nothing_to_verify_with(gpg: Gpg, made: Mapping[str, Signature], mo
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="gpgv is not on this machine") as caught:
         openpgp.verify(made["RSA"].data, Keyring.parse(made["RSA"].keyring, "keys"))
-    assert "layerwatch[verify]" in caught.value.next_step
+    assert ".[verify]" in caught.value.next_step
 
 
 def test_a_signature_that_inflates_without_end(gpg: Gpg, verifier: str) -> None:
