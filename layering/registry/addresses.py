@@ -4,15 +4,16 @@ Credentials go to the registry's own host over a scheme at least as safe, to the
 those that the operator named. How public a host must be is in reach.py.
 """
 
+import re
 from collections.abc import Collection
 from urllib.parse import urljoin
 
-from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from layering.errors import ContentError, RefusedError
 
 REDIRECTS_MAX = 5
+_HOST_LENGTH_MAX = 253
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Registries whose token service documents another host: it belongs to the same operator.
 _TOKEN_SERVICES = {
@@ -24,13 +25,16 @@ _TOKEN_SERVICES = {
 
 def parse(url: str, where: str) -> Url:
     """An absolute http(s) URL as the library that will connect reads it. Raises ContentError for anything odd."""
-    odd = not url.isascii() or not url.isprintable() or any(character in url for character in "\\ \"'<>^`{|}")
+    _check_text(url, where)
     try:
         parsed = parse_url(url)
-    except LocationParseError:
+    except ValueError:  # LocationParseError is one, and so is what Python's own parsers say
         parsed = Url()
-    if odd or parsed.scheme not in _DEFAULT_PORTS or not parsed.host or parsed.auth or "%" in parsed.host:
-        raise ContentError("the registry names an address that cannot be used", where=where)
+    # urllib3 resolves what is escaped in a host; nobody has a reason to escape anything there
+    escaped = "%" in re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    host = parsed.host or ""
+    if parsed.scheme not in _DEFAULT_PORTS or not 0 < len(host) <= _HOST_LENGTH_MAX or parsed.auth or escaped:
+        raise _unusable(where)
     return parsed
 
 
@@ -42,7 +46,11 @@ def origin(url: Url) -> tuple[str, str, int]:
 
 def absolute(location: str, base: str, where: str) -> str:
     """`location` against the URL of the request (RFC 3986), checked. Raises ContentError."""
-    joined = urljoin(base, location)
+    _check_text(location, where)  # before it is joined: that drops tabs and line breaks
+    try:
+        joined = urljoin(base, location)
+    except ValueError:
+        raise _unusable(where) from None
     parse(joined, where)
     return joined
 
@@ -86,3 +94,13 @@ def check_realm(registry: str, realm: str) -> None:
             where=parse(registry, registry).netloc or "",
             next_step="if the registry is yours, let it name its token service by https",
         )
+
+
+def _check_text(url: str, where: str) -> None:
+    """Raises ContentError for characters that no URL has, or that parsers disagree about."""
+    if not url.isascii() or not url.isprintable() or any(character in url for character in "\\ \"'<>^`{|}"):
+        raise _unusable(where)
+
+
+def _unusable(where: str) -> ContentError:
+    return ContentError("the registry names an address that cannot be used", where=where)
