@@ -77,12 +77,19 @@ def _add(context: ssl.SSLContext, pem: str) -> None:
 
 def _session(context: ssl.SSLContext, least: Reach | None) -> requests.Session:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # its debug lines hold signed URLs
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", _Adapter(context, least))
     session.mount("http://", _Adapter(context, least))
     return session
+
+
+class _Session(requests.Session):
+    """Sees no redirects: told to follow none, the original still reads the whole body of one."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class _Adapter(HTTPAdapter):
