@@ -21,6 +21,8 @@ _CHUNK_BYTES = 64 * 1024
 _ERROR_BODY_BYTES_MAX = 64 * 1024
 _ERROR_TEXT_LENGTH_MAX = 300
 _LEFT_OVER_BYTES_MAX = 64 * 1024
+_PIECES_FREE = 20_000
+_PIECE_BYTES_LEAST = 16  # on average
 
 
 class BrokenOffError(UnavailableError):
@@ -40,8 +42,11 @@ def body(response: requests.Response, *, limit_bytes: int, deadline: Deadline) -
 
 
 def chunks(response: requests.Response, *, deadline: Deadline) -> Iterator[bytes]:
-    """The body as it comes. Raises BrokenOffError when it breaks off, UnavailableError when it takes too long."""
+    """The body as it comes. Raises BrokenOffError when it breaks off, UnavailableError when it takes too long, and
+    ContentError when it is not HTTP or comes in crumbs, each of which takes time of ours.
+    """
     where = host_of(response)
+    pieces = length = 0
     while True:
         deadline.remaining(where)
         try:
@@ -49,10 +54,15 @@ def chunks(response: requests.Response, *, deadline: Deadline) -> Iterator[bytes
         except (urllib3.exceptions.HTTPError, OSError) as error:
             deadline.remaining(where)
             failure = translated(error, where)
+            if isinstance(failure, ContentError):
+                raise failure from None
             raise BrokenOffError(f"the answer breaks off: {failure.what}", where=where) from None
         if not chunk:
             deadline.remaining(where)  # the watchdog's end of a connection looks like the answer's own
             return
+        pieces, length = pieces + 1, length + len(chunk)
+        if pieces > _PIECES_FREE and length < pieces * _PIECE_BYTES_LEAST:
+            raise ContentError("the answer comes in pieces of a few bytes", where=where)
         yield chunk
 
 

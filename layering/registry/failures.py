@@ -3,14 +3,15 @@
 Their texts may hold URLs with secrets, so only the reason at the bottom of them is kept. This module raises nothing.
 """
 
+import http.client
 import socket
 import ssl
 
 import requests
-from urllib3.exceptions import NameResolutionError
+from urllib3.exceptions import InvalidHeader, NameResolutionError
 
 from layering.causes import causes
-from layering.errors import RefusedError, UnavailableError
+from layering.errors import ContentError, RefusedError, UnavailableError
 
 # OpenSSL's words, which differ between its versions, for an answer that is no TLS.
 _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
@@ -18,8 +19,8 @@ _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LO
 _NO_MATTER_OF_AUTHORITY = {9, 10, 62, 64}
 
 
-def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
-    """Our error for one of theirs: RefusedError for what trying again cannot mend."""
+def translated(error: Exception, where: str) -> RefusedError | UnavailableError | ContentError:
+    """Our error for one of theirs: UnavailableError only for what trying again may mend."""
     found = causes(error)
     for cause in found:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -31,6 +32,8 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError:
                 next_step="if it is your own and plain http is wanted, name it with --insecure-registry"
                 " (registries.insecure in the configuration)",
             )
+    if any(_is_malformed(cause) for cause in found):
+        return ContentError("the answer is not HTTP as it should be", where=where)
     detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
     if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
         detail = "no answer in time"
@@ -51,3 +54,11 @@ def _untrusted(cause: ssl.SSLCertVerificationError, where: str) -> RefusedError:
     else:
         next_step = "name the authority's certificate with --ca-file (registries.caFile in the configuration)"
     return RefusedError(f"its certificate is not trusted: {cause.verify_message}", where=where, next_step=next_step)
+
+
+def _is_malformed(cause: BaseException) -> bool:
+    """Whether an answer came, and can be none. A status line without an end was cut off, and may be whole next time."""
+    if isinstance(cause, http.client.BadStatusLine):
+        return str(cause.args[0]).endswith("\n")
+    malformed = (http.client.LineTooLong, http.client.UnknownProtocol, InvalidHeader)
+    return isinstance(cause, malformed) or type(cause) is http.client.HTTPException  # that of too many headers
