@@ -155,6 +155,8 @@ class RegistryHost:
             return UnavailableError(said, where=where, next_step=f"try again{wait}")
         if not same_origin(response.url, self._find(asking.deadline).url):
             return RefusedError(f"{host_of(response)}, where the registry sends us, answers {status}", where=where)
+        if status < 400 and "Location" not in response.headers:
+            return ContentError(f"{said}, which is no answer to that", where=where)
         if status == 404:
             return NotFoundError(
                 f"there is no such thing: {said}",
