@@ -33,6 +33,7 @@ ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 MANIFEST_BYTES_MAX = 4 * 1024 * 1024
 _DESCRIPTORS_MAX = 1000
 _DEPTH_MAX = 32
+_VALUES_MAX = 500_000  # of one document, more or less: each takes far more memory than it has bytes
 _SIZE_MAX = 2**53
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.]*")
 
@@ -136,6 +137,8 @@ def parse_object(raw: bytes, where: str) -> dict[str, Any]:
 
     Raises ContentError.
     """
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > _VALUES_MAX:
+        raise ContentError(f"more than {_VALUES_MAX} values", where=where)
     try:
         document = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
         json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
@@ -160,10 +163,10 @@ def _no_constant(text: str) -> None:
 
 
 def _deeper_than(value: Any, depth: int) -> bool:
-    if depth < 0:
-        return True
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_deeper_than(child, depth - 1) for child in children)
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_deeper_than(child, depth - 1) for child in children)
 
 
 _MANIFEST_FIELDS = ("mediaType", "schemaVersion", "config", "layers", "manifests", "fsLayers", "annotations")
@@ -173,10 +176,13 @@ _CONFIG_FIELDS = (*_PLATFORM_FIELDS, "config", "rootfs", "created")
 
 
 def _check_spelling(document: Mapping[str, Any], fields: tuple[str, ...], where: str) -> None:
-    """Decoders written in Go take a field's name in any case, and the last one wins; so none but the right one is."""
-    lower = {field.lower() for field in fields}
+    """Decoders written in Go take a field's name in any case, and the last one wins; so none but the right one is.
+
+    Of letters that have their case in common, too: a long s is an s (encoding/json, `foldName`).
+    """
+    folded = {field.casefold() for field in fields}
     for key in document:
-        if key not in fields and key.lower() in lower:
+        if key not in fields and key.casefold() in folded:
             raise ContentError(f"{key!r} is another spelling of a field's name", where=where)
 
 
@@ -194,7 +200,7 @@ def _media_type(document: Mapping[str, Any], content_type: str | None, where: st
     header = (content_type or "").partition(";")[0].strip().lower()
     said = [text for text in (declared, header) if text in (*MANIFEST_TYPES, *INDEX_TYPES)]
     if declared is not None and declared not in (*MANIFEST_TYPES, *INDEX_TYPES):
-        raise ContentError(f"{declared!r} is not a manifest this tool reads", where=where)
+        raise ContentError(f"{str(declared)[:100]!r} is not a manifest this tool reads", where=where)
     if len(set(said)) > 1:
         raise ContentError(f"the header says {header}, the manifest {declared}", where=where)
     media_type = said[0] if said else shape[0]
