@@ -124,6 +124,8 @@ class RegistryClient:
         child = self._manifest(reference.repository.at(chosen.digest), deadline, content=True)
         if isinstance(child, ImageIndex):
             raise ContentError("an index inside an index", where=str(reference))
+        if (child.media_type, len(child.raw)) != (chosen.media_type, chosen.size):
+            raise ContentError("the index says something else of the image than it is", where=str(reference))
         return child
 
     def config(self, repository: Repository, manifest: ImageManifest) -> ImageConfig:
