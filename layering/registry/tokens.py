@@ -6,7 +6,6 @@ Tokens live in memory only. One token is fetched at a time per scope, however ma
 
 import base64
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,6 +18,7 @@ from layering.registry.bodies import body
 from layering.registry.challenge import Challenge
 from layering.registry.credentials import Credential, is_sendable
 from layering.registry.deadline import Deadline
+from layering.registry.manifest import parse_object
 from layering.registry.reach import NotPublicError, Reach
 from layering.registry.transport import Call, Transport
 from layering.secrets import Secret
@@ -185,10 +185,10 @@ def allow(stranger: str, credential: Credential | None) -> str:
 
 def _token(raw: bytes, where: str, now: float) -> _Token:
     try:
-        document = json.loads(raw)
+        document = parse_object(raw, where)
         value = document.get("token") or document.get("access_token")
         seconds = float(document.get("expires_in") or 0)
-    except (ValueError, AttributeError, TypeError, RecursionError, OverflowError):
+    except (ContentError, ValueError, TypeError, OverflowError):
         value, seconds = None, 0.0
     if not isinstance(value, str) or not is_sendable(value):
         raise ContentError("its token service answers something that is no token", where=where)
