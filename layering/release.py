@@ -29,6 +29,7 @@ _LAYER_BYTES_MAX = 32 * 1024 * 1024
 _INFLATED_BYTES_MAX = 128 * 1024 * 1024
 _FILE_BYTES_MAX = 16 * 1024 * 1024
 _TAR_DIRECTORY = "5"
+_NAME_LENGTH_MAX = 253  # of a tag, as of any name in Kubernetes
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}")
 _PREFERRED = Platform("linux", "amd64")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # as uname(1) has it, where that differs
@@ -172,7 +173,7 @@ def _payload(pinned: ImageReference, config: ImageConfig, files: Mapping[str, by
         f"label {RELEASE_LABEL}": version,
     }
     if set(versions.values()) != {version}:
-        said = ", ".join(f"{source} says {said!r}" for source, said in versions.items())
+        said = ", ".join(f"{source} says {(said or '')[:100]!r}" for source, said in versions.items())
         raise ContentError(f"the payload contradicts itself about its version: {said}", where=where)
     if not _VERSION.fullmatch(version):
         raise ContentError(f"the payload's version is none: {version[:100]!r}", where=where)
@@ -207,6 +208,8 @@ def parse_image_references(stream: Mapping[str, Any], where: str) -> Mapping[str
         name, source = (tag.get("name"), tag.get("from")) if isinstance(tag, dict) else (None, None)
         if not isinstance(name, str) or not name.isprintable() or not isinstance(source, dict):
             raise ContentError("image-references has a tag without name or from", where=where)
+        if len(name) > _NAME_LENGTH_MAX:
+            raise ContentError(f"image-references has a tag of more than {_NAME_LENGTH_MAX} letters", where=where)
         if name in names:
             raise ContentError(f"image-references has the tag {name} twice", where=where)
         names.add(name)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/@'\"]*@")
-_SIGNED_QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s?'\"]+)\?[^\s'\"]+")
+_WORD = re.compile(r"[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(?P<scheme>Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}")
 
 
@@ -34,5 +34,13 @@ class Secret:
 def redact(text: str) -> str:
     """`text` without what could be a credential: user info and queries of URLs, Authorization values."""
     text = _USERINFO.sub(r"\g<scheme>***@", text)
-    text = _SIGNED_QUERY.sub(r"\g<url>?***", text)
+    text = _WORD.sub(_without_query, text)
     return _AUTHORIZATION.sub(r"\g<scheme> ***", text)
+
+
+def _without_query(word: re.Match[str]) -> str:
+    """Word by word: a text full of `://` without a `?` would be searched to its end from each of them."""
+    text = word[0]
+    scheme_end = text.find("://")
+    path_end = text.find("?", scheme_end) if scheme_end > 0 else -1
+    return f"{text[:path_end]}?***" if 0 < path_end < len(text) - 1 else text
