@@ -141,8 +141,8 @@ def test_sigterm_ends_it_also_while_the_api_hangs(world: ClusterWorld) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--once", "--leader-elect"], "a single tick has neither"),
-        (["--once", "--listen", "127.0.0.1:0"], "a single tick has neither"),
+        (["--once", "--leader-elect"], "a single tick has none of them"),
+        (["--once", "--listen", "127.0.0.1:0"], "a single tick has none of them"),
         (["--leader-elect"], "--leader-elect needs a cluster with an API"),
         (["--listen", "8080"], "is no address to listen on"),
         (["--listen", ""], "is no address to listen on"),

@@ -30,7 +30,7 @@ HUNDRED = 100
 @pytest.mark.parametrize("kind", PLACES)
 def test_the_budget(kind: Kind, count: int) -> None:
     opened, again, first, later, moved, after, commented = rows(kind, count)
-    assert_each_by_a_process_of_its_own(opened, again, commented)
+    assert_each_by_a_process_of_its_own(opened, again, commented, has_clock_of_its_own=kind is Kind.GITEA)
     assert_all_by_one_process(first, later, moved, after)
 
 
@@ -49,10 +49,14 @@ def test_the_budget_among_a_hundred(kind: Kind, tmp_path: Path) -> None:
         assert_each_by_a_process_of_its_own(opened, again, commented)
 
 
-def assert_each_by_a_process_of_its_own(opened: Row, again: Row, commented: Row) -> None:
+def assert_each_by_a_process_of_its_own(
+    opened: Row, again: Row, commented: Row, *, has_clock_of_its_own: bool = False
+) -> None:
+    """A real forge may take seconds to follow a push, and then dates a pull request later than we wrote it: touched."""
     count = opened.proposals
     assert opened.api <= NEW_API_MAX * count
-    assert (again.api, again.git) == (count, 2 * count)
+    assert again.git == 2 * count
+    assert count <= again.api <= count * (TOUCHED_API_MAX if has_clock_of_its_own else 1)
     assert commented.api <= TOUCHED_API_MAX * count
     assert (again.writes, commented.writes) == (0, 0)
 

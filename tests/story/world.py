@@ -107,7 +107,8 @@ def comes_to(daemon: Daemon, decision: str, reason: str) -> Body:
     last: list[Body] = []
 
     def found() -> Body | None:
-        last[:] = daemon.get("/status").json()["images"]
+        answer = daemon.get("/status")
+        last[:] = answer.json()["images"] if answer.ok else []  # before the first tick there is none
         return next((entry for entry in last if (entry["decision"], entry["reason"]) == (decision, reason)), None)
 
     try:

@@ -326,6 +326,7 @@ def test_hold_none_proposes_while_the_update_is_on_its_way() -> None:
         (InputError("x", reason=Reason.BASE_AMBIGUOUS), Kind.BLOCKED, Reason.BASE_AMBIGUOUS),
         (InputError("x", reason=Reason.BUILD_MISCONFIGURED), Kind.BLOCKED, Reason.BUILD_MISCONFIGURED),
         (ContentError("x"), Kind.BLOCKED, Reason.CONTENT_INVALID),
+        (ContentError("x", reason=Reason.RELEASE_UNVERIFIED), Kind.BLOCKED, Reason.RELEASE_UNVERIFIED),
         (CheckError("x"), Kind.BLOCKED, Reason.CHECK_FAILED),
         (CheckError("x", reason=Reason.BUILD_FAILED), Kind.BLOCKED, Reason.BUILD_FAILED),
         (ConflictError("x"), Kind.BLOCKED, Reason.CONFLICT_ON_BASE),
