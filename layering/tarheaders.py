@@ -13,6 +13,9 @@ _BLOCK = 512
 _EXTENSION_MAX = 1 << 20
 _DIGITS_MAX = 18
 _XATTR_PREFIXES = ("SCHILY.xattr.", "LIBARCHIVE.xattr.")
+_PATH_LENGTH_MAX = 4096  # Linux: PATH_MAX
+_USED = ("path", "linkpath", "size", "uid", "gid")
+_XATTRS = "xattrs"  # stands for all of them; any number of headers may come before a member
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,14 +146,20 @@ def _number(field: bytes, where: str) -> int:
 def _records(flag: str, data: bytes, where: str) -> dict[str, str]:
     if flag in "LK":
         return {"path" if flag == "L" else "linkpath": _text(data.split(b"\0")[0])}
-    records = {}
-    while data:
-        length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not len(length) + 1 < int(length) <= len(data):
+    records, at = {}, 0
+    while at < len(data):  # without a copy of the rest for each of a hundred thousand records
+        space = data.find(b" ", at, at + _DIGITS_MAX + 1)
+        length = data[at:space] if space > at else b""
+        end = at + int(length) if length.isdigit() else 0
+        if not space + 1 < end <= len(data):
             raise ContentError("a PAX record's length is wrong", where=where)
-        key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
-        records[_text(key)] = _text(value)
-        data = data[int(length) :]
+        key, _, value = data[space + 1 : end - 1].partition(b"=")
+        name = _text(key)
+        if name in _USED:
+            records[name] = _text(value)
+        elif name.startswith(_XATTR_PREFIXES):
+            records[_XATTRS] = ""
+        at = end
     return records
 
 
@@ -174,11 +183,13 @@ def _header(block: bytes, flag: str, records: Mapping[str, str], where: str) -> 
         uid=_recorded(records, "uid", _number(block[108:116], where), where),
         gid=_recorded(records, "gid", _number(block[116:124], where), where),
         link=records.get("linkpath", _text(block[157:257].split(b"\0")[0])),
-        has_xattrs=any(key.startswith(_XATTR_PREFIXES) for key in records),
+        has_xattrs=_XATTRS in records,
     )
 
 
 def _clean(path: str, where: str) -> str:
+    if len(path) > _PATH_LENGTH_MAX:
+        raise ContentError(f"a tar member's path is longer than {_PATH_LENGTH_MAX} characters", where=where)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise ContentError(f"a tar member leaves the root: {path[:160]!r}", where=where)
