@@ -27,6 +27,7 @@ _REFERENCES = f"{_DIRECTORY}/image-references"
 _METADATA = f"{_DIRECTORY}/release-metadata"
 _LAYER_BYTES_MAX = 32 * 1024 * 1024
 _INFLATED_BYTES_MAX = 128 * 1024 * 1024
+_ALL_INFLATED_BYTES_MAX = 4 * _INFLATED_BYTES_MAX  # of the layers of one payload: a thousand small bombs are one
 _FILE_BYTES_MAX = 16 * 1024 * 1024
 _TAR_DIRECTORY = "5"
 _NAME_LENGTH_MAX = 253  # of a tag, as of any name in Kubernetes
@@ -103,9 +104,10 @@ def _read_files(registry: RegistryClient, pinned: ImageReference, manifest: Imag
     """Both files, each from the newest layer that has it."""
     files: dict[str, bytes] = {}
     gone: set[str] = set()
+    inflated = _Inflated()
     for layer in reversed(manifest.layers):
         where = f"{pinned.repository}@{layer.digest}"
-        found, removed = _read_layer(registry, pinned, layer, where)
+        found, removed = _read_layer(registry, pinned, layer, inflated, where)
         for name, content in found.items():
             if name not in gone:
                 files.setdefault(name, content)
@@ -118,7 +120,7 @@ def _read_files(registry: RegistryClient, pinned: ImageReference, manifest: Imag
 
 
 def _read_layer(
-    registry: RegistryClient, pinned: ImageReference, layer: Descriptor, where: str
+    registry: RegistryClient, pinned: ImageReference, layer: Descriptor, inflated: "_Inflated", where: str
 ) -> tuple[dict[str, bytes], set[str]]:
     """The wanted files of one layer, and the wanted names that it takes away from the layers below."""
     if layer.size > _LAYER_BYTES_MAX:  # it may take away what is below, so that it cannot be passed over
@@ -126,8 +128,8 @@ def _read_layer(
     found: dict[str, bytes] = {}
     removed: set[str] = set()
     with registry.stream_blob(pinned.repository, layer) as compressed:
-        inflated = _bounded(tar_of(compressed, layer, where), where)
-        for header, content in read_members(inflated, _is_wanted, file_bytes_max=_FILE_BYTES_MAX, where=where):
+        tar = inflated.bounded(tar_of(compressed, layer, where), where)
+        for header, content in read_members(tar, _is_wanted, file_bytes_max=_FILE_BYTES_MAX, where=where):
             removed |= _removed_by(header)
             if header.path not in (_REFERENCES, _METADATA):
                 continue
@@ -137,13 +139,23 @@ def _read_layer(
     return found, removed
 
 
-def _bounded(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > _INFLATED_BYTES_MAX:
-            raise ContentError(f"the layer inflates to more than {_INFLATED_BYTES_MAX} bytes", where=where)
-        yield chunk
+class _Inflated:
+    """What the layers of one payload have inflated to, in bytes."""
+
+    def __init__(self) -> None:
+        self._all = 0
+
+    def bounded(self, chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
+        """The chunks of one more layer. Raises ContentError when it, or all of them, are too large."""
+        total = 0
+        for chunk in chunks:
+            total += len(chunk)
+            self._all += len(chunk)
+            if total > _INFLATED_BYTES_MAX:
+                raise ContentError(f"the layer inflates to more than {_INFLATED_BYTES_MAX} bytes", where=where)
+            if self._all > _ALL_INFLATED_BYTES_MAX:
+                raise ContentError(f"the layers inflate to more than {_ALL_INFLATED_BYTES_MAX} bytes", where=where)
+            yield chunk
 
 
 def _is_wanted(header: TarHeader) -> bool:
