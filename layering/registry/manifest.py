@@ -139,9 +139,15 @@ def parse_object(raw: bytes, where: str) -> dict[str, Any]:
     """
     if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > _VALUES_MAX:
         raise ContentError(f"more than {_VALUES_MAX} values", where=where)
+    has_escapes = b"\\u" in raw
+    if len(raw) > MANIFEST_BYTES_MAX and (
+        has_escapes or not raw.isascii()
+    ):  # a letter may have all others take 4 bytes
+        raise ContentError(f"more than {MANIFEST_BYTES_MAX} bytes that are not all ASCII", where=where)
     try:
         document = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
+        if has_escapes:
+            json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
     except (ValueError, RecursionError) as error:
         raise ContentError(f"not the JSON it should be: {error}", where=where) from None
     if not isinstance(document, dict):
