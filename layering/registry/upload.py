@@ -21,7 +21,7 @@ from layering.registry.manifest import Descriptor
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _CHUNK_BYTES = 4 * 1024 * 1024  # ghcr.io takes no larger PATCH
-_CHUNK_BYTES_MAX = 64 * 1024 * 1024  # of a registry's own wish; a chunk is held in memory
+_CHUNK_BYTES_MAX = 16 * 1024 * 1024  # of a registry's own wish; three of them may be in memory at a time
 _DONE = (200, 201, 202, 204)  # 201 by the specification; the others have been seen
 
 
@@ -102,10 +102,15 @@ def mount(
 
 
 def _is_mounted(response: requests.Response, digest: Digest, target: Repository) -> bool:
+    _check_kept(response, digest, target)
+    return True
+
+
+def _check_kept(response: requests.Response, digest: Digest, target: Repository) -> None:
+    """Raises ContentError when the registry says that another blob is there now."""
     claimed = claimed_digest(response, str(target))
     if claimed is not None and claimed.algorithm == digest.algorithm and claimed != digest:
-        raise ContentError(f"the registry mounted {claimed} instead of {digest}", where=str(target))
-    return True
+        raise ContentError(f"the registry has {claimed} now instead of {digest}", where=str(target))
 
 
 def _begin(host: RegistryHost, repository: Repository, deadline: Deadline) -> Session:
@@ -137,6 +142,7 @@ def _finish(
     with host.ask(asking) as response:
         if response.status_code not in _DONE:
             raise host.refusal(response, asking)
+        _check_kept(response, digest, repository)
 
 
 def _writing(method: str, path: str, repository: Repository, deadline: Deadline) -> Asking:
@@ -160,7 +166,9 @@ def _pieces(chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
     for chunk in chunks:
         gathered += chunk
         while len(gathered) >= length:
-            yield bytes(gathered[:length])
+            with memoryview(gathered) as whole:
+                piece = bytes(whole[:length])
+            yield piece
             del gathered[:length]
     if gathered:
         yield bytes(gathered)
