@@ -142,12 +142,13 @@ class Transport:
     def _restful(self, call: Call, watch: Watch) -> requests.Response:
         """See Rest: not while the host is left alone, and it is when it does not answer."""
         host = parse_url(call.url).netloc or ""
-        self._rest.check(host)
+        began = self._rest.check(host)
         try:
             response = self._persist(call, watch)
         except UnavailableError as error:
-            self._rest.after_failure(host, error)
+            self._rest.after_failure(host, error, began)
             raise
+        self._rest.answered(host)
         if response.status_code in _TEMPORARY and same_origin(call.url, response.url):
             self._rest.after_refusal(host, response.status_code, retry_after(response))
         return response

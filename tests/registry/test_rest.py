@@ -40,6 +40,37 @@ def test_how_long(seconds: float, asked: float, until: float) -> None:
     assert not is_left_alone(rest, "q.io")
 
 
+@pytest.mark.parametrize(
+    ("status", "asked", "left_alone"),
+    [(429, 0.0, True), (500, 0.0, False), (502, 0.0, False), (503, 0.0, False), (503, 90.0, True)],
+    ids=["too-many", "a-defect", "a-gateway", "not-now", "not-now-but-then"],
+)
+def test_one_question_that_it_cannot_answer_is_no_matter_of_the_host(
+    status: int, asked: float, left_alone: bool
+) -> None:
+    rest = Rest(30)
+    rest.after_refusal("q.io", status, asked)
+    assert is_left_alone(rest, "q.io") is left_alone
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "left_alone"), [(None, True), (90.0, True), (110.0, False)], ids=["never", "before", "meanwhile"]
+)
+def test_a_host_that_answers_others_is_not_left_alone(answered_at: float | None, left_alone: bool) -> None:
+    now = [90.0]
+    rest = Rest(30, clock=lambda: now[0])
+    if answered_at == 90.0:
+        rest.answered("q.io")
+    now[0] = 100.0
+    began = rest.check("q.io")
+    now[0] = 110.0
+    if answered_at == 110.0:
+        rest.answered("q.io")
+    now[0] = 120.0
+    rest.after_failure("q.io", UnavailableError("no answer in time"), began)
+    assert is_left_alone(rest, "q.io") is left_alone
+
+
 def look(client: RegistryClient, address: str, repository: str) -> str:
     try:
         client.find(Repository(address, repository).tagged("t"))
