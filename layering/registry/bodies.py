@@ -14,6 +14,7 @@ import urllib3
 from urllib3.util import parse_url
 
 from layering.errors import ContentError, UnavailableError
+from layering.registry.challenge import parse_challenges
 from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
 
@@ -78,14 +79,17 @@ def give_back(response: requests.Response) -> None:
 def error_text(response: requests.Response, deadline: Deadline) -> str:
     """What the registry says of a refusal (distribution-spec, error codes), as one short printable line, or "".
 
-    What we sent as authorization is taken out of it: some services quote it.
+    OpenShift's registry says only in its challenge that access is denied (RFC 6750 section 3, `error`). What we sent as
+    authorization is taken out of it: some services quote it.
     """
     try:
         raw = body(response, limit_bytes=_ERROR_BODY_BYTES_MAX, deadline=deadline)
         errors = json.loads(raw)["errors"]
         said = [f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors]
     except (ContentError, UnavailableError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
+        said = []
+    challenges = parse_challenges(response.raw.headers.getlist("WWW-Authenticate"))
+    said += [challenge.parameters["error"] for challenge in challenges if "error" in challenge.parameters]
     text = "; ".join(said)
     for secret in _sent(response):
         text = text.replace(secret, "***")
