@@ -99,6 +99,15 @@ def _echo(scene: Scene, asked: Asked) -> Answer:
     return error(401, "UNAUTHORIZED", f"{said} is wrong; {said.split()[-1:]}", {"WWW-Authenticate": 'Basic realm="x"'})
 
 
+def _by_roles(scene: Scene, asked: Asked) -> Answer:
+    """OpenShift's registry knows who asks, and does not let them."""
+    if asked.target.startswith("/token"):
+        return Answer(status=200, body=b'{"token": "t0ken"}')
+    known = asked.headers.get("authorization") == "Bearer t0ken"
+    challenge = 'Basic realm=openshift,error="access denied"' if known else f'Bearer realm="{scene.ours}/token"'
+    return error(401, "UNAUTHORIZED", "authentication required", {"WWW-Authenticate": challenge})
+
+
 def _challenge(name: str, header: str | None) -> Row:
     headers = {} if header is None else {"WWW-Authenticate": header}
     answer = error(401, "UNAUTHORIZED", "who are you", headers)
@@ -120,6 +129,8 @@ _CHALLENGES = [
     _challenge("escapes", 'Bearer realm="' + "\\" * 5001),
     _challenge("many schemes", ", ".join(f"S{number} a=b" for number in range(700))),
     Row(name="challenge: a token that is never enough", does=_storm, ends=RefusedError, is_open=True),
+    Row(name="challenge: access is denied by roles, as OpenShift", does=_by_roles, do="manifest", ends=RefusedError,
+        is_open=True, says="access denied"),
     Row(name="challenge: always the other one", does=_turning, ends=RefusedError, is_open=True),
     Row(name="challenge: what was sent comes back", does=_echo, ends=RefusedError, is_open=True),
     Row(name="challenge: a token that came from a file comes back", does=_echo, ends=RefusedError, is_open=True,

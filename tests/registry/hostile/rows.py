@@ -42,7 +42,8 @@ class Row:
 
     `does` answers in its place, None where it is honest; or `raw` writes the bytes of its answers. `do` is the
     operation that is tried: a name in victim.OPERATIONS. `ends` is the error it must end in, None for success, and then
-    it gives `gives` (None: what an ordinary registry gives).
+    it gives `gives` (None: what an ordinary registry gives). `says` stands in the
+    error.
 
     `thief` answers in the other hosts' place. `is_met` says that they may be asked, never with a secret unless
     `is_trusted`. `is_open`: the registry asks for no password by itself. `login` is the entry in the file of
@@ -57,6 +58,7 @@ class Row:
     thief: Does | None = None
     ends: type[LayerwatchError] | None = None
     gives: str | None = None
+    says: str = ""
     is_met: bool = False
     is_trusted: bool = False
     is_open: bool = False

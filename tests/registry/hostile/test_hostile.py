@@ -14,6 +14,7 @@ from layering.errors import ContentError, RefusedError, UnavailableError
 from layering.registry.manifest import sha256
 from tests.registry.hostile.attacks import ATTACKS
 from tests.registry.hostile.goods import BLOB, MANIFEST, OS_IMAGE, TAG
+from tests.registry.hostile.limits import ABOVE_LIMIT, AT_LIMIT, REFUSAL_ABOVE_LIMIT, REFUSAL_AT_LIMIT
 from tests.registry.hostile.quirks import QUIRKS
 from tests.registry.hostile.rows import Row
 from tests.registry.hostile.victim import Ended, Victim
@@ -75,6 +76,7 @@ def test_an_attack_fails(row: Row, stage: Stage, victim: Victim, tmp_path: Path)
         ended = victim(world.order(row, tmp_path))
     assert row.ends is not None
     assert (ended.exit_code, ended.error) in _exits(row), ended.said
+    assert row.says in ended.line
     check(row, world, ended)
 
 
@@ -82,7 +84,33 @@ def test_an_attack_fails(row: Row, stage: Stage, victim: Victim, tmp_path: Path)
 def test_a_quirk_is_understood(row: Row, stage: Stage, victim: Victim, tmp_path: Path) -> None:
     with stage.world(row) as world:
         ended = victim(world.order(row, tmp_path))
-    assert (ended.exit_code, ended.gave) == (0, row.gives or _NORMALLY[row.do]), ended.said
+    assert (ended.exit_code, ended.gave) == (0, _NORMALLY[row.do] if row.gives is None else row.gives), ended.said
+    check(row, world, ended)
+
+
+@pytest.mark.parametrize("row", AT_LIMIT, ids=lambda row: row.name)
+def test_what_is_at_a_limit_is_taken(row: Row, stage: Stage, victim: Victim, tmp_path: Path) -> None:
+    with stage.world(row) as world:
+        ended = victim(world.order(row, tmp_path))
+    assert ended.exit_code == 0, ended.said
+    check(row, world, ended)
+
+
+@pytest.mark.parametrize("row", ABOVE_LIMIT, ids=lambda row: row.name)
+def test_one_more_is_not(row: Row, stage: Stage, victim: Victim, tmp_path: Path) -> None:
+    with stage.world(row) as world:
+        ended = victim(world.order(row, tmp_path))
+    assert (ended.exit_code, ended.error) == (5, "ContentError"), ended.said
+    check(row, world, ended)
+
+
+@pytest.mark.parametrize(("row", "told"), [(REFUSAL_AT_LIMIT, True), (REFUSAL_ABOVE_LIMIT, False)], ids=["at", "above"])
+def test_a_refusal_is_quoted_up_to_its_limit(
+    row: Row, told: bool, stage: Stage, victim: Victim, tmp_path: Path
+) -> None:
+    with stage.world(row) as world:
+        ended = victim(world.order(row, tmp_path))
+    assert (ended.exit_code, "so it says" in ended.line) == (3, told), ended.said
     check(row, world, ended)
 
 

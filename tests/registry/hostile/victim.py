@@ -4,6 +4,7 @@ Run as a program it is the child; `Victim` is the parent's handle. A child that 
 """
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -192,6 +193,7 @@ def _patches(order: Mapping[str, Any]) -> Iterable[Any]:
 
 def _forget_peak() -> None:
     """Give back what is free, and count the peak anew where the kernel lets us; else it is that of all rows so far."""
+    gc.collect()  # an error holds the frames that it came through
     ctypes.CDLL(None).malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")

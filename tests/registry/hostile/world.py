@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class World:
 
 @dataclass(frozen=True)
 class Stage:
-    """What all rows share: a store with the good image, a certificate."""
+    """What all rows share: a store with the good image, of which each has a copy, and a certificate."""
 
     storage: MemoryStorage
     tls: tuple[Path, Path]
@@ -114,7 +115,7 @@ class Stage:
                 ours = stack.enter_context(raw_server(row.raw, is_open=row.is_open))
             else:
                 tls = self.tls if row.is_tls else None
-                ours = stack.enter_context(RegistryServer(self.storage, tls=tls, intercept=registry)).url
+                ours = stack.enter_context(RegistryServer(deepcopy(self.storage), tls=tls, intercept=registry)).url
             world = World(
                 ours=ours,
                 thief=thief.url,
