@@ -3,11 +3,15 @@
 Only somebody who may push is obeyed; from anybody else it is nothing. Nothing is asked and nothing is done here.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from layering.forge.pullrequest import Comment
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_INDENTED = re.compile(r" {4}| {0,3}\t")
 
 
 class Verb(StrEnum):
@@ -39,6 +43,20 @@ def pending(comments: Iterable[Comment], handled: int, may_push: Callable[[str],
 
 
 def _verb(text: str) -> Verb | None:
-    """The last one of a comment."""
-    lines = [line.strip() for line in text.splitlines()]
+    """The last one of a comment, outside of code: who shows a command does not give it."""
+    lines = [line.strip() for line in _outside_of_code(text)]
     return next((Verb(line) for line in reversed(lines) if line in set(Verb)), None)
+
+
+def _outside_of_code(text: str) -> Iterator[str]:
+    """Without fenced and indented code blocks (CommonMark 0.31, 4.4 and 4.5)."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if fence:
+            is_its_end = mark is not None and mark[1].startswith(fence) and not line.strip().strip(fence[0])
+            fence = "" if is_its_end else fence
+        elif mark is not None:
+            fence = mark[1]
+        elif not _INDENTED.match(line):
+            yield line

@@ -25,6 +25,14 @@ def _said(*comments: tuple[int, str, str]) -> list[Comment]:
         ),
         pytest.param([(1, "maintainer", "please /layerwatch ignore")], 0, None, id="in a sentence"),
         pytest.param([(1, "maintainer", "> /layerwatch ignore")], 0, None, id="quoted"),
+        pytest.param([(1, "maintainer", "Say:\n```\n/layerwatch ignore\n```\n")], 0, None, id="shown in a fence"),
+        pytest.param([(1, "maintainer", "Say:\n~~~ text\n/layerwatch ignore")], 0, None, id="in a fence without end"),
+        pytest.param([(1, "maintainer", "````\n```\n/layerwatch ignore\n````")], 0, None, id="in a longer fence"),
+        pytest.param([(1, "maintainer", "Say:\n\n    /layerwatch ignore")], 0, None, id="shown indented"),
+        pytest.param([(1, "maintainer", "Say:\n\n\t/layerwatch ignore")], 0, None, id="shown behind a tab"),
+        pytest.param(
+            [(1, "maintainer", "```\nx\n```\n  /layerwatch ignore")], 0, (Verb.IGNORE, 1), id="after what is shown"
+        ),
         pytest.param([(1, "maintainer", "/layerwatch ignore it")], 0, None, id="with more words"),
         pytest.param([(1, "maintainer", "/layerwatch merge")], 0, None, id="no such command"),
         pytest.param([(1, "stranger", "/layerwatch ignore")], 0, None, id="by somebody who may not push"),
