@@ -28,10 +28,13 @@ from layering.forge.patience import Patience
 from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
 from layering.forge.settings import ForgeSettings
 from layering.reasons import Reason
+from layering.registry.deadline import Deadline
 from layering.registry.proxies import proxies_for
 from layering.registry.trust import authorities, verified_session
+from layering.registry.watchdog import Watchdog
 
 _CONNECT_SECONDS = 10.0
+_EXCHANGE_SECONDS = 120.0
 _READ_SECONDS = 30.0
 _READ_LEAST_SECONDS = 5.0
 _LEAST_SECONDS = 1.0  # whatever a limit says, it is not asked again at once
@@ -76,6 +79,7 @@ class Exchange:
         self._on_request = on_request
         self._patience = patience or Patience(settings.max_wait_seconds)
         self._session = verified_session(authorities(settings.ca_file))
+        self._watchdog = Watchdog()
         self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._ahead = timedelta()
         self._not_before = self._patience.now()
@@ -84,6 +88,7 @@ class Exchange:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+        self._watchdog.close()
         self._credentials.close()
 
     def begin(self) -> None:
@@ -205,23 +210,27 @@ class Exchange:
         token = self._credentials.token(_repository_in(url, self._base))
         sent = {**self._headers, **headers, **({"Content-Type": "application/json"} if body is not None else {})}
         read_seconds = min(_READ_SECONDS, max(_READ_LEAST_SECONDS, self._patience.left))
+        whole = Deadline.after(_EXCHANGE_SECONDS)  # also of an answer that drips
         try:
-            response = self._session.request(
-                method,
-                url,
-                headers={**sent, **(authorization(self._settings.kind, token) if token else {})},
-                data=body,
-                stream=True,
-                allow_redirects=False,
-                timeout=(_CONNECT_SECONDS, read_seconds),
-                proxies=proxies_for(url, None),
-            )
-            content = response.raw.read(_BODY_BYTES_MAX + 1, decode_content=True)
-            response.close()
+            with self._watchdog.until(whole) as watch, watch.sending():
+                response = self._session.request(
+                    method,
+                    url,
+                    headers={**sent, **(authorization(self._settings.kind, token) if token else {})},
+                    data=body,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=(_CONNECT_SECONDS, read_seconds),
+                    proxies=proxies_for(url, None),
+                )
+                content = response.raw.read(_BODY_BYTES_MAX + 1, decode_content=True)
+                response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self._note(method, url, 0)
             raise self._translated(error, where) from None
         self._note(method, url, response.status_code)
+        if whole.left <= 0:
+            raise self._unavailable("its answer took too long", where, _IS_URL_RIGHT)
         if len(content) > _BODY_BYTES_MAX:
             raise self._unavailable(f"its answer is longer than {_BODY_BYTES_MAX} bytes", where, _IS_URL_RIGHT)
         return response, content

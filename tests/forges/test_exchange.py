@@ -13,6 +13,7 @@ from layering.forge.patience import Patience
 from layering.forge.settings import ForgeSettings, Kind
 from layering.reasons import Reason
 from tests.forges.scripted import DROPPED, Scripted, served
+from tests.registry.test_dripping import dripping
 
 TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 
@@ -74,6 +75,28 @@ def test_without_a_token_it_says_where_one_could_be(place: Place, status: int, m
     assert caught.value.next_step.endswith(
         "tokenFile (--token-file), or a variable: LAYERWATCH_FORGE_TOKEN, GITHUB_TOKEN"
     )
+
+
+@pytest.mark.parametrize(
+    ("begin", "drip"),
+    [
+        (b"HTTP/1.1 2", b"0"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    ],
+    ids=["in its status", "in a header", "in its body", "in a body of no length", "in a chunk's size"],
+)
+def test_an_answer_that_drips_ends(begin: bytes, drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layering.forge.exchange._EXCHANGE_SECONDS", 0.5)
+    with dripping(begin, drip) as address:
+        settings = ForgeSettings(name="f", kind=Kind.GITHUB, url=f"http://{address}/api")
+        exchange = Exchange(settings, TokenCredentials(settings), headers={}, patience=Patience(0.0))
+        with pytest.raises(UnavailableError) as caught:
+            exchange.get("repos/o/r")
+        exchange.close()
+    assert caught.value.reason is Reason.FORGE_UNREACHABLE
 
 
 @pytest.mark.parametrize("status", [502, DROPPED])
