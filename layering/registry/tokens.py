@@ -6,10 +6,12 @@ Tokens live in memory only. One token is fetched at a time per scope, however ma
 
 import base64
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from layering.errors import ContentError, RefusedError, UnavailableError
@@ -28,6 +30,7 @@ _LIFETIME_SHORTEST_SECONDS = 60.0  # also when the service does not say (token.m
 _LIFETIME_LONGEST_SECONDS = 24 * 3600.0
 _EARLY_SECONDS = 30.0
 _CLIENT_ID = "layerwatch"
+_IDENTITY = "<token>"  # the user whose password is an identity token (docker/docker-credential-helpers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,10 +98,7 @@ class TokenCache:
         realm = absolute(ask.challenge.parameters.get("realm", ""), self.registry_url, self.registry_url)
         check_realm(self.registry_url, realm)
         try:
-            with self.transport.exchange(self._call(ask, realm, deadline)) as response:
-                if response.status_code != 200:
-                    raise self._refusal(response.status_code, ask)
-                raw = body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
+            raw = self._answer(ask, realm, deadline)
         except NotPublicError as error:
             stranger = parse(realm, self.registry_url).netloc or ""
             raise RefusedError(
@@ -107,6 +107,19 @@ class TokenCache:
                 next_step=allow(stranger, ask.credential),
             ) from error
         return _token(raw, self.registry_url, self.clock())
+
+    def _answer(self, ask: Ask, realm: str, deadline: Deadline) -> bytes:
+        """What the service says. One that knows no such form (404, 405) gets an identity token as a password."""
+        call = self._call(ask, realm, deadline)
+        with self.transport.exchange(call) as response:
+            if response.status_code == 200:
+                return body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
+            status = response.status_code
+        known = ask.credential
+        if call.method == "POST" and status in (404, 405) and known is not None:
+            as_password = Credential(source=known.source, username=_IDENTITY, password=known.identity_token)
+            return self._answer(replace(ask, credential=as_password), realm, deadline)
+        raise self._refusal(status, ask)
 
     def _call(self, ask: Ask, realm: str, deadline: Deadline) -> Call:
         """GET with a password or without one; POST with an identity token. Redirects are not followed with either.
@@ -187,10 +200,25 @@ def _token(raw: bytes, where: str, now: float) -> _Token:
     try:
         document = parse_object(raw, where)
         value = document.get("token") or document.get("access_token")
-        seconds = float(document.get("expires_in") or 0)
+        seconds = float(document.get("expires_in") or 0) or _own_lifetime(value)
     except (ContentError, ValueError, TypeError, OverflowError):
         value, seconds = None, 0.0
     if not isinstance(value, str) or not is_sendable(value):
         raise ContentError("its token service answers something that is no token", where=where)
     lifetime = sorted((_LIFETIME_SHORTEST_SECONDS, seconds, _LIFETIME_LONGEST_SECONDS))[1]
     return _Token(value=Secret(value), expires_at=now + lifetime - min(lifetime / 10, _EARLY_SECONDS))
+
+
+def _own_lifetime(token: Any) -> float:
+    """Seconds that a token says of itself (RFC 7519: `exp` less `iat` or `nbf`); 0 for one that says nothing.
+
+    Quay's token service does not say how long its tokens last, and they last an hour. It is believed for nothing but
+    when to fetch another one: a token that is refused before is fetched again anyway.
+    """
+    try:
+        _, claims, _ = token.split(".")
+        found = parse_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), "")
+        seconds = float(found["exp"]) - float(found.get("iat") or found["nbf"])
+        return seconds if math.isfinite(seconds) else 0.0
+    except (AttributeError, ContentError, KeyError, OverflowError, TypeError, ValueError):
+        return 0.0

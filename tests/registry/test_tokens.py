@@ -1,0 +1,116 @@
+"""When a token is fetched, and as whom: lifetimes that a service tells or does not, and identity tokens."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from layering.errors import RefusedError
+from layering.registry.challenge import Challenge
+from layering.registry.credentials import Credential
+from layering.registry.deadline import Deadline
+from layering.registry.rest import Rest
+from layering.registry.server import RegistryServer
+from layering.registry.server_http import Answer, Asked, error
+from layering.registry.settings import RegistrySettings
+from layering.registry.tokens import Ask, TokenCache
+from layering.registry.transport import Transport
+from layering.secrets import Secret
+
+HOUR = 3600
+IDENTITY = "1dentity"
+
+
+def jwt(**claims: Any) -> str:
+    """Signed by nobody: what stands in it is only believed for when to fetch another one."""
+    parts = [json.dumps(each).encode() for each in ({"alg": "none"}, claims)]
+    return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "x"])
+
+
+@dataclass
+class Place:
+    """A cache of tokens of a service, with a clock."""
+
+    server: RegistryServer
+    cache: TokenCache
+    now: list[float]
+    answer: dict[str, Any] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def bearer(self, credential: Credential | None = None) -> str:
+        challenge = Challenge(scheme="bearer", parameters={"realm": f"{self.server.url}/token", "service": "s"})
+        ask = Ask(challenge=challenge, credential=credential, scopes=("repository:a/b:pull",))
+        return self.cache.bearer(ask, Deadline.after(30)).reveal()
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    now = [1000.0]
+    with RegistryServer() as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}))
+        transport = Transport(settings, lambda seconds: None, None, Rest())
+        cache = TokenCache(transport, server.url, verify=False, clock=lambda: now[0])
+        made = Place(server=server, cache=cache, now=now)
+
+        def serve(asked: Asked) -> Answer:
+            made.asked.append(asked)
+            return Answer(status=200, body=json.dumps(made.answer).encode())
+
+        server.intercept = serve
+        yield made
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "fetched"),
+    [
+        ({"token": jwt(iat=500, exp=500 + HOUR)}, 2),
+        ({"token": jwt(nbf=500, exp=500 + HOUR)}, 2),
+        ({"token": jwt(iat=500, exp=500 + HOUR), "expires_in": 300}, 14),
+        ({"token": "opaque", "expires_in": HOUR}, 2),
+        ({"token": "opaque"}, 67),
+        ({"token": jwt(exp=500 + HOUR)}, 67),
+        ({"token": jwt(iat=500, exp=400)}, 67),
+        ({"token": jwt(iat=1, exp=10**400)}, 67),
+        ({"token": "a.b.c"}, 67),
+        ({"token": "..."}, 67),
+    ],
+    ids=[
+        "as-quay-does", "not-before", "the-service-says", "an-hour", "nobody-says", "no-beginning",
+        "ends-before-it-begins", "a-huge-number", "no-claims", "dots",
+    ],
+)  # fmt: skip
+def test_fetches_in_an_hour(place: Place, answer: dict[str, Any], fetched: int) -> None:
+    place.answer = answer
+    for second in range(0, HOUR, 2):
+        place.now[0] = 1000.0 + second
+        place.bearer()
+    assert len(place.asked) == fetched
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_service_that_knows_no_form_gets_an_identity_token_as_a_password(place: Place, status: int) -> None:
+    def serve(asked: Asked) -> Answer:
+        place.asked.append(asked)
+        if asked.method == "POST":
+            return error(status, "UNSUPPORTED", "no such thing")
+        return Answer(status=200, body=b'{"token": "t0ken"}')
+
+    place.server.intercept = serve
+    credential = Credential(source="x", identity_token=Secret(IDENTITY))
+    assert place.bearer(credential) == "t0ken"
+    assert [each.method for each in place.asked] == ["POST", "GET"]
+    sent = base64.b64decode(place.asked[1].headers["authorization"].removeprefix("Basic ")).decode()
+    assert sent == f"<token>:{IDENTITY}"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_service_that_refuses_an_identity_token_is_not_asked_again(place: Place, status: int) -> None:
+    place.server.intercept = lambda asked: place.asked.append(asked) or error(status, "DENIED", "no")  # type: ignore[func-returns-value]
+    with pytest.raises(RefusedError) as caught:
+        place.bearer(Credential(source="x", identity_token=Secret(IDENTITY)))
+    assert len(place.asked) == 1
+    assert IDENTITY not in str(caught.value)
