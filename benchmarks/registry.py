@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import measured
+from benchmarks.measure import Used, measured
+from benchmarks.ticks import TICKS, ticking
 from benchmarks.traffic import Traffic, counted
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
@@ -63,39 +64,25 @@ class World:
 
     def daemon(self, name: str) -> Row:
         """The second tick of a daemon."""
-        argv = [sys.executable, "-c", _TICKS, str(self.directory / "layerwatch.yaml")]
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            stdin, stdout = process.stdin, process.stdout
-
-            def tick() -> tuple[float, float]:
-                stdin.write("\n")
-                stdin.flush()
-                cpu_seconds, peak_rss_mb = json.loads(stdout.readline())
-                return cpu_seconds, peak_rss_mb
-
+        with ticking(TICKS, self.directory / "layerwatch.yaml") as process:
             away, self.traffic.round_trip_seconds = self.traffic.round_trip_seconds, 0.0
-            tick()
+            process.tick()
             self.traffic.round_trip_seconds = away
-            row = self._row(name, tick)
-            process.stdin.close()
-        return row
+            return self._row(name, lambda: process.tick()[0])
 
-    def _row(self, name: str, run: Callable[[], object]) -> Row:
+    def _row(self, name: str, run: Callable[[], Used]) -> Row:
         self.traffic.reset()
         tokens, started = self.tokens_asked(), time.monotonic()
         used = run()
         wall = time.monotonic() - started
-        cpu_seconds, peak_rss_mb = used if isinstance(used, tuple) else (used.cpu_seconds, used.peak_rss_mb)  # type: ignore[attr-defined]
         return Row(
             name=name,
             requests=self.traffic.requests,
             tokens=self.tokens_asked() - tokens,
             connections=self.traffic.connections,
             received=self.traffic.from_registry,
-            cpu_seconds=cpu_seconds,
-            peak_rss_mb=peak_rss_mb,
+            cpu_seconds=used.cpu_seconds,
+            peak_rss_mb=used.peak_rss_mb,
             wall_seconds=wall,
         )
 
@@ -182,24 +169,6 @@ def _configure(directory: Path, address: str, settings: RegistrySettings, refere
     (directory / "first.yaml").write_text(json.dumps({**document, "images": images[:1]}))
     first = [sys.executable, "-m", "watcher.cli", "run", "-c", str(directory / "first.yaml"), "--once"]
     subprocess.run(first, check=True, capture_output=True)
-
-
-_TICKS = """
-import json, resource, sys
-from pathlib import Path
-from watcher.configuration import load
-from watcher.watch import watching
-with watching(load(Path(sys.argv[1]))) as watch:
-    cpu = 0.0
-    for line in sys.stdin:
-        verdicts = watch.look_and_tick(lambda verdict: None, dry_run=True)
-        assert {verdict.decision.kind for verdict in verdicts} == {"UpToDate"}, verdicts[0]
-        own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        before, cpu = cpu, own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-        with open("/proc/self/status") as status:
-            (peak,) = (int(each.split()[1]) for each in status if each.startswith("VmHWM:"))
-        print(json.dumps([cpu - before, peak / 1024]), flush=True)
-"""
 
 
 def _check(world: World) -> Sequence[str]:

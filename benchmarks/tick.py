@@ -7,7 +7,6 @@ number of HEAD requests by a bare `requests.Session`. Run: python -m benchmarks.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ticks import REPORT, TICKS, ticking
 from benchmarks.traffic import Traffic, counted_registry
 from layering.machineconfig import new_machineconfig
 from layering.reference import Digest, ImageReference, Repository
@@ -51,27 +51,19 @@ class World:
     def measure(self, name: str, program: str, config: str, ticks: int = 1) -> Row:
         """Run a program that looks once for each line it reads; the last look counts."""
         trace = self.directory / "git.log"
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, str(self.directory / config), self.traffic.address, self.tag],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "GIT_TRACE2": str(trace)},
-        )  # fmt: skip
-        with process:
-            assert process.stdin is not None
-            assert process.stdout is not None
+        arguments = (self.directory / config, self.traffic.address, self.tag)
+        with ticking(program, *arguments, environment={"GIT_TRACE2": str(trace)}) as process:
             for _ in range(ticks):
                 self.traffic.reset()
                 trace.write_text("")
-                process.stdin.write(f"{self.count}\n")
-                process.stdin.flush()
-                cpu, rss, wall = json.loads(process.stdout.readline())
-            process.stdin.close()
+                used, wall = process.tick(str(self.count))
         return Row(
             name=name,
             requests=self.traffic.requests,
             received=self.traffic.from_registry,
             git=trace.read_text().count(" start "),
-            cpu_seconds=cpu,
-            peak_rss_mb=rss,
+            cpu_seconds=used.cpu_seconds,
+            peak_rss_mb=used.peak_rss_mb,
             wall_seconds=wall,
         )
 
@@ -84,10 +76,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="layerwatch-bench-") as name, counted_registry(Path(name)) as traffic:
         world = _world(Path(name), traffic, count)
         rows = [
-            world.measure("built: first tick of a process", _TICK, "built.yaml"),
-            world.measure("built: its second tick", _TICK, "built.yaml", ticks=2),
-            world.measure("pinned: first tick of a process", _TICK, "pinned.yaml"),
-            world.measure("pinned: its second tick", _TICK, "pinned.yaml", ticks=2),
+            world.measure("built: first tick of a process", TICKS, "built.yaml"),
+            world.measure("built: its second tick", TICKS, "built.yaml", ticks=2),
+            world.measure("pinned: first tick of a process", TICKS, "pinned.yaml"),
+            world.measure("pinned: its second tick", TICKS, "pinned.yaml", ticks=2),
             world.measure("bare HEADs", _HEADS, "built.yaml"),
         ]
     print(f"{count} images, one release, one source, nothing changed.\n")
@@ -177,40 +169,10 @@ def _file(number: int) -> str:
     return f"clusters/prod/{_pool(number)}.yaml"
 
 
-_REPORT = """
-def report(before, started):
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    with open("/proc/self/status") as status:  # ru_maxrss would count what the benchmark held when it started this
-        (peak,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-    print(json.dumps([cpu - before, peak / 1024, time.monotonic() - started]), flush=True)
-    return cpu
-"""
-_TICK = (
-    """
-import json, resource, sys, time
-from pathlib import Path
-"""
-    + _REPORT
-    + """
-from watcher.configuration import load
-from watcher.watch import watching
-with watching(load(Path(sys.argv[1]))) as watch:
-    cpu = 0.0
-    for line in sys.stdin:
-        started = time.monotonic()
-        verdicts = watch.look_and_tick(lambda verdict: None, dry_run=True)
-        assert {verdict.decision.kind for verdict in verdicts} == {"UpToDate"}, verdicts[0]
-        cpu = report(cpu, started)
-"""
-)
 _HEADS = (
-    """
-import json, resource, sys, time
-import requests
-"""
-    + _REPORT
+    REPORT
     + """
+import requests
 session = requests.Session()
 accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
 for line in sys.stdin:
