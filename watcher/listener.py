@@ -221,8 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """The path of a post may be a secret."""
-        _log.debug("%s %s: %s", self.command, self.path if self.command != "POST" else "(a post)", code)
+        """A path that is none of the pages may be a secret."""
+        path = getattr(self, "path", "")  # a line that is no request has none
+        _log.debug("%s %s: %s", self.command, path if path.partition("?")[0] in self.pages else "(elsewhere)", code)
 
     def log_message(self, format: str, *args: object) -> None:
-        _log.debug(format, *args)
+        """What the library says of a request quotes its line."""
+        _log.debug("a request that cannot be answered")

@@ -73,7 +73,7 @@ class ApiHost:
         """What `read` takes out of an answer. Raises UnavailableError when that is not `what` it should be."""
         try:
             return read()
-        except (TypeError, KeyError, ValueError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             raise self._unreadable(what) from None
 
     def _unreadable(self, what: str) -> UnavailableError:

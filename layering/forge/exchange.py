@@ -34,7 +34,6 @@ from layering.registry.trust import authorities, verified_session
 from layering.registry.watchdog import Watchdog
 
 _CONNECT_SECONDS = 10.0
-_EXCHANGE_SECONDS = 120.0
 _READ_SECONDS = 30.0
 _READ_LEAST_SECONDS = 5.0
 _LEAST_SECONDS = 1.0  # whatever a limit says, it is not asked again at once
@@ -210,7 +209,7 @@ class Exchange:
         token = self._credentials.token(_repository_in(url, self._base))
         sent = {**self._headers, **headers, **({"Content-Type": "application/json"} if body is not None else {})}
         read_seconds = min(_READ_SECONDS, max(_READ_LEAST_SECONDS, self._patience.left))
-        whole = Deadline.after(_EXCHANGE_SECONDS)  # also of an answer that drips
+        whole = Deadline.after(_CONNECT_SECONDS + read_seconds)  # also of an answer that drips
         try:
             with self._watchdog.until(whole) as watch, watch.sending():
                 response = self._session.request(
@@ -247,8 +246,8 @@ class Exchange:
 
     def _next_page(self, response: requests.Response, url: str) -> str | None:
         """On our own address, whatever the link says: behind a proxy a forge may know itself by another name."""
-        link = response.links.get("next", {}).get("url")
-        query = urlsplit(link).query if link else ""
+        link = response.links.get("next", {}).get("url", "")
+        query = link.partition("#")[0].partition("?")[2]
         return f"{url.partition('?')[0]}?{query}" if query else None
 
     def _learn_time(self, response: requests.Response) -> None:

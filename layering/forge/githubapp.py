@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _BEGAN_BEFORE = timedelta(seconds=60)  # GitHub's advice, for clocks that differ
+_CLOCKS_DIFFER = timedelta(seconds=30)
 _LASTS = timedelta(seconds=540)  # at most 10 minutes
 _RENEWED_BEFORE = timedelta(minutes=5)
 
@@ -34,12 +35,13 @@ class AppSignature:
         self._app = app
         self._key = _private_key(app)
         self.now: Callable[[], datetime] | None = None
+        self._signed_at: datetime | None = None
 
     def token(self, repository: str | None) -> Secret:
         """See Credentials. The clock is the forge's where it is known."""
         import jwt
 
-        now = self.now() if self.now else datetime.now().astimezone()
+        now = self._signed_at = self.now() if self.now else datetime.now().astimezone()
         claims = {
             "iat": int((now - _BEGAN_BEFORE).timestamp()),
             "exp": int((now + _LASTS).timestamp()),
@@ -48,8 +50,9 @@ class AppSignature:
         return Secret(jwt.encode(claims, self._key, algorithm="RS256"))
 
     def refused(self, repository: str | None) -> bool:
-        """See Credentials. The key stays what it is."""
-        return False
+        """See Credentials. The key stays what it is; but the answer told GitHub's clock, and ours may be another."""
+        before = self._signed_at
+        return before is not None and self.now is not None and abs(self.now() - before) > _CLOCKS_DIFFER
 
     def close(self) -> None:
         """See Credentials."""

@@ -39,6 +39,11 @@ class PullRequest:
     clone_url: str | None = None
     archived: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError: an answer may have anything in these places."""
+        _check_types(self.number, self.url, self.title, self.body, self.head, self.head_commit, self.base)
+        _check_types(self.number, self.clone_url or "", *self.labels)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewPull:
@@ -60,6 +65,10 @@ class Comment:
     text: str
     created: datetime
 
+    def __post_init__(self) -> None:
+        """Raises TypeError, as PullRequest."""
+        _check_types(self.id, self.author, self.text)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repository:
@@ -67,4 +76,14 @@ class Repository:
 
     clone_url: str
     url: str
+
+    def __post_init__(self) -> None:
+        """Raises TypeError, as PullRequest."""
+        _check_types(0, self.clone_url, self.url)
+
     archived: bool
+
+
+def _check_types(number: object, *texts: object) -> None:
+    if type(number) is not int or not all(isinstance(text, str) for text in texts):
+        raise TypeError("not a number and texts")

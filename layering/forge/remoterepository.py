@@ -108,18 +108,19 @@ class RemoteRepository:
         return self._files.read(self.git, commit, target)
 
     def command(self, pull: PullRequest) -> Command | None:
-        """What people told us about it that was not acted on yet. Asks nothing while nobody touched it since we did."""
+        """What people told us about it that was not acted on yet. Asks nothing while nobody touched it since we did.
+
+        Without the marker nobody knows what was acted on: a command would be carried out again, on a person's commit.
+        """
         marker = Marker.parse(pull.body)
-        if marker is not None and pull.updated <= marker.written + _TOUCHED_AFTER:
+        if marker is None or pull.updated <= marker.written + _TOUCHED_AFTER:
             return None
         with self._guard:
             known = self._commands.get(pull.number)
         if known is not None and known[0] == pull:
             return known[1]
-        since = marker.written - _COMMENTS_SINCE if marker else None
-        comments = self.host.comments(self.name, pull.number, since)
-        handled = marker.handled if marker else 0
-        found = pending(comments, handled, lambda author: self.host.may_push(self.name, author))
+        comments = self.host.comments(self.name, pull.number, marker.written - _COMMENTS_SINCE)
+        found = pending(comments, marker.handled, lambda author: self.host.may_push(self.name, author))
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found

@@ -122,6 +122,14 @@ def test_who_may_ask(desk: Desk, name: str, caplog: pytest.LogCaptureFixture) ->
     assert path_of("quay")[6:] not in caplog.text
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "BREW"])
+def test_a_hooks_path_is_in_no_log(desk: Desk, method: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        assert desk.post(path_of("quay"), method=method) in (404, 501)
+    assert caplog.records
+    assert path_of("quay")[6:] not in caplog.text
+
+
 def test_a_secret_is_read_each_time(desk: Desk) -> None:
     desk.file("token", "another")
     assert desk.post("/look", bearer(TOKEN)) == 401

@@ -205,6 +205,19 @@ def test_one_comment_says_that_it_is_theirs_and_rebase_makes_it_ours(world: Worl
     assert propose(world, "2").state is OPEN
 
 
+def test_a_command_that_was_carried_out_is_not_again_when_the_marker_is_gone(world: World) -> None:
+    propose(world)
+    push_a_commit(world)
+    world.say("/layerwatch rebase")
+    assert propose(world).state is State.UPDATED
+    push_a_commit(world)
+    world.write(body="A person's own words.")
+    theirs = world.origin.head(BRANCH)
+    for digit in ("1", "2"):
+        assert propose(world, digit).state is THEIRS
+    assert world.origin.head(BRANCH) == theirs
+
+
 def test_a_draft_stays_as_it_is(world: World) -> None:
     propose(world, draft=True)
     propose(world, "2")

@@ -89,7 +89,8 @@ def test_without_a_token_it_says_where_one_could_be(place: Place, status: int, m
     ids=["in its status", "in a header", "in its body", "in a body of no length", "in a chunk's size"],
 )
 def test_an_answer_that_drips_ends(begin: bytes, drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layering.forge.exchange._EXCHANGE_SECONDS", 0.5)
+    for name in ("_CONNECT_SECONDS", "_READ_SECONDS"):
+        monkeypatch.setattr(f"layering.forge.exchange.{name}", 0.5)
     with dripping(begin, drip) as address:
         settings = ForgeSettings(name="f", kind=Kind.GITHUB, url=f"http://{address}/api")
         exchange = Exchange(settings, TokenCredentials(settings), headers={}, patience=Patience(0.0))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import jwt
@@ -53,6 +54,25 @@ def test_one_token_is_minted_for_a_repository_and_kept(place: Place) -> None:
         ("GET", "/repos/o/r/installation"),
         ("POST", "/app/installations/7/access_tokens"),
     ]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=-120), timedelta(seconds=700)], ids=["behind us", "ahead of us"])
+def test_a_clock_of_githubs_own_is_learnt_from_its_refusal(place: Place, ahead: timedelta) -> None:
+    now = datetime.now(UTC) + ahead
+    place.script.say(401, {"message": "'Issued at' claim ('iat') must be"}, Date=format_datetime(now, usegmt=True))
+    place.script.say(200, {"id": 7})
+    place.mints("ghs_one")
+    assert place.tokens.token("o/r") == Secret("ghs_one")
+    again = place.script.asked[1][2]["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(again, options={"verify_signature": False})
+    assert claims["iat"] < now.timestamp() + 5 < claims["exp"]
+
+
+def test_a_refusal_by_a_clock_like_ours_is_one(place: Place) -> None:
+    place.script.say(401, {"message": "no"}, Date=format_datetime(datetime.now(UTC), usegmt=True))
+    with pytest.raises(RefusedError):
+        place.tokens.token("o/r")
+    assert len(place.script.asked) == 1
 
 
 def test_the_app_signs_for_itself_as_github_wants_it(place: Place) -> None:
