@@ -80,19 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(run)
     _add_output(run)
     add_flags_from(run)
-    run.add_argument("--once", action="store_true", help="one tick, then exit")
-    run.add_argument("--ticks", type=int, metavar="N", help="end after N ticks")
-    run.add_argument("--dry-run", action="store_true", help="decide and report, act on nothing")
-    run.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        help="serve /healthz, /readyz, /metrics and /status there (default: http.listen)",
-    )
-    run.add_argument("--leader-elect", action="store_true", help="act only while holding the Lease; others stand by")
-    run.add_argument("--log-format", choices=["text", "json"], default="text", help="of the log on stderr")
-    run.add_argument(
-        "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="the least that is logged"
-    )
+    from watcher.flags import add_run_arguments
+
+    add_run_arguments(run)
 
     registry = _add(commands, "registry", "the embedded registry by itself, for trying and testing", _registry)
     from watcher.serve_registry import add_arguments

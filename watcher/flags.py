@@ -1,4 +1,4 @@
-"""What is said to one process of `layerwatch run` and stands in no configuration, because replicas differ in it."""
+"""What is said to one `layerwatch run` and stands in no configuration, because replicas differ in it."""
 
 import argparse
 from dataclasses import dataclass
@@ -17,6 +17,23 @@ class RunFlags:
     log_level: str = "info"
     dry_run: bool = False
     ticks: int | None = None
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `run` beside those that other commands have, too."""
+    parser.add_argument("--once", action="store_true", help="one tick, then exit")
+    parser.add_argument("--ticks", type=int, metavar="N", help="end after N ticks")
+    parser.add_argument("--dry-run", action="store_true", help="decide and report, act on nothing")
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help="serve /healthz, /readyz, /metrics and /status there (default: http.listen)",
+    )
+    parser.add_argument("--leader-elect", action="store_true", help="act only while holding the Lease; others stand by")
+    parser.add_argument("--log-format", choices=["text", "json"], default="text", help="of the log on stderr")
+    parser.add_argument(
+        "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="the least that is logged"
+    )
 
 
 def run_flags(arguments: argparse.Namespace) -> RunFlags:
