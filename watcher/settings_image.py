@@ -230,14 +230,10 @@ class ProposalSettings(ProposalManners, ProposalEntry):
     """
 
     cluster: Name = Field(description="One of `clusters`; any name when the image follows a tag.")
-    pool: Name = Field(description="The MachineConfigPool.")
     forge: Name = Field(
         default="local", description="One of `forges`, or github, gitlab, or local: a repository on this machine."
     )
-    repository: Text = Field(description="OWNER/NAME; GitLab: the full path; local: the repository's path.")
     branch: GitRef = Field(default="main", description="The branch it is proposed into.")
-    file: InsidePath = Field(description="The file with the MachineConfig, relative to the repository's root.")
-    name: Text | None = Field(default=None, description="Which MachineConfig of the file, when it has several.")
     create: StrictBool = Field(default=False, description="Make the file, or insert osImageURL, if it is not there.")
 
     @field_validator("repository")
