@@ -77,11 +77,11 @@ class Observer:
             built=Once(self._built),
             build=Once(lambda name, key: self._build(images[name], key, built_in(images[name], settings))),
         )
-        with ExitStack() as pools:
-            among = len({_asked(target) for target in wanted})
-            threads = max(1, min(_THREADS, _THREADS_IN_ALL // max(among, 1)))
-            pool = Once(lambda *_: pools.enter_context(ThreadPoolExecutor(max_workers=threads)))
-            seen = [pool(*_asked(target)).submit(self._observe, target, look) for target in wanted]
+        groups = dict.fromkeys(map(_asked, wanted))
+        threads = max(1, min(_THREADS, _THREADS_IN_ALL // max(1, len(groups))))
+        with ExitStack() as opened:
+            pools = {group: opened.enter_context(ThreadPoolExecutor(max_workers=threads)) for group in groups}
+            seen = [pools[_asked(target)].submit(self._observe, target, look) for target in wanted]
             return [each.result() for each in seen]
 
     def _observe(self, target: Target, look: Look) -> Observation | Failure:

@@ -32,8 +32,8 @@ class Rest:
         self._answered_at: dict[str, float] = {}
         self._guard = threading.Lock()
 
-    def check(self, host: str) -> float:
-        """When the question begins. Raises UnavailableError while the host is left alone."""
+    def begin(self, host: str) -> float:
+        """A question begins: when that is. Raises UnavailableError while the host is left alone."""
         with self._guard:
             now, pause = self._clock(), self._pauses.get(host)
             left = pause.until - now if pause else 0.0
@@ -54,14 +54,14 @@ class Rest:
         with self._guard:
             is_alive = self._answered_at.get(host, float("-inf")) > began
         if not is_alive:
-            self._begin(host, self._seconds, error.what)
+            self._leave_alone(host, self._seconds, error.what)
 
     def after_refusal(self, host: str, status: int, asked_seconds: float) -> None:
         """It has no time for us (429), or says for how long it wants to be left alone."""
         seconds = max(self._seconds, asked_seconds) if status == _TOO_MANY else asked_seconds
-        self._begin(host, seconds, f"the registry answers {status}")
+        self._leave_alone(host, seconds, f"the registry answers {status}")
 
-    def _begin(self, host: str, seconds: float, why: str) -> None:
+    def _leave_alone(self, host: str, seconds: float, why: str) -> None:
         if seconds <= 0:
             return
         with self._guard:

@@ -142,7 +142,7 @@ class Transport:
     def _restful(self, call: Call, watch: Watch) -> requests.Response:
         """See Rest: not while the host is left alone, and it is when it does not answer."""
         host = parse_url(call.url).netloc or ""
-        began = self._rest.check(host)
+        began = self._rest.begin(host)
         try:
             response = self._persist(call, watch)
         except UnavailableError as error:

@@ -17,7 +17,7 @@ from layering.registry.settings import RegistrySettings
 
 def is_left_alone(rest: Rest, host: str) -> bool:
     try:
-        rest.check(host)
+        rest.begin(host)
     except UnavailableError:
         return True
     return False
@@ -62,7 +62,7 @@ def test_a_host_that_answers_others_is_not_left_alone(answered_at: float | None,
     if answered_at == 90.0:
         rest.answered("q.io")
     now[0] = 100.0
-    began = rest.check("q.io")
+    began = rest.begin("q.io")
     now[0] = 110.0
     if answered_at == 110.0:
         rest.answered("q.io")
