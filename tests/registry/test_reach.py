@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from layering.errors import RefusedError
 from layering.reference import Repository
 from layering.registry import reach as module
-from layering.registry.client import RegistryClient, Request
+from layering.registry.client import RegistryClient
 from layering.registry.reach import NotPublicError, Reach, allowed_addresses, check_literal, reach_of
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked, error
@@ -154,6 +155,27 @@ def place(tmp_path: Path) -> Iterator[tuple[RegistryServer, Path]]:
         yield server, write_auth_file(tmp_path / "auth.json", server.address, "joe", "pw")
 
 
+@contextmanager
+def stranger(registry: RegistryServer, takes: str | None) -> Iterator[tuple[str, list[str | None]]]:
+    """A token service under another name, which the registry sends us to: its port, and as whom it was asked.
+
+    Its token is `t0ken`; the registry takes no other than `takes`.
+    """
+    told: list[str | None] = []
+
+    def token(asked: Asked) -> Answer:
+        told.append(asked.headers.get("authorization"))
+        return Answer(status=200, body=b'{"token": "t0ken"}')
+
+    with RegistryServer(intercept=token) as service:
+        realm = service.url.replace("127.0.0.1", "localhost")
+        challenge = {"WWW-Authenticate": f'Bearer realm="{realm}/token",service="x"'}
+        registry.intercept = lambda asked: (
+            None if asked.headers.get("authorization") == f"Bearer {takes}" else error(401, "X", "x", challenge)
+        )
+        yield realm.rpartition(":")[2], told
+
+
 @pytest.mark.parametrize(
     ("allowed", "heard"),
     [
@@ -170,26 +192,13 @@ def test_a_token_service_elsewhere_hears_the_password_when_it_is_named(
     place: tuple[RegistryServer, Path], allowed: dict[str, set[str]], heard: bool
 ) -> None:
     registry, auth_file = place
-    told: list[str | None] = []
-
-    def token(asked: Asked) -> Answer:
-        told.append(asked.headers.get("authorization"))
-        return Answer(status=200, body=b'{"token": "t0ken"}')
-
-    with RegistryServer(intercept=token) as service:
-        realm = service.url.replace("127.0.0.1", "localhost")
-        challenge = {"WWW-Authenticate": f'Bearer realm="{realm}/token",service="x"'}
-        registry.intercept = lambda asked: (
-            None if asked.headers.get("authorization") == "Bearer t0ken" else error(401, "UNAUTHORIZED", "x", challenge)
-        )
-        port = realm.rpartition(":")[2]
+    with stranger(registry, takes="t0ken") as (port, told):
         names = {"registry": registry.address, "host": "localhost", "port": port}
         realms = {
             key.format(**names): frozenset(each.format(**names) for each in hosts) for key, hosts in allowed.items()
         }
-        sent: list[Request] = []
         settings = RegistrySettings(insecure=frozenset({registry.address}), auth_file=auth_file, realms=realms)
-        with RegistryClient(settings, on_request=sent.append) as client, pytest.raises(RefusedError) as raised:
+        with RegistryClient(settings) as client, pytest.raises(RefusedError) as raised:
             client.resolve(Repository(registry.address, "a/b").tagged("t"))
     assert [text is not None for text in told] == ([True] if heard else [])
     assert ("--auth-realm localhost" in raised.value.next_step) is not heard
@@ -201,16 +210,7 @@ def test_a_public_stranger_is_asked_without_the_password(
 ) -> None:
     registry, auth_file = place
     monkeypatch.setattr(module, "reach_of", lambda address: Reach.EVERYWHERE)
-    told: list[str | None] = []
-
-    def token(asked: Asked) -> Answer:
-        told.append(asked.headers.get("authorization"))
-        return Answer(status=200, body=b'{"token": "anonymous"}')
-
-    with RegistryServer(intercept=token) as service:
-        realm = service.url.replace("127.0.0.1", "localhost")
-        challenge = {"WWW-Authenticate": f'Bearer realm="{realm}/token",service="x"'}
-        registry.intercept = lambda asked: error(401, "UNAUTHORIZED", "x", challenge)
+    with stranger(registry, takes=None) as (_, told):
         settings = RegistrySettings(insecure=frozenset({registry.address}), auth_file=auth_file)
         with RegistryClient(settings) as client, pytest.raises(RefusedError) as raised:
             client.resolve(Repository(registry.address, "a/b").tagged("t"))
