@@ -1,4 +1,4 @@
-"""The registry flags that every step has in common."""
+"""The registry flags that every step has in common, and the client that is made of them."""
 
 import argparse
 from pathlib import Path
