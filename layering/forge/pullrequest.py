@@ -41,8 +41,9 @@ class PullRequest:
 
     def __post_init__(self) -> None:
         """Raises TypeError: an answer may have anything in these places."""
-        _check_types(self.number, self.url, self.title, self.body, self.head, self.head_commit, self.base)
-        _check_types(self.number, self.clone_url or "", *self.labels)
+        known = () if self.clone_url is None else (self.clone_url,)
+        texts = (self.url, self.title, self.body, self.head, self.head_commit, self.base, *self.labels, *known)
+        _check_types(self.number, *texts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
