@@ -20,6 +20,7 @@ import requests
 from tests.parts import require
 
 OWNER, BOT = "acme", "layerwatch-bot"
+_PULL_PUSH = 29  # models/issues/comment.go, CommentTypePullRequestPush
 _START_SECONDS = 120.0
 _INI = """\
 RUN_MODE = prod
@@ -132,6 +133,19 @@ class Gitea:
                 (seconds, number, repository),
             )
         database.close()
+
+    def last_push(self, repository: str, number: int) -> str:
+        """What it has written down of the last push to a pull request, which is a moment after it; empty for none."""
+        database = sqlite3.connect(self.home / "gitea.db", timeout=30)
+        found = database.execute(
+            "SELECT comment.content FROM comment JOIN issue ON issue.id = comment.issue_id"
+            " JOIN repository ON repository.id = issue.repo_id"
+            " WHERE comment.type = ? AND issue.`index` = ? AND owner_name || '/' || lower_name = ?"
+            " ORDER BY comment.id DESC LIMIT 1",
+            (_PULL_PUSH, number, repository),
+        ).fetchone()
+        database.close()
+        return str(found[0]) if found else ""
 
     def start(self) -> None:
         with (self.home / "log").open("ab") as log:

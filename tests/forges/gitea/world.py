@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from layering.forge.marker import Marker
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitea.server import BOT, OWNER, Gitea, gitea
 from tests.forges.origin import MOVING, Origin, new_origin
@@ -99,14 +100,20 @@ class GiteaWorld:
         self.gitea.later(self.repository, self._newest, _LATER_SECONDS)
 
     def _follows_pushes(self, listed: list[dict[str, Any]]) -> bool:
-        """Whether each open one, but a fork's, is at the head that its branch has."""
+        """Whether each open one, but a fork's, is at the head that its branch has, and Gitea is done with that push."""
         lines = self.origin.git("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads").splitlines()
         heads = dict(line.split() for line in lines)
         return all(
-            heads.get(each["head"]["ref"]) == each["head"]["sha"]
+            heads.get(each["head"]["ref"]) == each["head"]["sha"] and self._wrote_down(each)
             for each in listed
             if each["state"] == "open" and each["head"]["repo_id"] == each["base"]["repo_id"]
         )
+
+    def _wrote_down(self, pull: dict[str, Any]) -> bool:
+        """What it writes down of a push moves `updated_at`, too. None is written of the commit that it was opened with."""
+        last, marker = self.gitea.last_push(self.repository, pull["number"]), Marker.parse(pull["body"])
+        head = pull["head"]["sha"]
+        return head in last or (not last and (marker is None or marker.commit == head))
 
     def _standing(self, found: dict[str, Any]) -> Standing:
         comments = self.api("GET", f"issues/{found['number']}/comments")
