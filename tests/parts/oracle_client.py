@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -40,6 +40,20 @@ class OracleLine:
     original: str
     text: str | None
     heredocs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleMember:
+    """One member of a tar stream as archive/tar reads it; `content` is cut at a mebibyte."""
+
+    name: bytes
+    link: bytes
+    flag: str
+    mode: int
+    uid: int
+    gid: int
+    xattrs: bool
+    content: bytes
 
 
 class Refused(Exception):  # noqa: N818 an answer, not a fault of ours
@@ -94,6 +108,28 @@ class Oracle:
         encoded = {"signature": b64encode(signature).decode(), "keyring": b64encode(keyring).decode()}
         asked = {"op": "signature", "text": name, "values": {"manifest": manifest, **encoded}}
         return str(self._ask(asked)["value"])
+
+    def members(self, tar: bytes) -> tuple[OracleMember, ...]:
+        """What is in a tar stream. Raises Refused."""
+        members = self._ask({"op": "tar", "text": b64encode(tar).decode()}).get("members", ())
+        return tuple(
+            OracleMember(**{**one, **{key: b64decode(one[key]) for key in ("name", "link", "content")}})
+            for one in members
+        )
+
+    def challenges(self, header: str) -> tuple[tuple[str, dict[str, str]], ...]:
+        """What one WWW-Authenticate header asks for, by scheme."""
+        found = self._ask({"op": "challenges", "text": header}).get("challenges", ())
+        return tuple((one["scheme"], one["parameters"]) for one in found)
+
+    def manifest(self, raw: bytes, media_type: str) -> tuple[str, ...]:
+        """`TYPE DIGEST SIZE` of all that a manifest or index of this type names. Raises Refused."""
+        asked = {"op": "manifest", "text": b64encode(raw).decode(), "values": {"type": media_type}}
+        return tuple(self._ask(asked).get("blobs", ()))
+
+    def credential(self, repository: str, auth_file: str) -> tuple[str, ...]:
+        """User, password and identity token of a repository, each perhaps empty. Raises Refused."""
+        return tuple(self._ask({"op": "credential", "text": repository, "values": {"file": auth_file}})["credential"])
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:

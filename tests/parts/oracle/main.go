@@ -1,6 +1,7 @@
 // Command oracle answers what the originals make of a text that layerwatch parses by itself: one JSON object a line in,
-// one a line out. It holds layering/reference.py to distribution/reference and layering/containerfile.py to buildkit.
-// It judges nothing; the tests compare.
+// one a line out. It holds layering/reference.py to distribution/reference, layering/containerfile.py to buildkit,
+// layering/tarheaders.py to archive/tar and what layering/registry parses to distribution and containers/image. It judges
+// nothing; the tests compare.
 package main
 
 import (
@@ -35,6 +36,11 @@ type answer struct {
 	MetaArgs []arg   `json:"meta_args,omitempty"`
 	Lines    []line  `json:"lines,omitempty"`
 	Places   []place `json:"places,omitempty"`
+
+	Members    []member     `json:"members,omitempty"`
+	Challenges []challenged `json:"challenges,omitempty"`
+	Blobs      []string     `json:"blobs,omitempty"`
+	Credential []string     `json:"credential,omitempty"`
 }
 
 // line is one instruction before anything is made of it. Text is what stands behind its flags, where the parser keeps
@@ -105,6 +111,14 @@ func answered(line []byte) (result answer) {
 		result, err = signatureOf(asked.Text, asked.Values)
 	case "runs":
 		result, err = runs(asked.Text, asked.Values["policy"], asked.Values["lookaside"])
+	case "tar":
+		result, err = membersOf(asked.Text)
+	case "challenges":
+		result, err = challengesOf(asked.Text)
+	case "manifest":
+		result, err = manifestOf(asked.Text, asked.Values["type"])
+	case "credential":
+		result, err = credentialOf(asked.Text, asked.Values["file"])
 	case "word":
 		result, err = wordOf(asked)
 	default:
