@@ -5,6 +5,7 @@ of a digest) or can never change (a target tag that was seen), so that a process
 It decides nothing and writes nothing.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -77,12 +78,20 @@ class Observer:
             built=Once(self._built),
             build=Once(lambda name, key: self._build(images[name], key, built_in(images[name], settings))),
         )
+        self._announce(images.values())
         groups = dict.fromkeys(map(_asked, wanted))
         threads = max(1, min(_THREADS, _THREADS_IN_ALL // max(1, len(groups))))
         with ExitStack() as opened:
             pools = {group: opened.enter_context(ThreadPoolExecutor(max_workers=threads)) for group in groups}
             seen = [pools[_asked(target)].submit(self._observe, target, look) for target in wanted]
             return [each.result() for each in seen]
+
+    def _announce(self, images: Iterable[ImageSettings]) -> None:
+        """Tell the registries what they will be asked for: one token may be good for much of it."""
+        for image in images:
+            with contextlib.suppress(LayerwatchError):  # it is told when the image is looked at
+                followed = () if isinstance(image.base, FollowedCluster) else (image.base.image,)
+                self._registry(image).expect([*followed, ImageReference(image.target)])
 
     def _observe(self, target: Target, look: Look) -> Observation | Failure:
         try:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from layering.errors import ContentError, NotFoundError
+from layering.errors import ContentError, NotFoundError, RefusedError
 from layering.platform import Platform
 from layering.reference import Digest, ImageReference, Repository
 from layering.registry import answers, upload
@@ -98,6 +98,13 @@ class RegistryClient:
             yield
 
     # Reading
+
+    def expect(self, references: Iterable[ImageReference]) -> None:
+        """These will be read: their repositories may share tokens. Asks nothing; what is blocked is told when it is."""
+        for reference in references:
+            with contextlib.suppress(RefusedError):
+                place = self._routes.places(reference)[0]
+                self._host_of(place).expect(place.reference.repository)
 
     def find(self, reference: ImageReference) -> Descriptor | None:
         """What a tag or digest names: one HEAD. None when each place that was asked says that it has no such thing."""

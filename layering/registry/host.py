@@ -7,7 +7,7 @@ knows HTTP statuses and scopes, but no manifests.
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import requests
@@ -15,6 +15,7 @@ import requests
 from layering.errors import ContentError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reference import DEFAULT_DOMAIN, Repository
 from layering.registry.addresses import absolute, check_own, may_tell, same_origin
+from layering.registry.bearertoken import Token
 from layering.registry.bodies import BrokenOffError, body, error_text, host_of
 from layering.registry.challenge import Challenge, parse_challenges
 from layering.registry.credentials import Credential
@@ -22,7 +23,6 @@ from layering.registry.deadline import Deadline
 from layering.registry.keychain import Keychain
 from layering.registry.tokens import Ask, TokenCache, allow, basic, described
 from layering.registry.transport import TRIES, Call, Transport, retry_after
-from layering.secrets import Secret
 
 _OTHER_CREDENTIALS = "name credentials that may do this: --authfile, or registries.authFile in the configuration"
 _API_HOSTS = {DEFAULT_DOMAIN: "registry-1.docker.io"}
@@ -76,7 +76,11 @@ class _Endpoint:
 class _Authorization:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     wanted: Ask | None = None
-    token: Secret | None = None
+    token: Token | None = None
+
+    def is_doubted(self, tokens: TokenCache, status: int) -> bool:
+        """See TokenCache.heard."""
+        return self.wanted is not None and self.token is not None and tokens.heard(self.wanted, self.token, status)
 
 
 class RegistryHost:
@@ -99,25 +103,36 @@ class RegistryHost:
         self._insecure = insecure
         self._endpoint: _Endpoint | None = None
         self._challenge: Challenge | None = None
+        self._read: dict[Repository, None] = {}
         self._finding = threading.Lock()
+
+    def expect(self, repository: Repository) -> None:
+        """It will be read from: a token for others may be one for it as well."""
+        self._read[repository] = None
 
     @contextlib.contextmanager
     def ask(self, asking: Asking) -> Iterator[requests.Response]:
-        """Send, with authorization; a 401 is answered once. Gives any other answer as it is, and a second 401."""
+        """Send, with authorization; a 401 is answered once. Gives any other answer as it is, and a second 401.
+
+        What a shared token does not get is asked for once more, with a token of its own.
+        """
         endpoint = self._find(asking.deadline)
         url = absolute(asking.path, endpoint.url, self.domain)
         check_own(endpoint.url, url)
         credential = self._keychain.find(asking.repository)
-        for last in (False, True):
+        for number in range(3):
             challenge = self._challenge
             sent = self._authorized(asking, endpoint.tokens, credential, challenge)
             with self._transport.exchange(self._call(asking, url, sent.headers)) as response:
-                ours = response.status_code == 401 and same_origin(url, response.url)
-                if last or not ours or not self._learn(response, endpoint, credential, challenge):
+                status, ours = response.status_code, same_origin(url, response.url)
+                again = sent.is_doubted(endpoint.tokens, status) and ours and number < 2
+                if status == 401 and ours and (again or number == 0):
+                    again = self._learn(response, endpoint, credential, challenge) or again
+                if not again:
                     yield response
                     return
             if sent.wanted is not None and sent.token is not None:
-                endpoint.tokens.forget(sent.wanted, sent.token, asking.deadline)
+                endpoint.tokens.forget(sent.wanted, sent.token)
 
     def fetch(self, asking: Asking, limit_bytes: int) -> Fetched:
         """Send a GET and read the answer whole; begun anew when it breaks off. Raises for anything but a 200."""
@@ -176,10 +191,33 @@ class RegistryHost:
         self, asking: Asking, tokens: TokenCache, credential: Credential | None, challenge: Challenge | None
     ) -> _Authorization:
         try:
-            return _authorize(asking, tokens, credential, challenge)
+            return self._authorize(asking, tokens, credential, challenge)
         except RefusedError:
             self._keychain.forget(asking.repository)
             raise
+
+    def _authorize(
+        self, asking: Asking, tokens: TokenCache, credential: Credential | None, challenge: Challenge | None
+    ) -> _Authorization:
+        """What to send for a challenge that is known; nothing before there is one."""
+        if challenge is None:
+            return _Authorization()
+        if challenge.scheme == "basic":
+            return _Authorization(headers=basic(credential))
+        wanted = Ask(challenge=challenge, credential=credential, scopes=asking.scopes)
+        if asking.actions == "pull" and asking.also_pull is None:
+            self.expect(asking.repository)
+            wanted = replace(wanted, others=lambda: self._pulls(credential))
+        token = tokens.bearer(wanted, asking.deadline)
+        return _Authorization(headers={"Authorization": f"Bearer {token.value.reveal()}"}, wanted=wanted, token=token)
+
+    def _pulls(self, credential: Credential | None) -> list[str]:
+        """Scopes for all that is read with one credential."""
+        return [
+            f"repository:{repository.path}:pull"
+            for repository in list(self._read)
+            if self._keychain.find(repository) == credential
+        ]
 
     def _call(self, asking: Asking, url: str, authorization: Mapping[str, str]) -> Call:
         return Call(
@@ -239,19 +277,6 @@ class RegistryHost:
             return False
         self._challenge = chosen
         return True
-
-
-def _authorize(
-    asking: Asking, tokens: TokenCache, credential: Credential | None, challenge: Challenge | None
-) -> _Authorization:
-    """What to send for a challenge that is known; nothing before there is one."""
-    if challenge is None:
-        return _Authorization()
-    if challenge.scheme == "basic":
-        return _Authorization(headers=basic(credential))
-    wanted = Ask(challenge=challenge, credential=credential, scopes=asking.scopes)
-    token = tokens.bearer(wanted, asking.deadline)
-    return _Authorization(headers={"Authorization": f"Bearer {token.reveal()}"}, wanted=wanted, token=token)
 
 
 def _choose(

@@ -2,56 +2,60 @@
 
 Distribution's token specification (distribution/distribution docs/spec/auth/token.md) and the OAuth2 form beside it.
 Tokens live in memory only. One token is fetched at a time per scope, however many threads ask.
+
+To pull from many repositories one token is asked for (token.md: `scope` may be repeated). A service may say no to that,
+or grant a part of it: then each repository gets a token of its own, and a registry where that helped is not asked for
+shared ones again.
 """
 
 import base64
 import contextlib
-import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urlencode
 
 from layering.errors import ContentError, RefusedError, UnavailableError
 from layering.registry.addresses import absolute, check_realm, may_tell, parse
+from layering.registry.bearertoken import TOKEN_BYTES_MAX, Token, parse_token
 from layering.registry.bodies import body
 from layering.registry.challenge import Challenge
-from layering.registry.credentials import Credential, is_sendable
+from layering.registry.credentials import Credential
 from layering.registry.deadline import Deadline
-from layering.registry.manifest import parse_object
 from layering.registry.reach import NotPublicError, Reach
 from layering.registry.transport import Call, Transport
-from layering.secrets import Secret
 
-_TOKEN_BYTES_MAX = 256 * 1024
-_LIFETIME_SHORTEST_SECONDS = 60.0  # also when the service does not say (token.md, `expires_in`)
-_LIFETIME_LONGEST_SECONDS = 24 * 3600.0
-_EARLY_SECONDS = 30.0
+_SCOPES_MAX = 20  # of a shared token
+_SCOPES_BYTES_MAX = 4096  # of them in a URL; servers take 8 KiB for a whole head
+# What registries answer to a token without the right to pull (some hide what they have), or to one that is too long.
+_DOUBTFUL = (400, 401, 403, 404, 431)
 _CLIENT_ID = "layerwatch"
 _IDENTITY = "<token>"  # the user whose password is an identity token (docker/docker-credential-helpers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """Which token is wanted: by whose challenge, with whose credential, for which scopes."""
+    """Which token is wanted: by whose challenge, with whose credential, for which scopes.
+
+    `others` gives scopes that the same credential will be used for as well; None when the token must not be shared.
+    """
 
     challenge: Challenge
     credential: Credential | None
     scopes: Sequence[str]
+    others: Callable[[], Iterable[str]] | None = None
+
+    @property
+    def account(self) -> tuple[str, ...]:
+        """Equal for asks that one token may serve, if the service will have it so."""
+        realm, service = (self.challenge.parameters.get(name, "") for name in ("realm", "service"))
+        return realm, service, self.credential.source if self.credential else ""
 
     @property
     def key(self) -> tuple[str, ...]:
         """Equal for asks that one token serves."""
-        realm, service = (self.challenge.parameters.get(name, "") for name in ("realm", "service"))
-        return realm, service, self.credential.source if self.credential else "", *sorted(self.scopes)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Token:
-    value: Secret
-    expires_at: float
+        return *self.account, *sorted(self.scopes)
 
 
 @dataclass(slots=True)
@@ -63,25 +67,60 @@ class TokenCache:
     verify: bool
     allowed: Collection[str] = ()
     clock: Callable[[], float] = time.monotonic
-    _tokens: dict[tuple[str, ...], _Token] = field(default_factory=dict)
+    _tokens: dict[tuple[str, ...], Token] = field(default_factory=dict)
     _locks: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _shares: bool = True
+    _apart: dict[tuple[str, ...], bool] = field(
+        default_factory=dict
+    )  # of no shared token; whether that helped is known
 
-    def bearer(self, ask: Ask, deadline: Deadline) -> Secret:
+    def bearer(self, ask: Ask, deadline: Deadline) -> Token:
         """A token, from memory or fetched. Raises RefusedError, UnavailableError or ContentError."""
         if ask.credential is not None and ask.credential.bearer_token is not None:
-            return ask.credential.bearer_token
-        with self._alone(ask.key, deadline):
-            token = self._tokens.get(ask.key)
-            if token is None or token.expires_at <= self.clock():
-                token = self._tokens[ask.key] = self._fetch(ask, deadline)
-            return token.value
+            return Token(value=ask.credential.bearer_token)
+        if (token := self._valid(ask.key)) is not None:
+            return token
+        with self._alone(ask.account if self._may_share(ask) else ask.key, deadline):
+            return self._valid(ask.key) or self._fetch(ask, deadline)
 
-    def forget(self, ask: Ask, refused: Secret, deadline: Deadline) -> None:
-        """Drop a token that the registry did not accept, unless another thread has fetched a new one already."""
-        with self._alone(ask.key, deadline):
-            if (token := self._tokens.get(ask.key)) is not None and token.value == refused:
-                del self._tokens[ask.key]
+    def heard(self, ask: Ask, token: Token, status: int) -> bool:
+        """Learn from the registry's answer to a token. True when one for this repository alone may be answered better.
+
+        When that is answered well where the shared one was not, this registry wants no shared tokens.
+        """
+        is_good = status < 400
+        if token.is_shared:
+            if is_good:
+                token.granted.add(ask.key)
+            return status in _DOUBTFUL and ask.key not in token.granted
+        with self._guard:
+            if self._apart.get(ask.key) is False and (is_good or status in _DOUBTFUL):
+                self._apart[ask.key] = True
+                self._shares = self._shares and not is_good
+        return False
+
+    def forget(self, ask: Ask, token: Token) -> None:
+        """Drop a token that the registry did not accept, unless another thread has fetched a new one already.
+
+        A shared one that has served this ask is at its end for all. Another is only not for this ask.
+        """
+        with self._guard:
+            if token.is_shared and ask.key not in token.granted:
+                self._apart.setdefault(ask.key, False)
+                ends = [ask.key]
+            else:
+                ends = [key for key, held in self._tokens.items() if held is token]
+            for key in ends:
+                if self._tokens.get(key) is token:
+                    del self._tokens[key]
+
+    def _valid(self, key: tuple[str, ...]) -> Token | None:
+        token = self._tokens.get(key)
+        return token if token is not None and token.expires_at > self.clock() else None
+
+    def _may_share(self, ask: Ask) -> bool:
+        return self._shares and ask.others is not None and ask.key not in self._apart
 
     @contextlib.contextmanager
     def _alone(self, key: tuple[str, ...], deadline: Deadline) -> Iterator[None]:
@@ -94,11 +133,50 @@ class TokenCache:
         finally:
             lock.release()
 
-    def _fetch(self, ask: Ask, deadline: Deadline) -> _Token:
+    def _fetch(self, ask: Ask, deadline: Deadline) -> Token:
+        """A new token, kept: a shared one if there is somebody to share it with, else one for these scopes only."""
+        several = self._with_others(ask)
+        if several is not ask:
+            with contextlib.suppress(ContentError):
+                status, raw = self._answer(several, deadline)
+                if status in (408, 429):
+                    raise self._refusal(status, ask)
+                if status == 200:
+                    token = replace(parse_token(raw, self.registry_url, self.clock()), is_shared=True)
+                    return self._keep(token, [replace(ask, scopes=(scope,)) for scope in several.scopes])
+        status, raw = self._answer(ask, deadline)
+        if status != 200:
+            raise self._refusal(status, ask)
+        self._shares = self._shares and several is ask  # it gives one token at a time
+        return self._keep(parse_token(raw, self.registry_url, self.clock()), [ask])
+
+    def _keep(self, token: Token, asks: Iterable[Ask]) -> Token:
+        with self._guard:
+            self._tokens.update((ask.key, token) for ask in asks)
+        return token
+
+    def _with_others(self, ask: Ask) -> Ask:
+        """The ask itself when there is none to share with. Its own scope comes first: some services read no more."""
+        if ask.others is None or not self._may_share(ask):
+            return ask
+        scopes, left = dict.fromkeys(ask.scopes), _SCOPES_BYTES_MAX
+        for scope in ask.others():
+            key, size = (*ask.account, scope), len(urlencode({"scope": scope})) + 1
+            if scope in scopes or key in self._apart or self._valid(key) is not None or size > left:
+                continue
+            if len(scopes) == _SCOPES_MAX:
+                break
+            scopes[scope], left = None, left - size
+        return replace(ask, scopes=tuple(scopes)) if len(scopes) > len(ask.scopes) else ask
+
+    def _answer(self, ask: Ask, deadline: Deadline) -> tuple[int, bytes]:
+        """The status, and what the service says with a 200. Raises UnavailableError, or RefusedError for a stranger
+        that is not public.
+        """
         realm = absolute(ask.challenge.parameters.get("realm", ""), self.registry_url, self.registry_url)
         check_realm(self.registry_url, realm)
         try:
-            raw = self._answer(ask, realm, deadline)
+            return self._exchange(ask, realm, deadline)
         except NotPublicError as error:
             stranger = parse(realm, self.registry_url).netloc or ""
             raise RefusedError(
@@ -106,20 +184,19 @@ class TokenCache:
                 where=self.registry_url,
                 next_step=allow(stranger, ask.credential),
             ) from error
-        return _token(raw, self.registry_url, self.clock())
 
-    def _answer(self, ask: Ask, realm: str, deadline: Deadline) -> bytes:
-        """What the service says. One that knows no such form (404, 405) gets an identity token as a password."""
+    def _exchange(self, ask: Ask, realm: str, deadline: Deadline) -> tuple[int, bytes]:
+        """One that knows no such form (404, 405) gets an identity token as a password."""
         call = self._call(ask, realm, deadline)
         with self.transport.exchange(call) as response:
-            if response.status_code == 200:
-                return body(response, limit_bytes=_TOKEN_BYTES_MAX, deadline=deadline)
             status = response.status_code
+            if status == 200:
+                return status, body(response, limit_bytes=TOKEN_BYTES_MAX, deadline=deadline)
         known = ask.credential
         if call.method == "POST" and status in (404, 405) and known is not None:
             as_password = Credential(source=known.source, username=_IDENTITY, password=known.identity_token)
-            return self._answer(replace(ask, credential=as_password), realm, deadline)
-        raise self._refusal(status, ask)
+            return self._exchange(replace(ask, credential=as_password), realm, deadline)
+        return status, b""
 
     def _call(self, ask: Ask, realm: str, deadline: Deadline) -> Call:
         """GET with a password or without one; POST with an identity token. Redirects are not followed with either.
@@ -194,31 +271,3 @@ def allow(stranger: str, credential: Credential | None) -> str:
         f"if {stranger} is this registry's token service, let it have {described(credential)}: "
         f"--auth-realm {stranger} (registries.realms in the configuration)"
     )
-
-
-def _token(raw: bytes, where: str, now: float) -> _Token:
-    try:
-        document = parse_object(raw, where)
-        value = document.get("token") or document.get("access_token")
-        seconds = float(document.get("expires_in") or 0) or _own_lifetime(value)
-    except (ContentError, ValueError, TypeError, OverflowError):
-        value, seconds = None, 0.0
-    if not isinstance(value, str) or not is_sendable(value):
-        raise ContentError("its token service answers something that is no token", where=where)
-    lifetime = sorted((_LIFETIME_SHORTEST_SECONDS, seconds, _LIFETIME_LONGEST_SECONDS))[1]
-    return _Token(value=Secret(value), expires_at=now + lifetime - min(lifetime / 10, _EARLY_SECONDS))
-
-
-def _own_lifetime(token: Any) -> float:
-    """Seconds that a token says of itself (RFC 7519: `exp` less `iat` or `nbf`); 0 for one that says nothing.
-
-    Quay's token service does not say how long its tokens last, and they last an hour. It is believed for nothing but
-    when to fetch another one: a token that is refused before is fetched again anyway.
-    """
-    try:
-        _, claims, _ = token.split(".")
-        found = parse_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), "")
-        seconds = float(found["exp"]) - float(found.get("iat") or found["nbf"])
-        return seconds if math.isfinite(seconds) else 0.0
-    except (AttributeError, ContentError, KeyError, OverflowError, TypeError, ValueError):
-        return 0.0

@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -40,10 +41,12 @@ class Place:
     answer: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
-    def bearer(self, credential: Credential | None = None) -> str:
+    def bearer(
+        self, credential: Credential | None = None, path: str = "a/b", others: Callable[[], Iterable[str]] | None = None
+    ) -> str:
         challenge = Challenge(scheme="bearer", parameters={"realm": f"{self.server.url}/token", "service": "s"})
-        ask = Ask(challenge=challenge, credential=credential, scopes=("repository:a/b:pull",))
-        return self.cache.bearer(ask, Deadline.after(30)).reveal()
+        ask = Ask(challenge=challenge, credential=credential, scopes=(f"repository:{path}:pull",), others=others)
+        return self.cache.bearer(ask, Deadline.after(30)).value.reveal()
 
 
 @pytest.fixture
@@ -89,6 +92,42 @@ def test_fetches_in_an_hour(place: Place, answer: dict[str, Any], fetched: int) 
         place.now[0] = 1000.0 + second
         place.bearer()
     assert len(place.asked) == fetched
+
+
+def test_tokens_that_end_together_are_followed_by_a_shared_one(place: Place) -> None:
+    """What a daemon's ticks come to that are further apart than tokens last."""
+    place.answer = {"token": "t0ken", "expires_in": 300}
+    read: dict[str, None] = {}
+
+    def tick() -> int:
+        before = len(place.asked)
+        for number in range(30):
+            read[f"repository:os/r{number}:pull"] = None
+            place.bearer(path=f"os/r{number}", others=lambda: list(read))
+        return len(place.asked) - before
+
+    fetched = []
+    for hour in range(3):
+        place.now[0] = 1000.0 + hour * HOUR
+        fetched.append(tick())
+    assert fetched == [30, 2, 2]
+
+
+def test_an_identity_token_is_exchanged_for_a_shared_token(place: Place) -> None:
+    forms: list[str] = []
+
+    def serve(asked: Asked) -> Answer:
+        forms.append(asked.body.whole(10_000).decode())
+        return Answer(status=200, body=b'{"access_token": "t0ken"}')
+
+    place.server.intercept = serve
+    credential = Credential(source="x", identity_token=Secret(IDENTITY))
+    others = ["repository:a/b:pull", "repository:c/d:pull"]
+    assert place.bearer(credential, others=lambda: others) == "t0ken"
+    assert place.bearer(credential, path="c/d", others=lambda: others) == "t0ken"
+    (form,) = map(parse_qs, forms)
+    assert form["scope"] == ["repository:a/b:pull repository:c/d:pull"]
+    assert form["grant_type"] == ["refresh_token"]
 
 
 @pytest.mark.parametrize("status", [404, 405])
