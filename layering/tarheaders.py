@@ -1,21 +1,27 @@
 """Reads the headers of a tar stream, and the few files that are asked for; throws the rest away.
 
-USTAR, PAX (`x`, `g`) and GNU (`L`, `K`, base-256 numbers) headers are understood; nothing is written anywhere and
-memory stays bounded whatever the stream says. Sparse files are skipped by their stored size, as their headers ask.
+USTAR, PAX and GNU headers are understood; nothing is written anywhere and memory stays bounded. What other
+readers would understand otherwise is refused, and so are kinds of members that container tools refuse: the tests hold
+this to Go's archive/tar, which those tools read layers with, and to tarfile (tests/parsers/test_tar_readers.py).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from layering.errors import ContentError
+from layering.tarextensions import DIGITS_MAX, XATTRS, Extensions, text
 
 _BLOCK = 512
 _EXTENSION_MAX = 1 << 20
-_DIGITS_MAX = 18
-_XATTR_PREFIXES = ("SCHILY.xattr.", "LIBARCHIVE.xattr.")
+_EXTENSIONS = "xgLK"
+_FILES = "0\0"
+_MEMBERS = f"{_FILES}123456"  # containers/storage pkg/archive, `createTarFile`: all others are "unhandled"
 _PATH_LENGTH_MAX = 4096  # Linux: PATH_MAX
-_USED = ("path", "linkpath", "size", "uid", "gid")
-_XATTRS = "xattrs"  # stands for all of them; any number of headers may come before a member
+_NUMBER_MAX = 1 << 62
+_OCTAL = re.compile(rb" *[0-7]* *(?:\0[ \0]*)?")
+_POSIX, _GNU, _STAR = b"ustar\0", b"ustar  \0", b"tar\0"
+_POSITIVE, _NEGATIVE = 0x80, 0xFF  # how a number in base 256 begins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +40,7 @@ class TarHeader:
 def read_headers(chunks: Iterable[bytes], *, where: str) -> Iterator[TarHeader]:
     """The headers in `chunks`, in order; when the last one is given, `chunks` has been read to its end.
 
-    Raises ContentError for what is not a tar stream, ends early, or names a path outside of the root.
+    Raises ContentError for what is not a tar stream, ends early, names a path outside of the root, or is ambiguous.
     """
     for header, _ in read_members(chunks, lambda header: False, file_bytes_max=0, where=where):
         yield header
@@ -44,27 +50,26 @@ def read_members(
     chunks: Iterable[bytes], wanted: Callable[[TarHeader], bool], *, file_bytes_max: int, where: str
 ) -> Iterator[tuple[TarHeader, bytes | None]]:
     """The same, with the contents of the `wanted` regular files. Raises ContentError also for a larger one of them."""
-    stream = _Stream(iter(chunks), where)
-    shared: dict[str, str] = {}
-    extension: dict[str, str] = {}
+    stream, extensions = _Stream(iter(chunks), where), Extensions(where)
     while (block := stream.take(_BLOCK)) and any(block):
-        _check_sum(block, where)
+        _check(block, where)
         flag, size = chr(block[156]), _number(block[124:136], where)
-        if flag in "xgLK":
-            records = _records(flag, stream.take_extension(size), where)
-            (shared if flag == "g" else extension).update(records)
+        if flag in _EXTENSIONS:
+            extensions.add(flag, stream.take_extension(size))
             continue
-        merged = {**shared, **extension}
-        extension = {}
-        header = _header(block, flag, merged, where)
-        stored = 0 if flag in "123456" else _recorded(merged, "size", size, where)
-        if header.flag == "0" and wanted(header):
+        records = extensions.taken()
+        header = _header(block, flag, records, where)
+        stored = _recorded(records, "size", size, where) if flag in _FILES else 0
+        if flag in _FILES and wanted(header):
             if stored > file_bytes_max:
                 raise ContentError(f"{header.path} in it is larger than {file_bytes_max} bytes", where=where)
             yield header, stream.take_padded(stored)
         else:
             yield header, None
             stream.skip_padded(stored)
+    extensions.check_none()
+    if any(stream.take(_BLOCK)):
+        raise ContentError("the tar stream goes on behind a mark of its end", where=where)
     stream.drain()
 
 
@@ -97,7 +102,10 @@ class _Stream:
 
     def take_padded(self, size: int) -> bytes:
         """A member's `size` bytes, without their padding."""
-        return self.take(size + -size % _BLOCK)[:size]
+        content = self.take(size + -size % _BLOCK)
+        if len(content) < size:
+            raise ContentError("the tar stream ends within a member", where=self._where)
+        return content[:size]
 
     def skip_padded(self, size: int) -> None:
         """Step over a member's `size` bytes and their padding."""
@@ -123,68 +131,71 @@ class _Stream:
         return True
 
 
-def _check_sum(block: bytes, where: str) -> None:
-    expected = _number(block[148:156], where)
-    if sum(block) - sum(block[148:156]) + 8 * 0x20 != expected:
+def _check(block: bytes, where: str) -> None:
+    """Raises ContentError for a header that is none, or not one for everybody."""
+    sum_field = block[148:156]
+    if sum_field[0] & 0x80 or sum(block) - sum(sum_field) + 8 * 0x20 != _number(sum_field, where):
         raise ContentError("this is not a tar stream: a header's checksum is wrong", where=where)
+    if chr(block[156]) not in _EXTENSIONS + _MEMBERS:
+        raise ContentError(f"a tar member of the kind {chr(block[156])!r}, which is not for layers", where=where)
+    is_posix = block[257:263] == _POSIX
+    # star's prefix is shorter; what is no prefix to some, but times of GNU's, is one to others
+    if block[508:512] == _STAR if is_posix else block[345] != 0:
+        raise ContentError("a tar header of a form that is read in several ways", where=where)
+    _signed(block[136:148], where)
+    if is_posix or block[257:265] == _GNU:
+        _signed(block[329:337], where)
+        _signed(block[337:345], where)
 
 
 def _number(field: bytes, where: str) -> int:
-    """A number in octal, or in base 256 when the first bit is set (GNU)."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
-    else:
-        try:
-            value = int(field.split(b"\0")[0].strip() or b"0", 8)
-        except ValueError:
-            raise ContentError("a number in a tar header is not octal", where=where) from None
-    if value < 0 or value >= 1 << 62:
-        raise ContentError("a number in a tar header is out of range", where=where)
+    value = _signed(field, where)
+    if value < 0:
+        raise ContentError("a number in a tar header is negative", where=where)
     return value
 
 
-def _records(flag: str, data: bytes, where: str) -> dict[str, str]:
-    if flag in "LK":
-        return {"path" if flag == "L" else "linkpath": _text(data.split(b"\0")[0])}
-    records, at = {}, 0
-    while at < len(data):  # without a copy of the rest for each of a hundred thousand records
-        space = data.find(b" ", at, at + _DIGITS_MAX + 1)
-        length = data[at:space] if space > at else b""
-        end = at + int(length) if length.isdigit() else 0
-        if not space + 1 < end <= len(data):
-            raise ContentError("a PAX record's length is wrong", where=where)
-        key, _, value = data[space + 1 : end - 1].partition(b"=")
-        name = _text(key)
-        if name in _USED:
-            records[name] = _text(value)
-        elif name.startswith(_XATTR_PREFIXES):
-            records[_XATTRS] = ""
-        at = end
-    return records
+def _signed(field: bytes, where: str) -> int:
+    """A number in octal, or in base 256 (GNU)."""
+    if field[0] in (_POSITIVE, _NEGATIVE):
+        value = int.from_bytes(field if field[0] == _NEGATIVE else field[1:], "big", signed=field[0] == _NEGATIVE)
+        if abs(value) < _NUMBER_MAX:
+            return value
+    elif _OCTAL.fullmatch(field):
+        return int(field.strip(b" \0") or b"0", 8)
+    raise ContentError("a number in a tar header is not octal, or out of range", where=where)
 
 
 def _recorded(records: Mapping[str, str], key: str, otherwise: int, where: str) -> int:
     """A number from the PAX records, which win over the header's own."""
-    text = records.get(key)
-    if text is None:
+    digits = records.get(key)
+    if digits is None:
         return otherwise
-    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
+    if not digits.isascii() or not digits.isdigit() or len(digits) > DIGITS_MAX:
         raise ContentError(f"the PAX record {key} is not a number", where=where)
-    return int(text)
+    return int(digits)
 
 
 def _header(block: bytes, flag: str, records: Mapping[str, str], where: str) -> TarHeader:
-    name = _text(block[0:100].split(b"\0")[0])
-    prefix = _text(block[345:500].split(b"\0")[0]) if block[257:263] == b"ustar\0" else ""
+    name = _until_nul(block[0:100])
+    prefix = _until_nul(block[345:500]) if block[257:263] == _POSIX else ""
+    own = f"{prefix}/{name}" if prefix else name
+    path = records.get("path", own)
+    if flag in _FILES and (path.endswith("/") or (flag == "\0" and own.endswith("/"))):
+        raise ContentError("a file in a layer that is called like a directory", where=where)
     return TarHeader(
-        path=_clean(records.get("path", f"{prefix}/{name}" if prefix else name), where),
-        flag=flag.replace("\0", "0"),
+        path=_clean(path, where),
+        flag="0" if flag in _FILES else flag,
         mode=_number(block[100:108], where) & 0o7777,
         uid=_recorded(records, "uid", _number(block[108:116], where), where),
         gid=_recorded(records, "gid", _number(block[116:124], where), where),
-        link=records.get("linkpath", _text(block[157:257].split(b"\0")[0])),
-        has_xattrs=_XATTRS in records,
+        link=records.get("linkpath", _until_nul(block[157:257])),
+        has_xattrs=XATTRS in records,
     )
+
+
+def _until_nul(field: bytes) -> str:
+    return text(field.partition(b"\0")[0])
 
 
 def _clean(path: str, where: str) -> str:
@@ -194,7 +205,3 @@ def _clean(path: str, where: str) -> str:
     if ".." in parts:
         raise ContentError(f"a tar member leaves the root: {path[:160]!r}", where=where)
     return "/".join(parts)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")

@@ -52,7 +52,7 @@ func membersOf(text string) (answer, error) {
 		one.Mode, one.UID, one.GID = header.Mode, header.Uid, header.Gid
 		one.Content = encoded(string(content))
 		for key := range header.PAXRecords {
-			one.Xattrs = one.Xattrs || strings.HasPrefix(key, "SCHILY.xattr.")
+			one.Xattrs = one.Xattrs || strings.HasPrefix(key, "SCHILY.xattr.") || strings.HasPrefix(key, "LIBARCHIVE.xattr.")
 		}
 		result.Members = append(result.Members, one)
 	}
