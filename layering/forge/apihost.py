@@ -55,6 +55,10 @@ class ApiHost:
         base = self._settings.git_url
         return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
 
+    def opener_may_push(self, repository: str, opener: str) -> bool:
+        """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""
+        raise NotImplementedError
+
     def signs_commits(self) -> bool:
         """See Host. Only GitHub does, for an App."""
         return False

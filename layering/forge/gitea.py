@@ -21,7 +21,9 @@ from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
+_GHOST = "Ghost"  # whose account was deleted
 _PER_PAGE = 50  # MAX_RESPONSE_ITEMS, unless an administrator says more
+_PUSHERS = {"owner", "admin", "write"}
 _DRAFT = "WIP: "
 _DRAFTS = re.compile(r"(?:WIP:|\[WIP\])\s*", re.IGNORECASE)  # repository.pull-request, WORK_IN_PROGRESS_PREFIXES
 
@@ -106,6 +108,14 @@ class GiteaHost(LikeGitHub):
         found = self._exchange.get(f"{path_of(repository)}/assignees").json
         return self._read(lambda: any(each["login"] == user for each in found), "assignees")
 
+    def opener_may_push(self, repository: str, opener: str) -> bool:
+        """See Host. Everybody is told the own permission, and most are opened by ourselves."""
+        path = f"{path_of(repository)}/collaborators/{quote(opener, safe='')}/permission"
+        answer = self._exchange.get(path, expect=(403, 404))
+        if answer.status >= 400:
+            return self.may_push(repository, opener)
+        return self._read(lambda: answer.json["permission"] in _PUSHERS, "a permission")
+
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""
         found = self._exchange.get(f"{path_of(repository)}/compare/{quote(base, safe='')}...{commit}").json
@@ -141,6 +151,7 @@ class GiteaHost(LikeGitHub):
             labels=tuple(label["name"] for label in found.get("labels") or ()),
             clone_url=base["repo"].get("clone_url"),
             archived=base["repo"].get("archived") is True,
+            opener=(found.get("user") or {}).get("login") or _GHOST,
         )
 
 

@@ -50,6 +50,10 @@ _VARIABLES_NOT_FROM_OUTSIDE = (
 )
 
 
+class CommitGoneError(UnavailableError):
+    """The server has no such commit, or has it no more: a branch moved since it was read."""
+
+
 class GitHttp:
     """Runs git against `url`. Thread-safe; keeps nothing but a file with the trusted authorities in `directory`."""
 
@@ -103,7 +107,8 @@ class GitHttp:
 
     def _is_for_now(self, done: Completed) -> bool:
         """What is gone does not come back by waiting."""
-        return isinstance(self.failure(done), UnavailableError) and not _GONE.search(done.message)
+        failure = self.failure(done)
+        return isinstance(failure, UnavailableError) and not isinstance(failure, CommitGoneError)
 
     def _run(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, more: Sequence[tuple[str, str]]
@@ -162,7 +167,11 @@ class GitHttp:
             )
         if _NOT_TRUSTED.search(said):
             return self._refusal(_complaint(said), "name the authority's certificate: caFile of the forge")
-        if status or _FOR_NOW.search(said) or _GONE.search(said):
+        if _GONE.search(said):
+            return CommitGoneError(
+                _complaint(said), where=self.url, next_step="look again", reason=Reason.FORGE_UNREACHABLE
+            )
+        if status or _FOR_NOW.search(said):
             return self._unavailable(f"{_complaint(said)}{_in_brackets(sentence)}")
         return self._refusal(_complaint(said) or "git failed without a word", "see whether git can use it from here")
 

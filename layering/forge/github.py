@@ -27,6 +27,7 @@ HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub
 
 _PER_PAGE = 100
 _PUSHERS = {"admin", "maintain", "write"}
+_OF_THE_HOUSE = {"OWNER", "MEMBER", "COLLABORATOR"}  # graphql CommentAuthorAssociation
 
 
 class GitHubHost(LikeGitHub):
@@ -108,6 +109,12 @@ class GitHubHost(LikeGitHub):
             return False
         return self._read(lambda: found["permission"] in _PUSHERS, "a permission")
 
+    def opener_may_push(self, repository: str, opener: str) -> bool:
+        """See Host. It is told of every account that there is."""
+        path = f"{path_of(repository)}/collaborators/{quote(opener, safe='')}/permission"
+        answer = self._exchange.get(path, expect=(403, 404))
+        return answer.status >= 400 or self._read(lambda: answer.json["permission"] in _PUSHERS, "a permission")
+
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""
         path = f"{path_of(repository)}/compare/{quote(base, safe='')}...{commit}"
@@ -144,6 +151,7 @@ class GitHubHost(LikeGitHub):
             labels=tuple(label["name"] for label in found.get("labels") or ()),
             clone_url=found["base"]["repo"].get("clone_url"),
             archived=found["base"]["repo"].get("archived") is True,
+            opener=_doubtful_opener(found),
         )
 
 
@@ -156,6 +164,13 @@ def _not_opened(answer: Answer, where: str) -> LayerwatchError:
     if "GitHub Actions is not permitted" in answer.message:
         error.next_step = "allow GitHub Actions to create pull requests (Settings, Actions, General), or use an App"
     return error
+
+
+def _doubtful_opener(found: Mapping[str, Any]) -> str | None:
+    """An App may open one only where it was installed for that; GitHub tells of people how they belong here."""
+    user = found.get("user") or {}
+    vouched_for = user.get("type") == "Bot" or found.get("author_association", "MEMBER") in _OF_THE_HOUSE
+    return None if vouched_for else user.get("login")
 
 
 def _comment(found: Mapping[str, Any]) -> Comment:

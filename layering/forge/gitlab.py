@@ -58,6 +58,10 @@ class GitLabHost(ApiHost):
         after = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return self._listed(repository, updated_after=after, state="all", order_by="updated_at", sort="asc")
 
+    def pull(self, repository: str, number: int) -> PullRequest:
+        """See Host."""
+        return self._pull(self._exchange.get(_merge_request(repository, number)).json)
+
     def open_pulls(self, repository: str) -> Sequence[PullRequest]:
         """See Host."""
         return self._listed(repository, state="opened", order_by="created_at", sort="desc")

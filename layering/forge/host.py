@@ -61,6 +61,9 @@ class Host(Protocol):
         One request and more pages when there are; with an ETag where the forge offers them.
         """
 
+    def pull(self, repository: str, number: int) -> PullRequest:
+        """How one stands now. One request."""
+
     def open_pulls(self, repository: str) -> Sequence[PullRequest]:
         """All that are open, in the repository itself, whatever their branch."""
 
@@ -96,6 +99,9 @@ class Host(Protocol):
         """Whether somebody may push to the repository (contract: GitHub permission write, maintain or admin; Gitea
         listed under /assignees; GitLab access level 30 or more).
         """
+
+    def opener_may_push(self, repository: str, opener: str) -> bool:
+        """Whether the account that opened a pull request may push; only asked of a PullRequest.opener that is told."""
 
     def comment(self, repository: str, number: int, text: str) -> None:
         """Say something in the conversation."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from layering.errors import InputError
 from layering.forge.basefile import BaseFile
 from layering.forge.forge import ProposalTarget, State
-from layering.forge.marker import Line, Marker
+from layering.forge.marker import Line, Marker, is_withdrawn
 from layering.forge.pullrequest import PullRequest, PullState
 from layering.reasons import Reason
 from layering.reference import Digest, ImageReference
@@ -46,8 +46,11 @@ class OurCommit:
 class Seen:
     """What was seen of one target. `tip` is the base branch's commit, `head` the proposal's branch's, None: not there.
 
-    `pulls` are those of the branch, newest first. `file` gives the target's file at `tip`; `made_by_us` tells whether
-    a commit is the only one above the base branch and can only be ours, and what it says then.
+    `pulls` are those of the branch, newest first, whoever opened them: some forges let accounts that may only read
+    open one of a branch of the repository itself. `by_a_pusher` tells of one whether its account may push: on another's
+    word nothing is written, and nothing refused. `file` gives the target's file at `tip`; `made_by_us` tells whether a
+    commit is the only one above the base branch and can only be ours, and what it says then; `key_of` the key that the
+    trailer of a commit names, when its author is ours.
     """
 
     target: ProposalTarget
@@ -56,11 +59,27 @@ class Seen:
     pulls: Sequence[PullRequest]
     file: Callable[[], BaseFile]
     made_by_us: Callable[[str], OurCommit | None]
+    by_a_pusher: Callable[[PullRequest], bool] = lambda pull: pull.opener is None
+    key_of: Callable[[str], str | None] = lambda commit: None
 
     @cached_property
     def open(self) -> PullRequest | None:
-        """The open pull request of the branch, when the branch is there."""
-        return next((pull for pull in self.pulls if pull.state is PullState.OPEN), None) if self.head else None
+        """The open pull request of the branch, when the branch is there. One into another branch was retargeted, or is
+        somebody's own affair: it counts when there is none into ours.
+        """
+        opened = [pull for pull in self.pulls if pull.state is PullState.OPEN and self.head]
+        elsewhere = (pull for pull in opened if pull.base != self.target.branch and self.by_a_pusher(pull))
+        candidates = self.into_ours if len(self.into_ours) < 2 else [*filter(self.by_a_pusher, self.into_ours)]
+        return next(iter(candidates or self.into_ours), None) or next(elsewhere, None)
+
+    @cached_property
+    def into_ours(self) -> Sequence[PullRequest]:
+        """Those that are open into the target's branch: at most one, unless a forge was asked twice at once."""
+        return [
+            pull
+            for pull in self.pulls
+            if pull.state is PullState.OPEN and pull.base == self.target.branch and self.head
+        ]
 
     @cached_property
     def marker(self) -> Marker | None:
@@ -78,34 +97,32 @@ class Seen:
         """Whether the branch may be moved by us: a marker tells of its commit, or only we can have made that."""
         if self.open is not None and self.open.base != self.target.branch:
             return False
-        markers = (Marker.parse(pull.body) for pull in self.pulls)
-        return any(marker is not None and marker.commit == self.head for marker in markers) or self.ours is not None
+        markers = ((pull, Marker.parse(pull.body)) for pull in self.pulls)
+        told = (pull for pull, marker in markers if marker is not None and marker.commit == self.head)
+        return any(map(self.by_a_pusher, told)) or self.ours is not None or self._is_merged
+
+    @property
+    def _is_merged(self) -> bool:
+        """Whether the branch holds a commit of ours that was merged, and was left behind."""
+        merged = (pull for pull in self.pulls if pull.state is PullState.MERGED and pull.head_commit == self.head)
+        return self.head is not None and any(map(self.by_a_pusher, merged)) and self.key_of(self.head) is not None
 
     @cached_property
     def doubles(self) -> Sequence[PullRequest]:
-        """Open ones of ours beside the newest. Gitea opens several for one branch when it is asked at the same time."""
+        """What stands in the place of ours: one that somebody opened who may not push; and ours beside the newest.
+        Gitea opens several for one branch when it is asked at the same time.
+        """
         return [
             pull
-            for pull in self.pulls
-            if pull is not self.open
-            and pull.state is PullState.OPEN
-            and pull.base == self.target.branch
-            and Marker.parse(pull.body) is not None
+            for pull in self.into_ours
+            if not self.by_a_pusher(pull) or (pull is not self.open and Marker.parse(pull.body) is not None)
         ]
 
     @cached_property
     def pinned(self) -> str | None:
-        """The osImageURL on the base branch; read only when no marker told it at this very commit."""
-        told = self._told_by_marker()
-        if told is not None:
-            return told.old
+        """The osImageURL on the base branch."""
         config = self.file().config
         return config.image if config else None
-
-    def _told_by_marker(self) -> Line | None:
-        markers = (Marker.parse(pull.body) for pull in self.pulls[:1])
-        lines = (marker.line_of(self.target.member) for marker in markers if marker and marker.base == self.tip)
-        return next(lines, None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +141,10 @@ class Judgement:
 
 def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
     """The proposal of `key`; `image` is what it pins, when that is known. Total: everything seen has one answer."""
+    if _is_as_we_left_it(seen, key, image):
+        return Judgement(
+            state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=seen.open, line=_line(seen)
+        )
     if image is not None and digest_of(seen.pinned) == image.pinned:
         return Judgement(state=State.UNCHANGED, reason=Reason.ALREADY_ON_BASE, due=Due.NOTHING, pull=seen.open)
     if seen.open is not None:
@@ -134,6 +155,20 @@ def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
         return _edited(None)
     begun = seen.ours is not None and seen.ours.key == key
     return Judgement(state=State.ABSENT, reason=None, due=Due.FINISH if begun else Due.COMMIT)
+
+
+def _is_as_we_left_it(seen: Seen, key: str, image: ImageReference | None) -> bool:
+    """Open with this key, and nothing to do: most looks end here, and nothing more is asked or read for it.
+
+    Whoever opened it: nothing is written on its word. What the base pins is read when the marker is not about its tip.
+    """
+    if seen.open is None or seen.open.base != seen.target.branch or len(seen.into_ours) > 1:
+        return False
+    line = _line(seen) if seen.marker is not None and not seen.marker.todo else None
+    if seen.marker is None or line is None or line.key != key:
+        return False
+    pinned = line.old if seen.marker.base == seen.tip else seen.pinned
+    return same_value(line.old, pinned) and (image is None or digest_of(pinned) != image.pinned)
 
 
 def digest_of(pull_spec: str | None) -> Digest | None:
@@ -181,16 +216,30 @@ def _ended(seen: Seen, key: str) -> Judgement | None:
     for pull in seen.pulls:
         marker = Marker.parse(pull.body)
         line = marker.line_of(seen.target.member) if marker else None
-        if pull is seen.open or marker is None or line is None or line.key != key:
+        if pull is seen.open or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):
             continue
-        if digest_of(seen.pinned) is not None and digest_of(seen.pinned) == digest_of(line.image):
+        if line is not None and digest_of(seen.pinned) is not None and digest_of(seen.pinned) == digest_of(line.image):
             state, reason = State.UNCHANGED, Reason.ALREADY_ON_BASE
         elif pull.state is PullState.MERGED:
             state, reason = State.IGNORED, Reason.REVERTED
         else:
-            state, reason = State.IGNORED, Reason.IGNORED_BY_COMMAND if marker.ignored else Reason.CLOSED_BY_PERSON
+            is_command = marker is not None and marker.ignored
+            state, reason = State.IGNORED, Reason.IGNORED_BY_COMMAND if is_command else Reason.CLOSED_BY_PERSON
         return Judgement(state=state, reason=reason, due=Due.NOTHING, pull=pull, line=line)
     return None
+
+
+def _ended_key(seen: Seen, pull: PullRequest, marker: Marker | None) -> str | None:
+    """The key that it was about, for this target: of a body that a person wrote anew, the trailer of its commit tells.
+
+    The lines of a shared one are told by its marker alone, and what we closed ourselves refuses nothing.
+    """
+    if marker is not None:
+        line = marker.line_of(seen.target.member)
+        return line.key if line else None
+    has_ended = pull.state is not PullState.OPEN or seen.head is None
+    is_told = seen.target.group is None and pull.base == seen.target.branch and not is_withdrawn(pull.body)
+    return seen.key_of(pull.head_commit) if has_ended and is_told else None
 
 
 def same_value(old: str | None, now: str | None) -> bool:

@@ -47,6 +47,10 @@ class LikeGitHub(ApiHost):
             found.append(pull)
         return found[::-1]
 
+    def pull(self, repository: str, number: int) -> PullRequest:
+        """See Host."""
+        return self._pull(self._exchange.get(f"{path_of(repository)}/pulls/{number}").json)
+
     def open_pulls(self, repository: str) -> Sequence[PullRequest]:
         """See Host."""
         return list(self._listed(repository, {"state": "open"}))

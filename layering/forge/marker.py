@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-_MARKER = re.compile(r"<!-- layerwatch:v1 (?P<base64>[A-Za-z0-9+/]{2,40000}={0,2}) -->")
+_MARKER = re.compile(r"<!-- layerwatch:v1 (?P<base64>[A-Za-z0-9+/]{2,1000000}={0,2}) -->")
+_WITHDRAWN = "<!-- layerwatch:withdrawn -->"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -126,6 +127,16 @@ def without_marker(body: str) -> str:
 def with_marker(text: str, marker: Marker) -> str:
     """The text with the marker as its last line."""
     return f"{text.rstrip()}\n\n{marker.text()}\n"
+
+
+def withdrawn(text: str) -> str:
+    """The text of one that we close ourselves: nobody refused a key by that."""
+    return f"{text.rstrip()}\n\n{_WITHDRAWN}\n"
+
+
+def is_withdrawn(body: str) -> bool:
+    """Whether we closed it ourselves."""
+    return _WITHDRAWN in body
 
 
 def _matching(pattern: re.Pattern[str], value: Any) -> str:

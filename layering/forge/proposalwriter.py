@@ -12,7 +12,7 @@ from layering.forge.basefile import edited_text
 from layering.forge.commands import Command
 from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
-from layering.forge.marker import Line, Marker, with_marker, without_marker
+from layering.forge.marker import Line, Marker, with_marker, withdrawn, without_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, RemoteRepository
 from layering.forge.settings import ForgeSettings
@@ -22,6 +22,9 @@ _EDITED_MARK = "<!-- layerwatch:edited -->"
 _EDITED = (
     "Somebody else's commit is on this branch, so it is left alone from now on. A comment `/layerwatch rebase` by "
     "somebody who may push here makes it one commit of layerwatch again."
+)
+_WITHDRAWN_BECAUSE = (
+    "Closed by layerwatch: this branch has one pull request at a time, opened by an account that may push here."
 )
 
 
@@ -42,7 +45,11 @@ class ProposalWriter:
         self._proposal = proposal
 
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
-        """What is due. `pull` is the open one, `command` what a person told that makes it due."""
+        """What is due. `pull` is the open one, `command` what a person told that makes it due. Raises Moved when that
+        one does not stand as it was seen: what a person said of the older key would be taken for a word on this one.
+        """
+        if pull is not None and not _stand_alike(pull, self._host.pull(self._repository.name, pull.number)):
+            raise Moved
         if due is Due.FINISH and seen.head and self._is_wanted(seen):
             commit, told = seen.head, tuple[str, ...]()
         else:
@@ -76,9 +83,9 @@ class ProposalWriter:
         self._host.acknowledge(self._repository.name, pull.number, command.comment)
 
     def close_doubles(self, seen: Seen) -> None:
-        """Close what was opened beside the newest. Without their markers: nobody refused a key by that."""
+        """Close what stands in the place of ours. Without their markers: nobody refused a key by that."""
         for pull in seen.doubles:
-            body = f"Opened at the same moment as {seen.open.url if seen.open else 'another one'}, which goes on."
+            body = withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{without_marker(pull.body)}")
             self._repository.pulls.take(self._host.edit(self._repository.name, pull, body=body, closed=True))
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
@@ -193,6 +200,10 @@ class ProposalWriter:
             title=None if keep or pull.title == marker.title else marker.title,
             body=self._body(marker, marker.todo),
         )
+        if written.state is not PullState.OPEN and written.head_commit != marker.commit:
+            # closed or merged at this moment, with the older key: that is what its text has to say
+            self._host.edit(self._repository.name, written, title=pull.title, body=pull.body)
+            raise Moved
         return self._dressed(written, marker, marker.todo) if marker.todo else (written, ())
 
     def _dressed(self, pull: PullRequest, marker: Marker, todo: tuple[str, ...]) -> tuple[PullRequest, tuple[str, ...]]:
@@ -210,3 +221,8 @@ class ProposalWriter:
         branch = self._proposal.target.proposal_branch
         if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
             raise Moved
+
+
+def _stand_alike(seen: PullRequest, now: PullRequest) -> bool:
+    """Whether nothing was changed that we would write, or that tells us not to."""
+    return (seen.state, seen.base, seen.title, seen.body) == (now.state, now.base, now.title, now.body)

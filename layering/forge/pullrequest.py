@@ -22,7 +22,8 @@ class PullRequest:
     `head` is the branch, `head_commit` what the forge last saw there (git may know better); `base` the branch it goes
     into. `title` is without a draft's prefix, where a forge has one. `url` is the page a person opens. `updated` is the
     forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it; `archived` says that the
-    repository takes no changes, as far as the answer tells.
+    repository takes no changes, as far as the answer tells. `opener` is the account that opened it, where that may be
+    one that may only read; None where the forge lets nobody do so, or its answer tells that it was one that may push.
     """
 
     number: int
@@ -38,10 +39,11 @@ class PullRequest:
     labels: tuple[str, ...] = ()
     clone_url: str | None = None
     archived: bool = False
+    opener: str | None = None
 
     def __post_init__(self) -> None:
         """Raises TypeError: an answer may have anything in these places."""
-        known = () if self.clone_url is None else (self.clone_url,)
+        known = tuple(each for each in (self.clone_url, self.opener) if each is not None)
         texts = (self.url, self.title, self.body, self.head, self.head_commit, self.base, *self.labels, *known)
         _check_types(self.number, *texts)
 

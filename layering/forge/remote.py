@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
-from layering.forge.commands import Verb
+from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.host import Host
@@ -120,14 +120,13 @@ class RemoteForge:
         repository = self._repository(target.repository)
         seen = self._look(repository, target)
         found = judge(seen, key, image)
-        on_base = found.reason is Reason.ALREADY_ON_BASE
         too_many = found.state is State.ABSENT and self._is_full(target.repository)
-        if seen.open is not None and not on_base and repository.command(seen.open) is not None:
-            # what was commanded is due
+        if _command(repository, seen, found) is not None:  # what was commanded is due
             found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
         file = repository.file(seen.tip, target)
         marker = Marker.parse(seen.open.body) if seen.open else None
         line = marker.line_of(target.member) if marker else None
+        is_written_on = seen.open is not None and found.due is not Due.NOTHING and seen.by_a_pusher(seen.open)
         return ProposalState(
             state=found.state,
             reason=Reason.TOO_MANY_OPEN if too_many else found.reason,
@@ -138,7 +137,7 @@ class RemoteForge:
             pull_request=found.pull.url if found.pull else None,
             config=file.config,
             number=found.pull.number if found.pull else None,
-            members=marker.members if marker else {},
+            members=marker.members if marker and is_written_on else {},
         )
 
     def _repository(self, name: str) -> RemoteRepository:
@@ -157,13 +156,12 @@ class RemoteForge:
     def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
         seen = repository.look(proposal.target)
         found = judge(seen, proposal.key, proposal.image)
-        if seen.open is not None and found.reason is not Reason.ALREADY_ON_BASE:
-            command = repository.command(seen.open)
-            if command is not None and command.verb is Verb.IGNORE:
+        command = _command(repository, seen, found)
+        if command is not None and seen.open is not None:
+            if command.verb is Verb.IGNORE:
                 writer.ignore(seen.open, command)
                 raise Moved
-            if command is not None:
-                return writer.write(seen, Due.COMMIT, seen.open, command)
+            return writer.write(seen, Due.COMMIT, seen.open, command)
         if found.due is Due.SINGLE:
             writer.close_doubles(seen)
             raise Moved
@@ -195,6 +193,13 @@ class RemoteForge:
     def _count_open(self, repository: str) -> int:
         """How many pull requests of ours are open. Asks only when there is a limit."""
         return sum(map(_is_ours, self._host.open_pulls(repository))) if self._settings.max_open else 0
+
+
+def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:
+    """What people told us in the open one that was not acted on yet; not while it is one to be closed."""
+    if seen.open is None or found.reason is Reason.ALREADY_ON_BASE or found.due is Due.SINGLE:
+        return None
+    return repository.command(seen.open)
 
 
 def _is_ours(pull: PullRequest) -> bool:

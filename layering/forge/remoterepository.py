@@ -3,15 +3,17 @@
 It reads and remembers what cannot have changed; judging and writing are elsewhere (judgement.py, remote.py).
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from layering.errors import InputError, RefusedError
 from layering.forge.basefile import BaseFile, BaseFiles, claim_in, edited_text
 from layering.forge.commands import Command, pending
 from layering.forge.forge import ProposalTarget
+from layering.forge.githttp import CommitGoneError
 from layering.forge.host import Host
 from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
@@ -25,7 +27,9 @@ from layering.reference import ImageReference
 
 KEY_TRAILER = "Layerwatch-Key"
 IMAGE_TRAILER = "Layered-Image"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TOUCHED_AFTER = timedelta(seconds=2)
+_NO_LASTS = timedelta(minutes=10)
 _COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said while we wrote
 
 RefsOf = Callable[[Sequence[str]], Mapping[str, str]]
@@ -46,6 +50,8 @@ class RemoteRepository:
         self._files = BaseFiles()
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
+        self._openers: dict[str, tuple[bool, datetime]] = {}
+        self._keys: dict[str, str | None] = {}
         self._clone_url: str | None = None
         self._guard = threading.RLock()
 
@@ -92,6 +98,8 @@ class RemoteRepository:
             pulls=pulls,
             file=lambda: self.file(tip, target),
             made_by_us=lambda commit: self._made_by_us(target, commit),
+            by_a_pusher=self.opened_by_a_pusher,
+            key_of=self._key_of,
         )
 
     def _check_not_archived(self, archived: bool) -> None:
@@ -124,6 +132,29 @@ class RemoteRepository:
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found
+
+    def opened_by_a_pusher(self, pull: PullRequest) -> bool:
+        """Whether its account may push. Who may is believed from then on; who may not, for a while."""
+        if pull.opener is None:
+            return True
+        now = self.host.now()
+        may, asked = self._openers.get(pull.opener, (False, None))
+        if not may and (asked is None or now - asked > _NO_LASTS):
+            may = self.host.opener_may_push(self.name, pull.opener)
+            self._openers[pull.opener] = (may, now)
+        return may
+
+    def _key_of(self, commit: str) -> str | None:
+        """The key in the trailer of a commit of ours; None when it is none, or gone."""
+        if not _COMMIT.fullmatch(commit):
+            return None
+        if commit not in self._keys:
+            try:
+                found = self.git.commit(commit)
+                self._keys[commit] = found.trailers.get(KEY_TRAILER) if self._is_by_us(found) else None
+            except CommitGoneError:
+                self._keys[commit] = None
+        return self._keys[commit]
 
     def _made_by_us(self, target: ProposalTarget, commit: str) -> OurCommit | None:
         """See Seen; a commit does not change, but what is above the base branch does: only a yes is remembered."""

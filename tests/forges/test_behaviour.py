@@ -101,6 +101,21 @@ def take_marker_away(world: World) -> None:
     world.write(body=without_marker(world.pulls()[-1].body))
 
 
+def write_anew_and_close(world: World) -> None:
+    world.write(body="A person's own words.")
+    world.close()
+
+
+def write_anew_and_delete_the_branch(world: World) -> None:
+    world.write(body="A person's own words.")
+    delete_branch(world)
+
+
+def write_anew_merge_and_revert(world: World) -> None:
+    world.write(body="A person's own words.")
+    merge_and_revert(world)
+
+
 def ask_to_ignore(world: World) -> None:
     world.say("/layerwatch ignore")
 
@@ -129,6 +144,25 @@ ROWS = [
     pytest.param(retitle, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="another title"),
     pytest.param(label, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="another label"),
     pytest.param(take_marker_away, State.UPDATED, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="the marker taken away"),
+    pytest.param(
+        write_anew_and_close, IGNORED, Reason.CLOSED_BY_PERSON, State.CREATED, 2, id="a text of theirs, closed"
+    ),
+    pytest.param(
+        write_anew_and_delete_the_branch,
+        IGNORED,
+        Reason.CLOSED_BY_PERSON,
+        State.CREATED,
+        2,
+        id="a text of theirs, its branch deleted",
+    ),
+    pytest.param(
+        write_anew_merge_and_revert,
+        IGNORED,
+        Reason.REVERTED,
+        State.CREATED,
+        2,
+        id="a text of theirs, merged and reverted",
+    ),
     pytest.param(ask_to_ignore, IGNORED, Reason.IGNORED_BY_COMMAND, State.CREATED, 2, id="/layerwatch ignore"),
     pytest.param(strangers_ignore, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="a stranger's /layerwatch ignore"),
     pytest.param(talk, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="a comment"),

@@ -18,7 +18,7 @@ from tests.forges.github.state import GitHub, Repository
 from tests.forges.github.state import Pull as GitHubPull
 from tests.forges.gitlab import server as gitlab_server
 from tests.forges.gitlab.state import DEVELOPER, GitLab, MergeRequest, Project
-from tests.forges.origin import Origin
+from tests.forges.origin import BRANCH, Origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER = timedelta(seconds=10)
@@ -54,6 +54,13 @@ class World(Protocol):
 
     def say(self, text: str, who: str = PERSON) -> None:
         """A comment."""
+
+
+class Open(World, Protocol):
+    """A forge on which somebody who may only read can open a pull request of a branch that is there."""
+
+    def open(self, base: str, body: str, who: str) -> None:
+        """From our branch into that one. It is the newest then."""
 
 
 @dataclass(kw_only=True)
@@ -104,6 +111,10 @@ class GitHubWorld:
     def say(self, text: str, who: str = PERSON) -> None:
         self.github.ahead += _LATER
         self.github.say(self._newest, self.github.user(who), text)
+
+    def open(self, base: str, body: str, who: str) -> None:
+        self.github.ahead += _LATER
+        self.github.create(self.found, self.github.user(who), BRANCH, base, "Have a look", body)
 
     @property
     def _newest(self) -> GitHubPull:

@@ -11,7 +11,7 @@ from typing import Any
 from layering.forge.marker import Marker
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitea.server import BOT, OWNER, Gitea, gitea
-from tests.forges.origin import MOVING, Origin, new_origin
+from tests.forges.origin import BRANCH, MOVING, Origin, new_origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
@@ -81,6 +81,10 @@ class GiteaWorld:
     def say(self, text: str, who: str = PERSON) -> None:
         self.say_in(self._newest, text, who)
 
+    def open(self, base: str, body: str, who: str) -> None:
+        self.api("POST", "pulls", who, head=BRANCH, base=base, title="Have a look", body=body)
+        self._later()
+
     def say_in(self, number: int, text: str, who: str = PERSON) -> None:
         self.api("POST", f"issues/{number}/comments", who, body=text)
         self.gitea.later(self.repository, number, _LATER_SECONDS)
@@ -110,7 +114,7 @@ class GiteaWorld:
         )
 
     def _wrote_down(self, pull: dict[str, Any]) -> bool:
-        """What it writes down of a push moves `updated_at`, too. None is written of the commit that it was opened with."""
+        """What it writes down of a push moves `updated_at`, too. It writes nothing of what it was opened with."""
         last, marker = self.gitea.last_push(self.repository, pull["number"]), Marker.parse(pull["body"])
         head = pull["head"]["sha"]
         return head in last or (not last and (marker is None or marker.commit == head))

@@ -179,6 +179,7 @@ OPERATIONS = [  # besides those of GitHub Actions
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
     "GET /repos/{owner}/{repo}/milestones",
     "GET /repos/{owner}/{repo}/pulls",
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}",
     "GET /users/{username}",
     "PATCH /repos/{owner}/{repo}/git/refs/{ref}",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}",
