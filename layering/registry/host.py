@@ -33,8 +33,8 @@ _T = TypeVar("_T")
 class Asking:
     """One request under a host. `path` begins with `/v2/`, or is a URL that the host gave. `data` is the whole body.
 
-    `actions` are what is to be done with `repository`; `also_pull` is a second one, to read from. `repeatable` as in
-    transport.Call. `what` stands in errors instead of the repository.
+    `actions` are what is to be done with `repository`; `also_pull` is a second one, to read from. `repeatable` and
+    `redirects` as in transport.Call. `what` stands in errors instead of the repository.
     """
 
     method: str
@@ -46,6 +46,7 @@ class Asking:
     headers: Mapping[str, str] = field(default_factory=dict)
     data: bytes | None = field(default=None, repr=False)
     repeatable: bool | None = None
+    redirects: bool = True
     what: str = ""
 
     @property
@@ -228,6 +229,7 @@ class RegistryHost:
             deadline=asking.deadline,
             verify=not self._insecure,
             repeatable=asking.repeatable,
+            redirects=asking.redirects,
         )
 
     def _find(self, deadline: Deadline) -> _Endpoint:

@@ -11,7 +11,8 @@ from layering.registry.deadline import Deadline
 from layering.registry.host import Asking, Fetched, RegistryHost
 from layering.registry.manifest import MANIFEST_BYTES_MAX, OCI_INDEX, Descriptor, ImageIndex, parse_manifest
 
-_NOT_OFFERED = (400, 404, 405, 406)  # 404 by the specification; the others have been seen
+# 404 by the specification; the others have been seen. ghcr.io sends to a host that keeps no such list and has no time.
+_NOT_OFFERED = (301, 302, 303, 307, 308, 400, 404, 405, 406)
 _PAGES_MAX = 100
 _REFERRERS_MAX = 1000
 
@@ -30,7 +31,7 @@ def list_referrers(
         if path is None:
             return tuple(found)
         pages.add(path)
-        page = _page(host, Asking(method="GET", path=path, repository=repository, deadline=deadline))
+        page = _page(host, Asking(method="GET", path=path, repository=repository, deadline=deadline, redirects=False))
         if page is None:
             return None
         parsed = parse_manifest(page.raw, OCI_INDEX, str(repository.at(subject)))
