@@ -6,6 +6,7 @@ but the registry's: nothing is read from it but how long it lasts.
 
 import base64
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ _LIFETIME_SHORTEST_SECONDS = 60.0  # also when the service does not say (token.m
 _LIFETIME_LONGEST_SECONDS = 24 * 3600.0
 _EARLY_SECONDS = 30.0
 
+Key = tuple[Hashable, ...]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Token:
@@ -27,7 +30,7 @@ class Token:
     value: Secret
     expires_at: float = math.inf
     is_shared: bool = False
-    granted: set[tuple[str, ...]] = field(default_factory=set)
+    granted: set[Key] = field(default_factory=set)
 
 
 def parse_token(raw: bytes, where: str, now: float) -> Token:

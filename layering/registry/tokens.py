@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from layering.errors import ContentError, RefusedError, UnavailableError
 from layering.registry.addresses import absolute, check_realm, may_tell, parse
-from layering.registry.bearertoken import TOKEN_BYTES_MAX, Token, parse_token
+from layering.registry.bearertoken import TOKEN_BYTES_MAX, Key, Token, parse_token
 from layering.registry.bodies import body
 from layering.registry.challenge import Challenge
 from layering.registry.credentials import Credential
@@ -47,13 +47,13 @@ class Ask:
     others: Callable[[], Iterable[str]] | None = None
 
     @property
-    def account(self) -> tuple[str, ...]:
+    def account(self) -> Key:
         """Equal for asks that one token may serve, if the service will have it so."""
         realm, service = (self.challenge.parameters.get(name, "") for name in ("realm", "service"))
-        return realm, service, self.credential.source if self.credential else ""
+        return realm, service, self.credential
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> Key:
         """Equal for asks that one token serves."""
         return *self.account, *sorted(self.scopes)
 
@@ -67,13 +67,11 @@ class TokenCache:
     verify: bool
     allowed: Collection[str] = ()
     clock: Callable[[], float] = time.monotonic
-    _tokens: dict[tuple[str, ...], Token] = field(default_factory=dict)
-    _locks: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
+    _tokens: dict[Key, Token] = field(default_factory=dict)
+    _locks: dict[Key, threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _shares: bool = True
-    _apart: dict[tuple[str, ...], bool] = field(
-        default_factory=dict
-    )  # of no shared token; whether that helped is known
+    _apart: dict[Key, bool] = field(default_factory=dict)  # of no shared token; whether that helped is known
 
     def bearer(self, ask: Ask, deadline: Deadline) -> Token:
         """A token, from memory or fetched. Raises RefusedError, UnavailableError or ContentError."""
@@ -115,7 +113,7 @@ class TokenCache:
                 if self._tokens.get(key) is token:
                     del self._tokens[key]
 
-    def _valid(self, key: tuple[str, ...]) -> Token | None:
+    def _valid(self, key: Key) -> Token | None:
         token = self._tokens.get(key)
         return token if token is not None and token.expires_at > self.clock() else None
 
@@ -123,7 +121,7 @@ class TokenCache:
         return self._shares and ask.others is not None and ask.key not in self._apart
 
     @contextlib.contextmanager
-    def _alone(self, key: tuple[str, ...], deadline: Deadline) -> Iterator[None]:
+    def _alone(self, key: Key, deadline: Deadline) -> Iterator[None]:
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=max(deadline.left, 0.0)):

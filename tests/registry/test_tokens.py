@@ -113,6 +113,15 @@ def test_tokens_that_end_together_are_followed_by_a_shared_one(place: Place) -> 
     assert fetched == [30, 2, 2]
 
 
+def test_another_password_under_the_same_name_gets_another_token(place: Place) -> None:
+    """Whoever may do less, or more, from now on does not go on with what the former could do."""
+    place.answer = {"token": "t0ken", "expires_in": HOUR}
+    for password in ("old", "old", "new", "new"):
+        place.bearer(Credential(source="x", username="joe", password=Secret(password)))
+    sent = [base64.b64decode(asked.headers["authorization"].removeprefix("Basic ")) for asked in place.asked]
+    assert sent == [b"joe:old", b"joe:new"]
+
+
 def test_an_identity_token_is_exchanged_for_a_shared_token(place: Place) -> None:
     forms: list[str] = []
 
