@@ -44,9 +44,11 @@ class Place:
     def bearer(
         self, credential: Credential | None = None, path: str = "a/b", others: Callable[[], Iterable[str]] | None = None
     ) -> str:
+        return self.cache.bearer(self.ask(path, credential, others), Deadline.after(30)).value.reveal()
+
+    def ask(self, path: str, credential: Credential | None, others: Callable[[], Iterable[str]] | None) -> Ask:
         challenge = Challenge(scheme="bearer", parameters={"realm": f"{self.server.url}/token", "service": "s"})
-        ask = Ask(challenge=challenge, credential=credential, scopes=(f"repository:{path}:pull",), others=others)
-        return self.cache.bearer(ask, Deadline.after(30)).value.reveal()
+        return Ask(challenge=challenge, credential=credential, scopes=(f"repository:{path}:pull",), others=others)
 
 
 @pytest.fixture
@@ -111,6 +113,21 @@ def test_tokens_that_end_together_are_followed_by_a_shared_one(place: Place) -> 
         place.now[0] = 1000.0 + hour * HOUR
         fetched.append(tick())
     assert fetched == [30, 2, 2]
+
+
+def test_one_that_got_nothing_from_a_shared_token_is_in_none_again(place: Place) -> None:
+    place.answer = {"token": "t0ken", "expires_in": 300}
+
+    def others() -> list[str]:
+        return [f"repository:{path}:pull" for path in ("a", "b", "c")]
+
+    refused = place.ask("b", None, others)
+    place.cache.forget(refused, place.cache.bearer(refused, Deadline.after(30)))
+    place.now[0] += HOUR
+    place.bearer(path="a", others=others)
+    place.bearer(path="b", others=others)
+    asked = [parse_qs(asked.target.partition("?")[2])["scope"] for asked in place.asked]
+    assert [[scope.split(":")[1] for scope in scopes] for scopes in asked] == [["b", "a", "c"], ["a", "c"], ["b"]]
 
 
 def test_another_password_under_the_same_name_gets_another_token(place: Place) -> None:
