@@ -14,12 +14,13 @@ import pytest
 from layering.errors import NotFoundError, RefusedError, UnavailableError
 from layering.reference import Repository
 from layering.registry.client import RegistryClient
-from layering.registry.manifest import OCI_MANIFEST
+from layering.registry.manifest import OCI_MANIFEST, sha256
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked, error
 from layering.registry.settings import RegistrySettings
 from tests.docker_registry import write_auth_file
-from tests.registry.test_client_connections import MANIFEST
+from tests.registry.test_client_connections import MANIFEST, push_image
+from tests.registry.token_service import docker_registry_and_tokens
 
 MANY, SCOPES_MAX, BYTES_MAX = 50, 20, 4096
 _SCOPE = re.compile(r"repository:(?P<path>[^:]+):(?P<actions>.+)")
@@ -244,3 +245,16 @@ def test_each_credential_has_tokens_of_its_own(tmp_path: Path) -> None:
         {"repository:os/r1:pull"},
     ]
     assert len(set(service.logins)) == 2
+
+
+def test_docker_registry_takes_a_shared_token(tmp_path: Path) -> None:
+    with docker_registry_and_tokens(tmp_path) as (address, settings, tokens):
+        references = [Repository(address, f"os/r{number}").tagged("t") for number in range(5)]
+        with RegistryClient(settings) as client:
+            for reference in references:
+                push_image(client, reference.repository)
+        before = len(tokens.requests)
+        with RegistryClient(settings) as client:
+            client.expect(references)
+            assert {client.resolve(reference).digest for reference in references} == {sha256(MANIFEST)}
+        assert len(tokens.requests) == before + 1
