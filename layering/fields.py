@@ -54,6 +54,13 @@ def cluster_name(text: str) -> str:
     return text
 
 
+def proposing_cluster(text: str) -> str:
+    """The name of a cluster; `layerwatch/group/…` are the branches of grouped proposals. Raises InputError."""
+    if text == "group":
+        raise InputError("no cluster can be called group", next_step="call it something else")
+    return cluster_name(text)
+
+
 def digest_pinned(text: str) -> ImageReference:
     """A pull spec with a digest. Raises InputError."""
     return ImageReference.parse_pinned(text)

@@ -241,6 +241,12 @@ ROWS = [
     ("no such pool", "layerwatch-step update-machineconfig --file mc.yaml --image {base} --pool infra", 2, "infra"),
     ("value shared", "layerwatch-step update-machineconfig --file alias.yaml --image {base}", 2, "alias.yaml"),
     ("a directory", "layerwatch-step update-machineconfig --file repo --image {base}", 2, "repo"),
+    (
+        "cluster called as the branches of groups",
+        PR.replace("--cluster c", "--cluster group") + "--repository repo",
+        2,
+        "no cluster can be called group",
+    ),
     ("pull request without a key", PR + "--repository o/r --forge github", 2, "found again by its key"),
     ("repository of no forge", REMOTE + "--repository repo --forge github", 2, "no repository of github"),
     ("forge nowhere", REMOTE + "--repository o/r --forge gitea", 2, "no public address"),

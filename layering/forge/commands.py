@@ -11,6 +11,8 @@ from enum import StrEnum
 from layering.forge.pullrequest import Comment
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _INDENTED = re.compile(r" {4}| {0,3}\t")
 
 
@@ -49,9 +51,12 @@ def _verb(text: str) -> Verb | None:
 
 
 def _outside_of_code(text: str) -> Iterator[str]:
-    """Without fenced and indented code blocks (CommonMark 0.31, 4.4 and 4.5)."""
+    """Without code blocks, fenced or indented, and HTML comments (CommonMark 0.31: 4.4, 4.5, 4.6).
+
+    Lines end as there (2.1), and nowhere else.
+    """
     fence = ""
-    for line in text.splitlines():
+    for line in _LINE_END.split(_HIDDEN.sub("", text)):
         mark = _FENCE.match(line)
         if fence:
             is_its_end = mark is not None and mark[1].startswith(fence) and not line.strip().strip(fence[0])

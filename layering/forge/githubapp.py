@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
+from layering.forge.answers import Answer
+from layering.forge.apihost import moment
 from layering.forge.exchange import Exchange, Sent
 from layering.forge.patience import Patience
 from layering.forge.settings import App, ForgeSettings
@@ -112,13 +114,20 @@ class InstallationTokens:
         self._exchange.close()
 
     def _mint(self, repository: str) -> _Minted:
-        path = f"app/installations/{self._installation(repository)}/access_tokens"
-        answer = self._exchange.send("POST", path, {"repositories": [repository.partition("/")[2]]}, expect=(422,))
-        if answer.status == 422:
+        answer = self._asked_for(repository)
+        if answer.status == 404 and self._installations.pop(repository.partition("/")[0], None) is not None:
+            answer = self._asked_for(repository)  # installed anew: the installation has another number then
+        if answer.status >= 400:
             raise self._refused(f"it is not installed for {repository}: {answer.message}")
-        return _Minted(
-            Secret(_field(answer.json, "token", str)), datetime.fromisoformat(_field(answer.json, "expires_at", str))
-        )
+        try:
+            ends = moment(_field(answer.json, "expires_at", str))
+        except ValueError:
+            raise _odd("a time in expires_at") from None
+        return _Minted(Secret(_field(answer.json, "token", str)), ends)
+
+    def _asked_for(self, repository: str) -> Answer:
+        path = f"app/installations/{self._installation(repository)}/access_tokens"
+        return self._exchange.send("POST", path, {"repositories": [repository.partition("/")[2]]}, expect=(404, 422))
 
     def _installation(self, repository: str) -> int:
         if self._app.installation is not None:
@@ -171,10 +180,14 @@ def _private_key(app: App) -> "RSAPrivateKey":
 def _field(document: Any, name: str, kind: type) -> Any:
     value = document.get(name) if isinstance(document, dict) else None
     if not isinstance(value, kind):
-        raise UnavailableError(
-            f"its answer has no {name}",
-            where="GitHub App",
-            next_step="see whether `url` is the address of GitHub's API",
-            reason=Reason.FORGE_UNREACHABLE,
-        )
+        raise _odd(name)
     return value
+
+
+def _odd(what: str) -> UnavailableError:
+    return UnavailableError(
+        f"its answer has no {what}",
+        where="GitHub App",
+        next_step="see whether `url` is the address of GitHub's API",
+        reason=Reason.FORGE_UNREACHABLE,
+    )

@@ -7,7 +7,7 @@ emptied by the last write. Nothing is judged here.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from layering.errors import ConflictError
+from layering.errors import ConflictError, InputError
 from layering.forge.basefile import edited_text
 from layering.forge.commands import Command
 from layering.forge.forge import Author, Proposal, Proposed, State
@@ -47,9 +47,11 @@ class ProposalWriter:
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
         """What is due. `pull` is the open one, `command` what a person told that makes it due. Raises Moved when that
         one does not stand as it was seen: what a person said of the older key would be taken for a word on this one.
+        Raises InputError, before anything is written, when a group has more lines than a text has room for.
         """
         if pull is not None and not _stand_alike(pull, self._host.pull(self._repository.name, pull.number)):
             raise Moved
+        self._body(self._marker(seen, seen.tip, pull, command), self._proposal.manners.todo)
         if due is Due.FINISH and seen.head and self._is_wanted(seen):
             commit, told = seen.head, tuple[str, ...]()
         else:
@@ -200,7 +202,8 @@ class ProposalWriter:
             title=None if keep or pull.title == marker.title else marker.title,
             body=self._body(marker, marker.todo),
         )
-        if written.state is not PullState.OPEN and written.head_commit != marker.commit:
+        is_merged = written.state is PullState.MERGED and written.head_commit == marker.commit
+        if written.state is not PullState.OPEN and not is_merged:
             # closed or merged at this moment, with the older key: that is what its text has to say
             self._host.edit(self._repository.name, written, title=pull.title, body=pull.body)
             raise Moved
@@ -214,7 +217,15 @@ class ProposalWriter:
     def _body(self, marker: Marker, todo: tuple[str, ...]) -> str:
         marker = replace(marker, todo=todo, written=self._host.now())
         room = self._host.body_length_max - len(marker.text()) - len("\n\n\n")
-        return with_marker(self._proposal.body(room), marker)
+        text = self._proposal.body(max(room, 0))
+        if len(text) > room:  # the first table and the marker are never cut
+            target = self._proposal.target
+            raise InputError(
+                f"{target.proposal_branch} has {len(self._proposal.changes)} lines, more than one text has room for",
+                where=f"{self._settings.name}: {target.repository}",
+                next_step="make two groups of it",
+            )
+        return with_marker(text, marker)
 
     def _check_that_it_holds(self, commit: str, pull: PullRequest) -> None:
         """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from layering.errors import InputError, NotFoundError, UnavailableError
-from layering.forge.answers import Answer
+from layering.forge.apihost import moment
 from layering.forge.exchange import Exchange
 from layering.reasons import Reason
 
@@ -82,17 +82,17 @@ class Workflows:
         except NotFoundError as error:
             error.next_step = "see whether the workflow is there, and whether the token may read actions"
             raise
-        return [_run(item) for page in pages for item in _items(page, "workflow_runs")]
+        return [_run(item) for page in pages for item in _items(page.json, "workflow_runs")]
 
     def failing(self, repository: str, run: int) -> tuple[str, str] | None:
         """The first job that failed and its first step that did (empty when none did); None when no job failed."""
         self._exchange.begin()
         answer = self._exchange.get(f"repos/{_quoted(repository)}/actions/runs/{run}/jobs", {"per_page": _PAGE_LENGTH})
-        failed = [job for job in _items(answer, "jobs") if job.get("conclusion") in _FAILED]
-        if not failed:
+        failed = next((job for job in _items(answer.json, "jobs") if _has_failed(job)), None)
+        if failed is None:
             return None
-        steps = [step for step in failed[0].get("steps") or () if step.get("conclusion") in _FAILED]
-        return str(failed[0].get("name")), str(steps[0].get("name")) if steps else ""
+        steps = filter(_has_failed, _items(failed, "steps") if failed.get("steps") else ())
+        return str(failed.get("name")), next((str(step.get("name")) for step in steps), "")
 
     def cancel(self, repository: str, run: int) -> None:
         """Ask a run to end. One that has ended stays as it is."""
@@ -111,8 +111,12 @@ def _quoted(repository: str) -> str:
     return "/".join(quote(part, safe="") for part in repository.split("/"))
 
 
-def _items(answer: Answer, key: str) -> Sequence[Mapping[str, Any]]:
-    listed = answer.json.get(key) if isinstance(answer.json, dict) else None
+def _has_failed(item: Mapping[str, Any]) -> bool:
+    return str(item.get("conclusion")) in _FAILED
+
+
+def _items(document: Any, key: str) -> Sequence[Mapping[str, Any]]:
+    listed = document.get(key) if isinstance(document, dict) else None
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise _odd(f"its answer has no list of {key}")
     return listed
@@ -126,10 +130,10 @@ def _run(item: Mapping[str, Any]) -> WorkflowRun:
             url=str(item.get("html_url") or ""),
             status=str(item["status"]),
             conclusion=None if item.get("conclusion") is None else str(item["conclusion"]),
-            created=datetime.fromisoformat(item["created_at"]),
-            updated=datetime.fromisoformat(item["updated_at"]),
+            created=moment(item["created_at"]),
+            updated=moment(item["updated_at"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _odd("its answer has a run that cannot be read") from None
 
 

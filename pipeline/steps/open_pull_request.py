@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from layering.errors import InputError
-from layering.fields import cluster_name, inside_path
+from layering.fields import cluster_name, inside_path, proposing_cluster
 from layering.forge.forge import Proposal, ProposalTarget, State
 from layering.forge.forges import open_forge
 from layering.forge.manners import Manners
@@ -106,7 +106,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         repository=repository_of(arguments.repository, kind),
         branch=arguments.branch,
         file=inside_path(arguments.file),
-        cluster=cluster_name(arguments.cluster),
+        cluster=proposing_cluster(arguments.cluster),
         pool=cluster_name(arguments.pool),
         name=arguments.name,
         create=arguments.create,

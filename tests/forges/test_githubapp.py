@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from layering.errors import InputError, RefusedError
+from layering.errors import InputError, RefusedError, UnavailableError
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.patience import Patience
 from layering.forge.settings import App, ForgeSettings, Kind
@@ -107,6 +107,35 @@ def test_a_token_that_was_taken_back_is_minted_again(place: Place) -> None:
     place.tokens.token("o/r")
     assert place.tokens.refused("o/r")
     assert place.tokens.token("o/r") == Secret("ghs_two")
+
+
+def test_an_app_that_was_installed_anew_is_found_again(place: Place) -> None:
+    place.script.say(200, {"id": 7})
+    place.mints("ghs_one", timedelta(minutes=1))
+    place.script.say(404, {"message": "Not Found"})
+    place.script.say(200, {"id": 8})
+    place.mints("ghs_two")
+    assert place.tokens.token("o/r") == Secret("ghs_one")
+    assert place.tokens.token("o/r") == Secret("ghs_two")
+    assert [path for _, path, _ in place.script.asked][-3:] == [
+        "/app/installations/7/access_tokens",
+        "/repos/o/r/installation",
+        "/app/installations/8/access_tokens",
+    ]
+
+
+@pytest.mark.parametrize("ends", ["soon", 7, None])
+def test_a_time_that_is_none_is_told(place: Place, ends: object) -> None:
+    place.script.say(200, {"id": 7})
+    place.script.say(201, {"token": "ghs_one", "expires_at": ends})
+    with pytest.raises(UnavailableError, match="expires_at"):
+        place.tokens.token("o/r")
+
+
+def test_a_time_without_an_offset_is_in_utc(place: Place) -> None:
+    place.script.say(200, {"id": 7})
+    place.script.say(201, {"token": "ghs_one", "expires_at": "2999-01-01T00:00:00"})
+    assert [place.tokens.token("o/r") for _ in range(2)] == [Secret("ghs_one")] * 2
 
 
 @pytest.mark.parametrize("answers", [[404], [200, 422]], ids=["nowhere", "not for this repository"])

@@ -18,6 +18,7 @@ from layering.reference import ImageReference
 OLD, NEW, OTHER = (f"registry.example.com/os@sha256:{letter * 64}" for letter in "abc")
 KEY, NEXT_KEY = "1" * 64, "2" * 64
 TIP, MOVED_TIP, OURS, THEIRS = (digit * 40 for digit in "3456")
+READER = "eve"
 WRITTEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TARGET = ProposalTarget(repository="acme/config", branch="main", file="99-worker.yaml", cluster="prod", pool="worker")
 
@@ -157,6 +158,27 @@ CASES = (
         reason=Reason.EDITED_BY_PERSON,
     ),
     Case(
+        seen="open into another branch as well, by somebody who may push",
+        pulls=(_pull(None, number=8, base="dev"), _pull(_marker())),
+        state=State.UNCHANGED,
+        reason=Reason.PROPOSAL_OPEN,
+    ),
+    Case(
+        seen="open into another branch, by somebody who may only read",
+        pulls=(_pull(_marker(old=NEW), base="dev", opener=READER),),
+        made={OURS: _OUR_COMMIT},
+        state=State.ABSENT,
+        due=Due.FINISH,
+    ),
+    Case(
+        seen="open in the place of ours, by somebody who may only read, and another key is due",
+        pulls=(_pull(_marker(), opener=READER),),
+        made={OURS: _OUR_COMMIT},
+        key=NEXT_KEY,
+        state=State.OUTDATED,
+        due=Due.SINGLE,
+    ),
+    Case(
         seen="retargeted by a person",
         pulls=(_pull(_marker(), base="release"),),
         state=State.HUMAN_EDITED,
@@ -220,6 +242,20 @@ CASES = (
         pulls=(_pull(_marker(), **_CLOSED),),
         state=State.IGNORED,
         reason=Reason.CLOSED_BY_PERSON,
+    ),
+    Case(
+        seen="closed, its text a person's own",
+        pulls=(_pull(None, **_CLOSED),),
+        made={OURS: _OUR_COMMIT},
+        state=State.IGNORED,
+        reason=Reason.CLOSED_BY_PERSON,
+    ),
+    Case(
+        seen="closed by somebody who may only read, who had opened it",
+        pulls=(_pull(_marker(), opener=READER, **_CLOSED),),
+        made={OURS: _OUR_COMMIT},
+        state=State.ABSENT,
+        due=Due.FINISH,
     ),
     Case(
         seen="closed, branch deleted",
@@ -300,6 +336,7 @@ def _seen(case: Case, target: ProposalTarget = TARGET) -> Seen:
         pulls=case.pulls,
         file=lambda: BaseFile(commit=case.tip, target=target, raw=_file(case.pinned)),
         made_by_us=case.made.get,
+        key_of=lambda commit: case.made[commit].key if commit in case.made else None,
     )
 
 

@@ -1,0 +1,58 @@
+"""A group of many pools: as many as a forge's text has room for, and a clear word when they are more."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from layering.errors import InputError
+from layering.forge.forge import Change, Proposal, Proposed, State
+from layering.forge.forges import open_forge
+from layering.forge.settings import Kind
+from layering.reasons import Reason
+from tests.forges.proposals import image, pinning, proposal
+from tests.forges.world import WORLDS, World
+
+GROUP, BRANCH = "all", "layerwatch/group/all"
+ROW_LENGTH = 150
+
+
+def grouped(world: World, count: int, digit: str = "1") -> Proposal:
+    one = proposal(world.repository, digit)
+    targets = [
+        replace(one.target, cluster=f"prod-{number}", file=f"{number}.yaml", group=GROUP) for number in range(count)
+    ]
+    changes = [Change(target=target, image=image(digit), key=digit * 64) for target in targets]
+    text = "A row of the first table, which is never cut.".ljust(ROW_LENGTH) * count
+    return replace(one, target=targets[0], others=tuple(changes[1:]), body=lambda length_max: text)
+
+
+def propose(world: World, count: int, digit: str = "1") -> Proposed:
+    forge = open_forge(world.settings)
+    try:
+        return forge.propose(grouped(world, count, digit))
+    finally:
+        forge.close()
+
+
+@pytest.fixture(params=[Kind.GITHUB, Kind.GITLAB])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return Kind(request.param)
+
+
+def test_a_hundred_pools_in_one_pull_request(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({f"{number}.yaml": pinning("0") for number in range(100)})
+        assert propose(world, 100).state is State.CREATED
+        before = world.pulls()
+        assert propose(world, 100).reason is Reason.PROPOSAL_OPEN
+        assert world.pulls() == before
+        assert propose(world, 100, "2").state is State.UPDATED
+
+
+def test_more_than_a_text_has_room_for_is_told_and_nothing_written(tmp_path: Path) -> None:
+    with WORLDS[Kind.GITHUB](tmp_path) as world:
+        world.origin.commit({f"{number}.yaml": pinning("0") for number in range(200)})
+        with pytest.raises(InputError, match="200 lines"):
+            propose(world, 200)
+        assert (world.pulls(), world.origin.head(BRANCH)) == ([], None)

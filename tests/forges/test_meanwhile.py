@@ -1,0 +1,106 @@
+"""What a person does to a pull request at the very moment when it is moved to a newer key is said of the older one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from operator import methodcaller
+from pathlib import Path
+
+import pytest
+
+from layering.forge.forge import Proposed, State
+from layering.forge.forges import open_forge
+from layering.forge.settings import ForgeSettings, Kind
+from layering.reasons import Reason
+from tests.forges.proposals import BRANCH, FILE, pinning, proposal
+from tests.forges.relay import relay_to
+from tests.forges.world import WORLDS, World
+from tests.git_http import Asked, Served
+
+READ_AGAIN, WRITTEN = "GET", "PATCH or PUT"
+Act = Callable[[World], object]
+close: Act = methodcaller("close")
+
+
+def merge(world: World) -> None:
+    """Once the forge has seen what was pushed."""
+    world.pulls()
+    world.merge()
+
+
+@dataclass(kw_only=True)
+class Meanwhile:
+    """Stands in a relay: a person acts before the pull request itself is first read, or written."""
+
+    moment: str
+    act: Callable[[], object]
+    has_acted: bool = False
+
+    def between(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        """See tests.git_http.Between."""
+        is_it = asked.target.endswith(("/pulls/1", "/merge_requests/1")) and asked.method in self.moment
+        if is_it and not self.has_acted:
+            self.has_acted = True
+            self.act()
+        return serve()
+
+
+def propose(settings: ForgeSettings, repository: str, digit: str) -> Proposed:
+    """By a process that knows nothing yet."""
+    forge = open_forge(settings)
+    try:
+        return forge.propose(proposal(repository, digit))
+    finally:
+        forge.close()
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+@pytest.mark.parametrize(
+    ("moment", "act", "then"),
+    [
+        pytest.param(READ_AGAIN, close, Reason.CLOSED_BY_PERSON, id="closed before it is read again"),
+        pytest.param(WRITTEN, close, Reason.CLOSED_BY_PERSON, id="closed before its text is written"),
+        pytest.param(READ_AGAIN, merge, Reason.ALREADY_ON_BASE, id="merged before it is read again"),
+    ],
+)
+def test_no_is_said_of_the_older_key(kind: Kind, tmp_path: Path, moment: str, act: Act, then: Reason) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        meanwhile = Meanwhile(moment=moment, act=lambda: act(world))
+        made = proposed_through(world, meanwhile, "2")
+        assert meanwhile.has_acted
+        assert (made.state, made.number, [each.state == "open" for each in world.pulls()]) == (
+            State.CREATED,
+            2,
+            [False, True],
+        )
+        assert world.origin.show(BRANCH, FILE) == pinning("2").rstrip()
+        assert propose(world.settings, world.repository, "2").reason is Reason.PROPOSAL_OPEN
+        assert propose(world.settings, world.repository, "1").reason is then
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_what_was_merged_with_the_newer_commit_is_of_the_newer_key(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        made = proposed_through(world, Meanwhile(moment=WRITTEN, act=lambda: merge(world)), "2")
+        assert (made.reason, len(world.pulls())) == (Reason.ALREADY_ON_BASE, 1)
+        world.origin.commit({FILE: pinning("0")})
+        assert propose(world.settings, world.repository, "2").reason is Reason.REVERTED
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_a_title_that_a_person_gave_at_that_moment_stays(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        made = proposed_through(world, Meanwhile(moment=READ_AGAIN, act=lambda: world.write(title="mine")), "2")
+        assert (made.state, world.pulls()[-1].title) == (State.UPDATED, "mine")
+
+
+def proposed_through(world: World, meanwhile: Meanwhile, digit: str) -> Proposed:
+    host = world.settings.url.split("/")[2]
+    with relay_to(host, meanwhile.between) as address:
+        settings = replace(world.settings, url=world.settings.url.replace(host, address))
+        return propose(settings, world.repository, digit)
