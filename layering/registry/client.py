@@ -76,6 +76,7 @@ class RegistryClient:
             lambda manifest: len(manifest.raw)
         )
         self._blobs: RememberedContent[bytes] = RememberedContent(len)
+        self._resolved: dict[ImageReference, Descriptor] = {}
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
@@ -254,9 +255,14 @@ class RegistryClient:
 
     def _resolve_at(self, place: Place, deadline: Deadline) -> Descriptor:
         reference, host = place.reference, self._host_of(place)
-        asking = self._manifest_asking("HEAD", reference, deadline)
+        known = self._resolved.get(reference)
+        asking = self._manifest_asking("HEAD", reference, deadline, known)
         with host.ask(asking) as answer:
+            if answer.status_code == 304 and known is not None:
+                return known
             if answer.status_code == 200 and (descriptor := answers.described(answer, reference)) is not None:
+                if reference.digest is None:
+                    self._resolved[reference] = descriptor
                 return descriptor
             if answer.status_code not in (200, 405, 501):
                 raise host.refusal(answer, asking)
@@ -273,14 +279,17 @@ class RegistryClient:
         parsed = parse_manifest(fetched.raw, fetched.headers.get("Content-Type"), where)
         return parsed if wanted is None else replace(parsed, digest=wanted)  # it may be a sha512
 
-    def _manifest_asking(self, method: str, reference: ImageReference, deadline: Deadline) -> Asking:
+    def _manifest_asking(
+        self, method: str, reference: ImageReference, deadline: Deadline, known: Descriptor | None = None
+    ) -> Asking:
+        """`known` is what a tag named before. Registries whose ETag is the digest say in short that it still does."""
         repository = reference.repository
         return Asking(
             method=method,
             path=f"/v2/{repository.path}/manifests/{reference.digest or reference.tag or DEFAULT_TAG}",
             repository=repository,
             deadline=deadline,
-            headers=_ACCEPTING,
+            headers=_ACCEPTING if known is None else {**_ACCEPTING, "If-None-Match": f'"{known.digest}"'},
             what=str(reference),
         )
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from layering.registry.client import RegistryClient
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer
 from layering.registry.settings import RegistrySettings
+from layering.sample.images import push_os_image
+from tests.docker_registry import docker_registry
 
 
 @pytest.fixture
@@ -54,6 +57,32 @@ def test_pages_without_end_end(server: RegistryServer, following: str) -> None:
     with pytest.raises(ContentError, match="without end"):
         tags(server)
     assert len(server.requests) < 100
+
+
+@pytest.mark.parametrize("kind", ["ours", "docker-registry"])
+def test_a_tag_that_names_what_it_named_is_told_in_short(tmp_path: Path, server: RegistryServer, kind: str) -> None:
+    statuses: list[int] = []
+    ours = server.address, RegistrySettings(insecure=frozenset({server.address}))
+    with (
+        contextlib.nullcontext(ours) if kind == "ours" else docker_registry(tmp_path) as (address, settings),
+        RegistryClient(settings, on_request=lambda sent: statuses.append(sent.status)) as client,
+    ):
+        os = Repository(address, "a/os")
+        first = push_os_image(client, os, "latest", version="9.6.1-0", seed="1")
+        assert {client.resolve(os.tagged("latest")).digest for _ in range(3)} == {first.digest}
+        assert statuses[-3:] == [200, 304, 304]
+        second = push_os_image(client, os, "latest", version="9.6.2-0", seed="2")
+        assert client.resolve(os.tagged("latest")).digest == second.digest
+
+
+@pytest.mark.parametrize("name", ["a tag", "a digest"])
+def test_not_modified_is_an_answer_to_who_asked_that(server: RegistryServer, name: str) -> None:
+    with RegistryClient(RegistrySettings(insecure=frozenset({server.address}))) as client:
+        image = push_os_image(client, Repository(server.address, "a/os"), "latest", version="9.6.1-0", seed="1")
+        client.resolve(image)
+        server.intercept = lambda asked: Answer(status=304)
+        with pytest.raises(ContentError):
+            client.resolve(image if name == "a digest" else image.repository.tagged("latest"))
 
 
 @pytest.mark.parametrize("names", ["t", [1], {"t": 1}, ["a b"], ["x\u001b[31m"], [""]], ids=str)
