@@ -9,7 +9,7 @@ depends on the zlib that made it; the `diff_id` does not. This module decides no
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -34,13 +34,16 @@ class EntryKind(Enum):
     FILE = (0o100000, b"0")
     SYMLINK = (0o120000, b"2")
     DIRECTORY = (0o040000, b"5")
+    FIFO = (0o010000, b"6")
+    HARD_LINK = (0o100000, b"1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerEntry:
     """One path of a layer. `path` is relative, without leading or trailing slash; `mode` has permission bits only.
 
-    A file has its `source` and `size` in bytes; a symbolic link its `target`.
+    A file has its `source`, of which it is the `size` bytes from `offset` on; a symbolic link its `target`. Of the
+    entries with the same `inode`, the first in the layer is the file, and the others are hard links to it.
     """
 
     path: str
@@ -51,6 +54,9 @@ class LayerEntry:
     source: Path | None = None
     size: int = 0
     target: str = ""
+    offset: int = 0
+    inode: object = None
+    xattrs: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,20 +89,26 @@ def write_layer(entries: Iterable[LayerEntry], out: BinaryIO, *, mtime: int) -> 
 
 
 def _tar(entries: Iterable[LayerEntry], mtime: int) -> Iterator[bytes]:
+    seen: dict[object, str] = {}
     for entry in sorted(entries, key=lambda entry: entry.path.split("/")):
+        first = seen.setdefault(entry.inode, entry.path) if entry.inode is not None else entry.path
+        if first != entry.path:
+            entry = replace(entry, kind=EntryKind.HARD_LINK, target=first, source=None, size=0)
         yield _headers(entry, mtime)
         if entry.source is not None:
-            yield from _content(entry.source, entry.size)
+            yield from _content(entry.source, entry.offset, entry.size)
     yield bytes(2 * _BLOCK)
 
 
-def _content(source: Path, size: int) -> Iterator[bytes]:
-    read = 0
+def _content(source: Path, offset: int, size: int) -> Iterator[bytes]:
+    missing = size
     with source.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            read += len(chunk)
+        file.seek(offset)
+        while chunk := file.read(min(_CHUNK, missing)):
+            missing -= len(chunk)
             yield chunk
-    if read != size:
+        grown = not offset and file.read(1)
+    if missing or grown:
         raise InputError(f"{source} changed while it was read", next_step="build again when nothing writes to it")
     if padding := -size % _BLOCK:
         yield bytes(padding)
@@ -108,11 +120,15 @@ def _headers(entry: LayerEntry, mtime: int) -> bytes:
         raise InputError(f"{entry.path} has an owner or a size too large for a layer")
     name = entry.path + "/" * (entry.kind is EntryKind.DIRECTORY)
     prefix, short, fits = _ustar_name(name)
-    records = b"" if fits else _pax_record("path", name)
+    records = {f"SCHILY.xattr.{key}": value for key, value in entry.xattrs}
     if not _fits(entry.target):
-        records = _pax_record("linkpath", entry.target) + records
-    header = _header(entry, short, prefix if not records else b"", mtime)
-    return _pax_header(name, records) + header if records else header
+        records["linkpath"] = entry.target.encode("utf-8", "surrogateescape")
+    if not fits or (records and not _fits(name)):
+        records["path"] = name.encode("utf-8", "surrogateescape")
+    if not records:
+        return _header(entry, short, prefix, mtime)
+    packed = b"".join(_pax_record(key, records[key]) for key in sorted(records))
+    return _pax_header(name, packed) + _header(entry, _ascii(name), b"", mtime)
 
 
 def _fits(text: str) -> bool:
@@ -134,9 +150,9 @@ def _ascii(text: str) -> bytes:
     return "".join(character for character in text if character.isascii()).encode()[:_NAME_LENGTH]
 
 
-def _pax_record(key: str, value: str) -> bytes:
+def _pax_record(key: str, value: bytes) -> bytes:
     """`LENGTH KEY=VALUE\\n`, where LENGTH counts its own digits (POSIX pax, extended header)."""
-    body = b" " + key.encode() + b"=" + value.encode("utf-8") + b"\n"
+    body = b" " + key.encode() + b"=" + value + b"\n"
     length = len(body)
     while length != len(body) + len(str(length)):
         length = len(body) + len(str(length))

@@ -116,6 +116,7 @@ def bud_argv(
         *common,
         *arguments,
         *labels,
+        *((f"--ignorefile={request.ignore_file}",) if request.ignore_file else ()),
         f"--file={containerfile}",
         f"--tag={name}",
         str(request.context),

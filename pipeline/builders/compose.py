@@ -10,15 +10,16 @@ from pathlib import Path
 
 from layering.containerfile_text import read_text
 from layering.layer import LayerEntry, write_layer
+from layering.platform import Platform
 from layering.registry.client import RegistryClient
-from layering.registry.manifest import ImageConfig
+from layering.registry.manifest import DOCKER_MANIFEST
 from pipeline.builders.basetree import BaseTree, FactsCache
-from pipeline.builders.filetree import LookUp, apply_steps
+from pipeline.builders.filetree import LookUp, Origin, apply_steps
+from pipeline.builders.ignorefile import NOTHING_IGNORED, read_ignore_file
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase, rfc3339
-from pipeline.builders.imageconfig import ConfigState, render_config, start_config
+from pipeline.builders.imageconfig import ConfigState, render_config, start_config, triggers
 from pipeline.builders.interpreter import interpret
 from pipeline.builders.refusal import Refusal, Refused
-from pipeline.builders.sources import refuse_ignore_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Composer:
         plans = []
         for base in request.bases:
             tree = BaseTree(self._client, request.base.repository, base.manifest, self._cache, self._say)
-            planned = plan(request, base.config, tree.look_up)
+            planned = plan(request, base, tree.look_up, directory)
             if not isinstance(planned, Plan):
                 return planned
             plans.append(planned)
@@ -54,25 +55,38 @@ class Composer:
         )
 
 
-def plan(request: BuildRequest, base: ImageConfig, look_up: LookUp) -> Plan | tuple[Refusal, ...]:
+def plan(request: BuildRequest, base: PlatformBase, look_up: LookUp, scratch: Path) -> Plan | tuple[Refusal, ...]:
     """The plan, or every reason against it. The base's files are asked for only when nothing else stands against it.
 
-    Raises InputError for a source that the context does not have.
+    Archives are expanded into `scratch`. Raises InputError for a source that the context does not have.
     """
     try:
-        state = start_config(base)
-        refuse_ignore_file(request.context, request.containerfile_name)
+        state = start_config(base.config)
+        triggered = triggers(base.config, docker=base.manifest.media_type == DOCKER_MANIFEST)
+        ignored = read_ignore_file(request.ignore_file) if request.ignore_file else NOTHING_IGNORED
     except Refused as refused:
         return (refused.at(0),)
-    instructions = read_text(request.text, request.containerfile_name).instructions
-    reading = interpret(instructions, state, request.build_args, base=request.base)
+    reading = interpret(
+        read_text(request.text, request.containerfile_name).instructions,
+        state,
+        {**_platform_args(base.platform), **request.build_args},
+        base=request.base,
+        triggers=read_text(triggered, "the base's ONBUILD").instructions,
+        labelled=bool(request.labels),
+    )
     if reading.refusals:
         return reading.refusals
-    entries, refusals = apply_steps(reading.steps, request.context, look_up)
+    origin = Origin(context=request.context, scratch=scratch, ignored=ignored)
+    entries, refusals = apply_steps(reading.steps, origin, look_up)
     if refusals:
         return tuple(refusals)
     state.add_labels(request.labels)
     return Plan(entries=entries, state=state)
+
+
+def _platform_args(platform: Platform) -> dict[str, str]:
+    """What `--platform` sets in buildah (imagebuildah/build.go)."""
+    return {"TARGETPLATFORM": str(platform), "TARGETOS": platform.os, "TARGETARCH": platform.architecture}
 
 
 def _built(request: BuildRequest, base: PlatformBase, planned: Plan, directory: Path) -> BuiltImage:

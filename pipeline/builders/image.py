@@ -10,6 +10,7 @@ from layering.layer import WrittenLayer
 from layering.platform import Platform
 from layering.reference import ImageReference
 from layering.registry.manifest import ImageConfig, ImageManifest
+from pipeline.builders.ignorefile import find_ignore_file
 
 
 class Builder(StrEnum):
@@ -33,8 +34,9 @@ class BuildRequest:
     """One image to build.
 
     `text` is the Containerfile with its base pinned to `base` (an index, when that is what was asked for), and `bases`
-    has what is behind it for each platform. `containerfile_name` is for messages and ignore files. `labels` go into
-    the configuration and the annotations alike. `created` is the time of everything in the image.
+    has what is behind it for each platform. `containerfile_name` is for messages and ignore files: where it is below
+    the context, or an absolute path. `labels` go into the configuration and the annotations alike. `created` is the
+    time of everything in the image.
     """
 
     context: Path
@@ -45,6 +47,11 @@ class BuildRequest:
     build_args: Mapping[str, str]
     created: datetime
     labels: Mapping[str, str]
+
+    @property
+    def ignore_file(self) -> Path | None:
+        """The file that says what of the context is left out."""
+        return find_ignore_file(self.context, self.context / self.containerfile_name)
 
     @property
     def epoch(self) -> int:

@@ -1,7 +1,7 @@
 """The configuration of a composed image: the base's, changed instruction by instruction as buildah changes it.
 
-What buildah drops when it writes the OCI form (health checks, SHELL, docker's own fields) is dropped here too; what it
-would do more than copy (ONBUILD, volumes, an environment without PATH) is refused. It touches no files.
+What buildah drops when it writes the OCI form (health checks, SHELL, ONBUILD, docker's own fields) is dropped here too.
+It touches no files.
 """
 
 import json
@@ -14,20 +14,41 @@ from layering.registry.manifest import ImageConfig
 from pipeline.builders.refusal import RefusalReason, Refused
 
 _KEPT = ("author", "architecture", "variant", "os", "os.version", "os.features")
-_KEPT_INSIDE = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped")
-_REFUSED_INSIDE = ("OnBuild", "Volumes")
+_KEPT_INSIDE = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Volumes",
+)
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # imagebuilder builder.go
 
 
 @dataclass(kw_only=True)
 class ConfigState:
-    """What instructions change. `inner` is the `config` object of image-spec config.md, without Env and Labels."""
+    """What instructions change. `inner` is the `config` object of image-spec config.md, without Env and Labels.
 
-    env: dict[str, str]
+    `base_env` is the base's environment, `own_env` what was set on top of it.
+    """
+
+    base_env: dict[str, str]
     labels: dict[str, str]
     inner: dict[str, Any]
     author: str | None
     cmd_was_set: bool = False
     history: list[str] = field(default_factory=list)
+    own_env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The whole environment; what was set comes last, each where it was set first."""
+        kept = {name: value for name, value in self.base_env.items() if name not in self.own_env}
+        return {**kept, **self.own_env}
 
     @property
     def working_directory(self) -> str:
@@ -55,20 +76,26 @@ class ConfigState:
         self.labels.update(labels)
         self.history.extend(f"LABEL {name}={value}" for name, value in sorted(labels.items()))
 
-    def expose(self, port: str) -> None:
-        """EXPOSE one `PORT/PROTOCOL`."""
-        self.inner["ExposedPorts"] = {**(self.inner.get("ExposedPorts") or {}), port: {}}
+    def expose(self, ports: Iterable[tuple[str, str]]) -> None:
+        """EXPOSE port and protocol; a number exposed before stays as it is (dispatchers.go, `expose`)."""
+        before = self.inner.get("ExposedPorts") or {}
+        known = {name.partition("/")[0] for name in before}
+        new: dict[str, object] = {f"{port}/{protocol}": {} for port, protocol in ports if port not in known}
+        self.inner["ExposedPorts"] = {**before, **new}
+
+    def add_volumes(self, paths: Iterable[str]) -> None:
+        """VOLUME. Without a RUN after it, it touches no files (builder.go, `noRunsRemaining`)."""
+        self.inner["Volumes"] = {**(self.inner.get("Volumes") or {}), **{path: {} for path in paths}}
 
 
 def start_config(base: ImageConfig) -> ConfigState:
-    """The state before the first instruction. Raises Refused for a base whose configuration does more."""
+    """The state before the first instruction. Raises Refused for an environment that cannot be read."""
     inner: Mapping[str, Any] = base.document.get("config") or {}
-    for key in _REFUSED_INSIDE:
-        if inner.get(key):
-            raise Refused(RefusalReason.BASE_CONFIG_NOT_COMPOSABLE, f"the base's configuration has {key}")
+    env = _environment(inner.get("Env") or ())
     author = base.document.get("author")
     return ConfigState(
-        env=_environment(inner.get("Env") or ()),
+        base_env=env,
+        own_env={} if "PATH" in env else {"PATH": _DEFAULT_PATH},
         labels=dict(base.labels),
         inner={key: inner[key] for key in _KEPT_INSIDE if inner.get(key) and key not in ("Env", "Labels")},
         author=author if isinstance(author, str) else None,
@@ -82,9 +109,19 @@ def _environment(pairs: Iterable[Any]) -> dict[str, str]:
         if not equals or name in env:
             raise Refused(RefusalReason.BASE_CONFIG_NOT_COMPOSABLE, f"the base's environment has {name!r} oddly")
         env[name] = value
-    if "PATH" not in env:
-        raise Refused(RefusalReason.BASE_CONFIG_NOT_COMPOSABLE, "the base's environment has no PATH; buildah adds one")
     return env
+
+
+def triggers(base: ImageConfig, *, docker: bool) -> str:
+    """The base's ONBUILD lines, as lines of a Containerfile. The OCI form has none.
+
+    Raises Refused for an OCI configuration that has some: whether they count is up to who reads it.
+    """
+    inner: Mapping[str, Any] = base.document.get("config") or {}
+    lines = inner.get("OnBuild") or []
+    if lines and not docker:
+        raise Refused(RefusalReason.BASE_CONFIG_NOT_COMPOSABLE, "the base's OCI configuration has OnBuild")
+    return "\n".join(str(line) for line in lines)
 
 
 def render_config(base: ImageConfig, state: ConfigState, *, diff_id: Digest, created: str, comment: str) -> bytes:

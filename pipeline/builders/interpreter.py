@@ -1,14 +1,15 @@
 """Reads a Containerfile as a list of file operations and configuration changes, or says why that cannot be done.
 
-Covers FROM (one stage), COPY and ADD of local files, WORKDIR, ENV, LABEL, ARG, USER, CMD, ENTRYPOINT, EXPOSE,
-STOPSIGNAL and MAINTAINER, as imagebuilder (buildah's reader) understands them. Looks at no file, asks no registry.
+Covers one stage, COPY and ADD of local files, and every instruction that only sets configuration, as imagebuilder
+(buildah's reader) understands them; the ONBUILD lines of the base come first. Looks at no file, asks no registry.
 """
 
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from layering.containerfile_text import Instruction
 from layering.errors import InputError
@@ -17,18 +18,24 @@ from pipeline.builders.imageconfig import ConfigState
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.words import expand, split_words
 
-_OWNER = re.compile(r"(?P<uid>[0-9]{1,7}):(?P<gid>[0-9]{1,7})")
-_MODE = re.compile(r"[0-7]{3,4}")
-_PORT = re.compile(r"(?P<port>[0-9]{1,5})(?:/(?P<protocol>tcp|udp|sctp))?")
+_OWNER = re.compile(r"(?P<uid>[0-9]{1,7})(?::(?P<gid>[0-9]{0,7}))?")
+_MODE = re.compile(r"0?[0-7]{1,4}")
+_PORT = re.compile(r"(?P<port>[0-9]{1,5}(?:-[0-9]{1,5})?)(?:/(?P<protocol>tcp|udp|sctp))?")
+_SIGNALS = frozenset(signal.Signals.__members__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
-_AUTOMATIC_ARGUMENT = re.compile(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)|[A-Za-z]+_PROXY|[a-z]+_proxy")
-_ROOT_USERS = ("", "0", "root", "0:0", "root:root")
+_AUTOMATIC_ARGUMENT = re.compile(r"BUILD(?:PLATFORM|OS|ARCH|VARIANT)|TARGETVARIANT|[A-Za-z]+_PROXY|[a-z]+_proxy")
+_ROOT_USERS = ("", "root", "root:root")
+_HEALTHCHECK_FLAG = re.compile(r"--(?:interval|timeout|start-period)=[0-9]+(?:ms|s|m|h)|--retries=[1-9][0-9]{0,8}")
+_TRIGGERS = ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "RUN", "USER", "VOLUME", "WORKDIR")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyStep:
-    """COPY or ADD. `sources` are as written; `destination` is absolute and keeps a trailing `/` or `/.`."""
+    """COPY or ADD. `sources` are as written; `destination` is absolute and keeps a trailing `/`.
+
+    `base_working_directory` is the base's, which buildah takes for a directory whatever it is.
+    """
 
     line: int
     sources: tuple[str, ...]
@@ -36,6 +43,7 @@ class CopyStep:
     owner: tuple[int, int]
     mode: int | None
     extracts: bool
+    base_working_directory: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +55,9 @@ class WorkdirStep:
     user: str
 
     @property
-    def is_roots(self) -> bool:
-        """Whether a missing directory would be root's."""
-        return self.user in _ROOT_USERS
+    def owner(self) -> tuple[int, int] | None:
+        """Who a missing directory would belong to; None when only the base knows."""
+        return (0, 0) if self.user in _ROOT_USERS else _numeric_owner(self.user)
 
 
 Step = CopyStep | WorkdirStep
@@ -64,17 +72,35 @@ class Reading:
 
 
 def interpret(
-    instructions: Sequence[Instruction], state: ConfigState, build_args: Mapping[str, str], *, base: ImageReference
+    instructions: Sequence[Instruction],
+    state: ConfigState,
+    build_args: Mapping[str, str],
+    *,
+    base: ImageReference,
+    triggers: Sequence[Instruction] = (),
+    labelled: bool = False,
 ) -> Reading:
-    """Apply `instructions` to `state` in order; the only FROM must name `base`."""
+    """Apply `instructions` to `state` in order; the only FROM must name `base`, whose `triggers` follow it.
+
+    `labelled`: the build adds labels of its own, an instruction more.
+    """
     reader = _Reader(state, build_args, base)
     refusals = []
-    for instruction in instructions:
+    for instruction in _with_triggers(instructions, triggers):
         try:
             reader.apply(instruction)
         except Refused as refused:
             refusals.append(refused.at(instruction.line))
+    if labelled:
+        reader.keep_workdir(0)
     return Reading(steps=tuple(reader.steps), refusals=tuple(refusals))
+
+
+def _with_triggers(instructions: Sequence[Instruction], triggers: Sequence[Instruction]) -> Iterator[Instruction]:
+    for instruction in instructions:
+        yield instruction
+        if instruction.keyword == "FROM":
+            yield from (replace(trigger, line=0) for trigger in triggers)
 
 
 class _Reader:
@@ -86,6 +112,8 @@ class _Reader:
         self._in_stage = False
         self._global_args: dict[str, str] = {}
         self._args: dict[str, str] = {}
+        self._base_working_directory: str = state.inner.get("WorkingDir") or ""
+        self._kept_workdir: tuple[str, str] | None = None
         self._apply: Mapping[str, Callable[[Instruction], None]] = {
             "FROM": self._from,
             "ARG": self._arg,
@@ -100,6 +128,10 @@ class _Reader:
             "EXPOSE": self._expose,
             "STOPSIGNAL": self._stop_signal,
             "MAINTAINER": self._maintainer,
+            "VOLUME": self._volume,
+            "HEALTHCHECK": self._health_check,
+            "SHELL": self._shell,
+            "ONBUILD": self._on_build,
         }
 
     def apply(self, instruction: Instruction) -> None:
@@ -111,12 +143,20 @@ class _Reader:
             )
         if instruction.heredocs:
             raise Refused(RefusalReason.SOURCE_NOT_LOCAL, "a here-document is no file of the context")
-        if instruction.flags and instruction.keyword not in ("COPY", "ADD", "FROM"):
+        if instruction.flags and instruction.keyword not in ("COPY", "ADD", "FROM", "HEALTHCHECK"):
             raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, f"{instruction.flags[0]} on {instruction.keyword}")
         apply(instruction)
         if self._in_stage and instruction.keyword != "FROM":
             flags = "".join(f" {flag}" for flag in instruction.flags)
             self._state.history.append(f"{instruction.keyword}{flags} {instruction.arguments}")
+            self.keep_workdir(instruction.line)
+
+    def keep_workdir(self, line: int) -> None:
+        """After each instruction buildah makes sure that the working directory is there (builder.go, `Run`)."""
+        wanted = self._state.inner.get("WorkingDir") or "", self._state.user
+        if wanted[0] and wanted != self._kept_workdir:
+            self._kept_workdir = wanted
+            self.steps.append(WorkdirStep(line=line, path=wanted[0], user=wanted[1]))
 
     @property
     def _variables(self) -> dict[str, str]:
@@ -125,11 +165,11 @@ class _Reader:
     def _words(self, instruction: Instruction) -> list[str]:
         return [expand(word, self._variables) for word in split_words(instruction.arguments)]
 
-    def _one_word(self, instruction: Instruction) -> str:
-        words = self._words(instruction)
-        if len(words) != 1 or not words[0]:
-            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} wants one word")
-        return words[0]
+    def _one_text(self, instruction: Instruction) -> str:
+        text = expand(instruction.arguments, self._variables)
+        if not text or "`" in instruction.arguments:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} sets nothing, or oddly")
+        return text
 
     def _from(self, instruction: Instruction) -> None:
         if self._in_stage:
@@ -146,8 +186,15 @@ class _Reader:
             return False
 
     def _arg(self, instruction: Instruction) -> None:
-        name, equals, default = self._one_word(instruction).partition("=")
-        if not _NAME.fullmatch(name) or _AUTOMATIC_ARGUMENT.fullmatch(name):
+        words = self._words(instruction)
+        if not words:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "ARG declares nothing")
+        for word in words:
+            self._declare(word)
+
+    def _declare(self, word: str) -> None:
+        name, equals, default = word.partition("=")
+        if not _NAME.fullmatch(name) or _AUTOMATIC_ARGUMENT.fullmatch(name) or word.startswith("TARGETPLATFORM="):
             raise Refused(RefusalReason.VARIABLE_NOT_COMPOSABLE, f"ARG {name} is the builder's own")
         known = self._args if self._in_stage else self._global_args
         if name in self._build_args:
@@ -158,8 +205,9 @@ class _Reader:
             known[name] = self._global_args[name]
 
     def _copy(self, instruction: Instruction) -> None:
-        owner, mode = _copy_flags(instruction.flags)
-        words = self._copy_words(instruction)
+        given = self._build_args if instruction.keyword == "COPY" else {}  # dispatchers.go, `dispatchCopy`
+        owner, mode = _copy_flags([expand(flag, {**given, **self._variables}) for flag in instruction.flags])
+        words = self._path_words(instruction)
         if len(words) < 2 or not all(words):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} wants sources and a place")
         *sources, destination = words
@@ -170,52 +218,60 @@ class _Reader:
             CopyStep(
                 line=instruction.line,
                 sources=tuple(sources),
-                destination=posixpath.join(self._state.working_directory, destination),
+                destination=_absolute(destination, self._state.inner.get("WorkingDir") or ""),
                 owner=owner,
                 mode=mode,
                 extracts=instruction.keyword == "ADD",
+                base_working_directory=self._base_working_directory,
             )
         )
 
-    def _copy_words(self, instruction: Instruction) -> list[str]:
+    def _path_words(self, instruction: Instruction) -> list[str]:
         """A JSON list, or words at white space: here quotes do not hold a word together."""
-        if instruction.arguments.startswith("["):
-            return [expand(_unquoted(word), self._variables) for word in _json_words(instruction.arguments)]
-        return [expand(_unquoted(word), self._variables) for word in instruction.arguments.split()]
+        if "`" in instruction.arguments:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "a backtick may be an escape character")
+        words = _json_words(instruction.arguments)
+        return [expand(word, self._variables) for word in (instruction.arguments.split() if words is None else words)]
 
     def _workdir(self, instruction: Instruction) -> None:
-        path = posixpath.normpath(posixpath.join(self._state.working_directory, self._one_word(instruction)))
+        path = self._one_text(instruction)
+        if not path.startswith("/"):
+            path = "/" + posixpath.normpath(f"/{self._state.inner.get('WorkingDir') or ''}/{path}").lstrip("/")
         self._state.inner["WorkingDir"] = path
-        self.steps.append(WorkdirStep(line=instruction.line, path=path, user=self._state.user))
 
     def _env(self, instruction: Instruction) -> None:
         pairs = self._pairs(instruction)
         if not all(_NAME.fullmatch(name) for name in pairs):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "ENV sets an odd name")
-        for name, value in pairs.items():
-            self._state.env.pop(name, None)  # buildah moves a variable that is set again to the end
-            self._state.env[name] = value
+        self._state.own_env.update(pairs)
 
     def _label(self, instruction: Instruction) -> None:
         self._state.labels.update(self._pairs(instruction))
 
     def _pairs(self, instruction: Instruction) -> dict[str, str]:
         """`name=value …`; values see the variables as they were before this instruction."""
+        words = split_words(instruction.arguments)
+        if words and "=" not in words[0]:  # the old form, one name and the rest of the line
+            words = ("=".join(instruction.arguments.split(maxsplit=1)),) if len(words) > 1 else ()
         pairs = {}
-        for word in split_words(instruction.arguments):
+        for word in words:
             name, equals, value = word.partition("=")
-            if not equals or "$" in name:
+            name = expand(name, self._variables)
+            if not equals or not name:
                 raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} is not name=value")
-            pairs[expand(name, {})] = expand(value, self._variables)
+            pairs[name] = expand(value, self._variables)
         if not pairs:
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} sets nothing")
         return pairs
 
     def _user(self, instruction: Instruction) -> None:
-        self._state.inner["User"] = self._one_word(instruction)
+        self._state.inner["User"] = self._one_text(instruction)
 
     def _stop_signal(self, instruction: Instruction) -> None:
-        self._state.inner["StopSignal"] = self._one_word(instruction)
+        name = self._one_text(instruction)
+        if not re.fullmatch(r"[1-9]|[1-5][0-9]|6[0-4]", name) and f"SIG{name.removeprefix('SIG')}" not in _SIGNALS:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{name[:40]!r} is no signal")
+        self._state.inner["StopSignal"] = name
 
     def _cmd(self, instruction: Instruction) -> None:
         self._state.set_cmd(_argv(instruction))
@@ -224,11 +280,33 @@ class _Reader:
         self._state.set_entrypoint(_argv(instruction))
 
     def _expose(self, instruction: Instruction) -> None:
-        for word in self._words(instruction):
-            match = _PORT.fullmatch(word)
-            if match is None:
-                raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"EXPOSE {word[:40]!r} is not PORT[/PROTOCOL]")
-            self._state.expose(f"{match['port']}/{match['protocol'] or 'tcp'}")
+        matches = [_PORT.fullmatch(port) for word in self._words(instruction) for port in word.split()]
+        if not matches or None in matches:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "EXPOSE wants PORT[/PROTOCOL]")
+        self._state.expose((match["port"], match["protocol"] or "tcp") for match in matches if match)
+
+    def _volume(self, instruction: Instruction) -> None:
+        paths = [path.strip() for path in self._path_words(instruction)]
+        if not paths or not all(paths):
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "VOLUME wants paths")
+        self._state.add_volumes(paths)
+
+    def _health_check(self, instruction: Instruction) -> None:
+        """The OCI form has none; what is checked is that buildah would take it."""
+        kind, _, command = instruction.arguments.partition(" ")
+        wanted = (kind.upper() == "NONE" and not command) or (kind.upper() == "CMD" and command.strip())
+        if not wanted or not all(_HEALTHCHECK_FLAG.fullmatch(flag) for flag in instruction.flags):
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "HEALTHCHECK is not one that every builder takes")
+
+    def _shell(self, instruction: Instruction) -> None:
+        """The OCI form has none, and CMD and ENTRYPOINT do not ask for it (dispatchers.go, `cmd`)."""
+        if not _json_words(instruction.arguments):
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "SHELL is no list")
+
+    def _on_build(self, instruction: Instruction) -> None:
+        """The OCI form has none."""
+        if instruction.arguments.partition(" ")[0].upper() not in _TRIGGERS:
+            raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "ONBUILD is not one that every builder takes")
 
     def _maintainer(self, instruction: Instruction) -> None:
         if not re.fullmatch(r"[^\s\"'\\$]+(?: [^\s\"'\\$]+)*", instruction.arguments):
@@ -241,10 +319,10 @@ def _copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int], int | None]:
     for flag in flags:
         name, _, value = flag.partition("=")
         if name == "--chown":
-            match = _OWNER.fullmatch(value)
-            if match is None:
-                raise Refused(RefusalReason.OWNER_BY_NAME, f"{flag} is not UID:GID in digits")
-            owner = int(match["uid"]), int(match["gid"])
+            numeric = _numeric_owner(value)
+            if numeric is None:
+                raise Refused(RefusalReason.OWNER_BY_NAME, f"{flag} is not UID[:GID] in digits")
+            owner = numeric
         elif name == "--chmod" and _MODE.fullmatch(value):
             mode = int(value, 8)
         else:
@@ -252,26 +330,40 @@ def _copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int], int | None]:
     return owner, mode
 
 
-def _unquoted(word: str) -> str:
-    if any(character in word for character in "\\\"'`"):
-        raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "it has quotes or escapes in a path")
-    return word
+def _numeric_owner(text: str) -> tuple[int, int] | None:
+    """`UID[:GID]`; the group is the user's number when it is not given (add.go, `userForCopy`)."""
+    match = _OWNER.fullmatch(text)
+    return (int(match["uid"]), int(match["gid"] or match["uid"])) if match else None
 
 
-def _json_words(text: str) -> list[str]:
+def _absolute(destination: str, working_directory: str) -> str:
+    """imagebuilder internals.go, `makeAbsolute`."""
+    if destination == ".":
+        destination = f"{working_directory.rstrip('/')}/"
+    if destination.startswith("/"):
+        return destination
+    path = "/" + posixpath.normpath(f"/{working_directory}/{destination}").lstrip("/")
+    return path + "/" * destination.endswith("/")
+
+
+def _json_words(text: str) -> list[str] | None:
+    """The strings of a JSON list; None for what is no JSON. Raises Refused for what readers disagree on."""
+    if not text.startswith("["):
+        return None
     try:
-        words = json.loads(text)
+        words, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
-        words = None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return None
+    if text[end:].strip() or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "it starts like a JSON list and is none")
     return words
 
 
 def _argv(instruction: Instruction) -> list[str]:
     """The exec form, or the shell form under `/bin/sh -c` (buildah drops SHELL when it writes the OCI form)."""
-    if instruction.arguments.startswith("["):
-        return _json_words(instruction.arguments)
-    if not instruction.arguments or "\n" in instruction.arguments or "\\" in instruction.arguments:
-        raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} is empty or has escapes")
+    words = _json_words(instruction.arguments)
+    if words is not None:
+        return words
+    if not instruction.arguments or "\n" in instruction.arguments:
+        raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} is empty")
     return ["/bin/sh", "-c", instruction.arguments]

@@ -25,10 +25,7 @@ class RefusalReason(StrEnum):
     SOURCE_PATTERN = "SourcePattern"
     SOURCE_IS_SYMLINK = "SourceIsSymlink"
     SOURCE_IS_ARCHIVE = "SourceIsArchive"
-    SOURCE_IS_HARD_LINKED = "SourceIsHardLinked"
     SOURCE_IS_SPECIAL = "SourceIsSpecial"
-    SOURCE_HAS_XATTRS = "SourceHasXattrs"
-    NAME_NOT_ASCII = "NameNotAscii"
     IGNORE_FILE = "IgnoreFile"
 
     # Where to.

@@ -1,14 +1,12 @@
-"""The files of the build context that a COPY or ADD takes, as buildah would take them.
+"""The files of the build context that a COPY or ADD takes, as buildah takes them (add.go, copier.go: `Stat`, `Get`).
 
-Set-user-id and set-group-id bits are dropped, owners are not kept. What buildah treats in its own way (archives under
-ADD, hard links, extended attributes, devices, patterns with more than `*` and `?`, ignore files) is refused.
+Set-user-id and set-group-id bits are dropped, owners are not kept, hard links within one directory are. A symbolic link
+that is named itself is followed, one within a directory is copied. What needs more than the context is refused.
 """
 
 import os
 import posixpath
-import re
 import stat
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,52 +14,63 @@ from pathlib import Path
 from layering.errors import InputError
 from layering.layer import EntryKind
 from layering.reasons import Reason
+from pipeline.builders import globs
+from pipeline.builders.ignorefile import IgnoreFile
 from pipeline.builders.refusal import RefusalReason, Refused
 
-_IGNORE_FILES = (".containerignore", ".dockerignore")
 _KEPT_BITS = 0o1777
-_HARMLESS_XATTRS = ("security.selinux", "system.posix_acl_access", "system.posix_acl_default")
-_COMPRESSION_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"\x5d\x00\x00", b"PK\x03\x04")
-_TAR_BLOCK = 512
+_KINDS = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.DIRECTORY, stat.S_IFLNK: EntryKind.SYMLINK,
+          stat.S_IFIFO: EntryKind.FIFO}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFile:
-    """One file, link or directory of the context. `name` is relative to the source that was copied, "" for itself."""
+    """One file, link or directory that is copied. `name` is relative to the source that was copied.
+
+    A file's content is the `size` bytes of `path` from `offset` on. Files of one `inode` are hard links of each other.
+    `owner` is None where the instruction says it.
+    """
 
     name: str
-    path: Path
     kind: EntryKind
     mode: int
+    path: Path | None = None
+    offset: int = 0
     size: int = 0
     target: str = ""
+    inode: object = None
+    owner: tuple[int, int] | None = None
+    xattrs: tuple[tuple[str, bytes], ...] = ()
 
 
-def refuse_ignore_file(context: Path, containerfile_name: str) -> None:
-    """Raise Refused when an ignore file leaves anything out."""
-    for name in (*_IGNORE_FILES, *(f"{containerfile_name}{suffix}" for suffix in _IGNORE_FILES)):
-        file = context / name
-        if file.is_file() and any(_is_pattern(line) for line in file.read_bytes().splitlines()):
-            raise Refused(RefusalReason.IGNORE_FILE, f"{name} leaves files out")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """One path that a COPY names. `path` has no symbolic links left; `named` is how the context calls it."""
+
+    named: str
+    path: str
+    mode: int
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is one, after links were followed."""
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file, after links were followed."""
+        return stat.S_ISREG(self.mode)
 
 
-def _is_pattern(line: bytes) -> bool:
-    return bool(line.strip()) and not line.startswith(b"#")
+def find_sources(context: Path, pattern: str, line: int) -> tuple[Source, ...]:
+    """What one source of a COPY names, sorted.
 
-
-def find_sources(context: Path, pattern: str, line: int) -> tuple[Path, ...]:
-    """The paths that one source of a COPY names, sorted.
-
-    Raises InputError when the context has no such path (no builder could copy it), Refused for patterns and links.
+    Raises InputError when the context has no such path (no builder could copy it), Refused for one that leaves it.
     """
-    cleaned = posixpath.normpath("/" + pattern).lstrip("/")
-    if ".." in pattern.split("/"):
-        raise Refused(RefusalReason.SOURCE_NOT_LOCAL, f"{pattern} may leave the context")
-    if re.search(r"[\[\]\\]|\*\*", cleaned):
-        raise Refused(RefusalReason.SOURCE_PATTERN, f"the pattern {pattern} has more than * and ?")
-    found = [context]
-    for part in filter(None, cleaned.split("/")):
-        found = [child for parent in found for child in _children(parent, part)]
+    cleaned = posixpath.normpath(f"./{pattern}")
+    if cleaned.startswith(".."):
+        raise Refused(RefusalReason.SOURCE_NOT_LOCAL, f"{pattern} leaves the context")
+    found = globs.glob(context, "" if cleaned == "." else cleaned)
     if not found:
         raise InputError(
             f"{pattern} is not in the build context",
@@ -69,84 +78,69 @@ def find_sources(context: Path, pattern: str, line: int) -> tuple[Path, ...]:
             next_step="add it to the build context in the source, or correct the path in the Containerfile",
             reason=Reason.BUILD_MISCONFIGURED,
         )
-    return tuple(found)
+    return tuple(_source(context, named) for named in found)
 
 
-def _children(parent: Path, part: str) -> list[Path]:
-    """The entries of `parent` that match one part of a path (Go's path/filepath, `Match`: `*` takes dot files too)."""
-    if not stat.S_ISDIR(parent.lstat().st_mode):
-        return []
-    if "*" not in part and "?" not in part:
-        names = [part] if os.path.lexists(parent / part) else []
-    else:
-        wanted = re.compile(re.escape(part).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
-        names = sorted(name for name in os.listdir(parent) if wanted.fullmatch(name))
-    for name in names:
-        if (parent / name).is_symlink():
-            raise Refused(RefusalReason.SOURCE_IS_SYMLINK, f"{name} is a symbolic link, which a COPY follows")
-    return [parent / name for name in names]
+def _source(context: Path, named: str) -> Source:
+    path = globs.resolve(context, named)
+    if path is None:
+        raise Refused(RefusalReason.SOURCE_IS_SYMLINK, f"{named} is a symbolic link that leads nowhere")
+    return Source(named=named, path=path, mode=(context / path).lstat().st_mode)
 
 
-def walk(source: Path, *, extracts: bool) -> Iterator[SourceFile]:
-    """`source` itself, and when it is a directory all below it, parents first. `extracts`: archives would be unpacked.
+def walk(context: Path, source: Source, ignored: IgnoreFile) -> Iterator[SourceFile]:
+    """All below a directory, parents first; else the file itself. Raises Refused for what cannot be copied.
 
-    Raises Refused for what cannot be copied as it stands.
+    What the ignore file leaves out is left out.
     """
-    seen: set[tuple[int, int]] = set()
-    for path, name in _paths(source, ""):
-        status = path.lstat()
-        if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
-            if (status.st_dev, status.st_ino) in seen:
-                raise Refused(RefusalReason.SOURCE_IS_HARD_LINKED, f"{path.name} has another name beside it")
-            seen.add((status.st_dev, status.st_ino))
-        file = _source_file(path, name, status)
-        if extracts and file.kind is EntryKind.FILE and _may_be_archive(path):
-            raise Refused(RefusalReason.SOURCE_IS_ARCHIVE, f"ADD unpacks {path.name}")
-        yield file
+    if not source.is_directory:
+        if ignored.excludes(source.path):
+            raise Refused(RefusalReason.IGNORE_FILE, f"{source.named} leads to what the ignore file leaves out")
+        yield _source_file(context / source.path, posixpath.basename(source.named))
+        return
+    for path in _below(context, source.path, ignored):
+        yield _source_file(context / path, path[len(source.path) :].lstrip("/"))
 
 
-def _paths(path: Path, name: str) -> Iterator[tuple[Path, str]]:
-    yield path, name
-    if stat.S_ISDIR(path.lstat().st_mode):
-        for child in sorted(os.listdir(path)):
-            yield from _paths(path / child, posixpath.join(name, child))
+def _below(context: Path, directory: str, ignored: IgnoreFile) -> Iterator[str]:
+    for name in sorted(os.listdir(context / directory)):
+        path = posixpath.join(directory, name)
+        mode = (context / path).lstat().st_mode
+        excluded = ignored.excludes(path)
+        if not excluded and not stat.S_ISSOCK(mode):
+            yield path
+        if stat.S_ISDIR(mode) and (not excluded or ignored.may_take_back_below(path)):
+            yield from _below(context, path, ignored)
 
 
-def _source_file(path: Path, name: str, status: os.stat_result) -> SourceFile:
-    if not name.isascii():
-        raise Refused(RefusalReason.NAME_NOT_ASCII, f"{name!r} has other characters than ASCII")
-    if _odd_xattrs(path):
-        raise Refused(RefusalReason.SOURCE_HAS_XATTRS, f"{path.name} has extended attributes")
-    mode = stat.S_IMODE(status.st_mode) & _KEPT_BITS
-    if stat.S_ISREG(status.st_mode):
-        return SourceFile(name=name, path=path, kind=EntryKind.FILE, mode=mode, size=status.st_size)
-    if stat.S_ISDIR(status.st_mode):
-        return SourceFile(name=name, path=path, kind=EntryKind.DIRECTORY, mode=mode)
-    if stat.S_ISLNK(status.st_mode):
-        return SourceFile(name=name, path=path, kind=EntryKind.SYMLINK, mode=0o777, target=os.readlink(path))
-    raise Refused(RefusalReason.SOURCE_IS_SPECIAL, f"{path.name} is neither a file nor a directory nor a link")
+def _source_file(path: Path, name: str) -> SourceFile:
+    status = path.lstat()
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        raise Refused(RefusalReason.SOURCE_IS_SPECIAL, f"{path.name} is neither a file nor a directory nor a link")
+    is_file = kind is EntryKind.FILE
+    return SourceFile(
+        name=name,
+        kind=kind,
+        mode=stat.S_IMODE(status.st_mode) & _KEPT_BITS,
+        path=path if is_file else None,
+        size=status.st_size if is_file else 0,
+        target=os.readlink(path) if kind is EntryKind.SYMLINK else "",
+        inode=(status.st_dev, status.st_ino) if is_file and status.st_nlink > 1 else None,
+        xattrs=_xattrs(path),
+    )
 
 
-def _odd_xattrs(path: Path) -> list[str]:
+def is_kept_xattr(name: str) -> bool:
+    """copier/xattrs.go, `relevantAttributes`; a security label never comes from a build."""
+    return name.startswith("user.") or name in ("security.capability", "security.ima")
+
+
+def _xattrs(path: Path) -> tuple[tuple[str, bytes], ...]:
     if not hasattr(os, "listxattr"):
-        return []
+        return ()
     try:
-        names = os.listxattr(path, follow_symlinks=False)
+        names = [name for name in os.listxattr(path, follow_symlinks=False) if is_kept_xattr(name)]
+        return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names))
     except OSError:  # a file system without any
-        return []
-    return [name for name in names if name not in _HARMLESS_XATTRS]
-
-
-def _may_be_archive(path: Path) -> bool:
-    """Whether the file starts like a compressed file or a tar member; an empty block counts, to be sure."""
-    with path.open("rb") as file:
-        block = file.read(_TAR_BLOCK)
-    if block.startswith(_COMPRESSION_MAGIC):
-        return True
-    if len(block) < _TAR_BLOCK:
-        return False
-    try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        return not any(block)
-    return True
+        return ()

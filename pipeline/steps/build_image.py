@@ -257,8 +257,7 @@ def _bases(client: RegistryClient, inputs: Inputs) -> tuple[PlatformBase, ...]:
 
 
 def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
-    inside = inputs.containerfile.is_relative_to(inputs.context)
-    name = inputs.containerfile.relative_to(inputs.context) if inside else Path(inputs.containerfile.name)
+    name = _place(inputs) or Path(inputs.containerfile.name)
     return build_key(
         BuildInputs(
             base={base.platform: base.manifest.digest for base in bases},
@@ -270,6 +269,12 @@ def _key(inputs: Inputs, bases: Sequence[PlatformBase]) -> BuildKey:
             matches=tuple(map(str, inputs.matches)),
         )
     )
+
+
+def _place(inputs: Inputs) -> Path | None:
+    """Where the Containerfile is below the context; None when it is elsewhere."""
+    inside = inputs.containerfile.is_relative_to(inputs.context)
+    return inputs.containerfile.relative_to(inputs.context) if inside else None
 
 
 def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> BuildRequest:
@@ -288,7 +293,7 @@ def _request(inputs: Inputs, bases: tuple[PlatformBase, ...], key: BuildKey) -> 
     return BuildRequest(
         context=inputs.context,
         text=pinned.text,
-        containerfile_name=inputs.containerfile.name,
+        containerfile_name=str(_place(inputs) or inputs.containerfile.absolute()),
         base=inputs.base,
         bases=bases,
         build_args={**inputs.build_args, **pinned.build_args},

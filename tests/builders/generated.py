@@ -1,0 +1,94 @@
+"""Containerfiles from a seed: a grammar of what people write for a base image, the ordinary and the odd.
+
+A case says whether it needs the contents of files that are not in its context (a shell, a name in the base's
+/etc/passwd, another image): only then may compose leave it to buildah. The same seed gives the same case for ever.
+"""
+
+import random
+from dataclasses import dataclass
+
+from tests.builders.generated_world import BASES, CONTEXTS
+
+_FLAGS = ("", "", "", "--chown=7:8 ", "--chmod=0711 ", "--chown=9:9 --chmod=2644 ", "--chmod=600 ")
+_SOURCES = (
+    "f", "suid", "d", "d/", "d/sub", "empty", "a.conf bb.conf", "*.conf", "d/x", ".", "?.conf", "d*", "d/s*",
+    "[ab]*.conf", "[^x]*.conf", "over", "over/", "d/*", "to-file", "to-directory", "to-directory/x", "linked",
+    "linked/one linked/two", "umlaut",
+    "umlaut/ä", "over/motd", "attributes", "attributes/noted", "./d/../f", "/f", "d/./sub/", "pipe", "plain.tar",
+    "d/link",
+)  # fmt: skip
+_ARCHIVES = ("plain.tar", "packed.tar.gz", "packed.tar.bz2", "packed.tar.xz", "odd.tar", "plain.tar f", "not-packed.gz",
+             "*.tar", "d", "f", "zip.zip", "empty.tar")  # fmt: skip
+_PLACES = (
+    "/etc", "/etc/", "/tmp/x", "/tmp/x/", "/opt/old", "/opt/kept/", "/new/a/b/", "rel", "rel/", ".", "./", "/root/",
+    "/usr/bin/", "/etc/conf.d/z/", "/etc/motd", "/w", "/", "/etc/../srv/q/", "/ü/x", "/etc/conf.d", "/var/vol/in/",
+)  # fmt: skip
+_LINKED_PLACES = ("/home/core/", "/home", "/bin/", "/bin/tool", "/mnt/deep/", "/mnt", "/chain/x", "/tozone", "/loop/x",
+                  "/home/../y/", "/var/up/z/")  # fmt: skip
+_WORKDIRS = ("/w", "/etc", "x", "..", "/srv/q", "/home/me", "$V/s", "/w/", "/etc/motd/../n", "'/q r'")
+_SETTINGS = (
+    "ENV A=1 B=$X", 'ENV A="x $X y" C=${NONE:-d}', "ENV A legacy value", "ENV X=2\nENV Y=$X", "ENV P=a\\ b", "ENV E=",
+    "ENV U=$NONE.", "ENV Q='a b' R=\"c'd\"", "ENV PATH=/y:$PATH", "ENV D=\\$X", "ENV N=${X:+yes}${NONE:+no}", "ENV X=",
+    "ARG V=7\nENV W=$V", "ARG GIVEN\nLABEL given=$GIVEN", "ARG X=9\nENV Z=$X", "ARG G\nLABEL g=${G}", "ARG V",
+    "ARG L=\"a b\"\nLABEL l=$L", "LABEL a=b c='d e' \"f g\"=h", "LABEL a=$X$V", "LABEL one two", "LABEL m=\"q\\\"r\"",
+    "LABEL version=9", "USER 5:6", "USER root", "CMD a  b", 'CMD ["x", "$X"]', "CMD []", "CMD echo \"$X\" \\\n  b",
+    "ENTRYPOINT x y", 'ENTRYPOINT ["x"]', "ENTRYPOINT []", "EXPOSE 80 53/udp", "EXPOSE 1-3 ${NONE:-9}/udp",
+    "STOPSIGNAL SIGTERM",
+    "MAINTAINER Jo <jo@example.com>", "HEALTHCHECK NONE", "HEALTHCHECK --interval=5s CMD true",
+    'SHELL ["/bin/x", "-c"]',
+    "VOLUME /var/vol", 'VOLUME ["/vol", "/etc"]', "ONBUILD COPY f /", "ARG TARGETARCH\nLABEL arch=$TARGETARCH",
+    "ENV S=${X}/${Y:-${X}}", "LABEL e=\"${X:-a b}\"", "USER 1000\nWORKDIR /of/1000",
+    "CMD echo \\\"q\\\"", "EXPOSE 80/tcp 80",
+)  # fmt: skip
+_COPIES = ('COPY ["f", "a.conf", "/sp ace/"]', 'COPY "f" /quoted/', "COPY f \\\n  # a comment\n  a.conf \\\n  /srv/",
+           'COPY ["sp ace", "/etc/"]', "COPY $F /etc/${F}2", "COPY --chown=$O f /owned/",
+           "COPY ${NONE}f /etc/", "COPY --chown=1000 f /x1000", "COPY --chmod=$M f /moded",
+           "COPY --chown=1000: d/ /srv/", "ADD [\"plain.tar\", \"/un packed/\"]")  # fmt: skip
+_NOWHERE = ("STOPSIGNAL $SIG", "EXPOSE $PORT", "COPY sp\\ ace /etc/", "LABEL e=${X:-a b}", "COPY [!x]*b.conf /etc/",
+            "ENV A", "CMD [1]", "COPY d /etc/motd", "COPY none /x", "WORKDIR", "COPY --chown=nobody f /x")  # fmt: skip
+_FOREIGN = (
+    "RUN true", "RUN echo x > /etc/ran", "COPY --from=other f /etc/", "COPY --chown=core f /etc/cored",
+    "COPY --chown=core:core d /srv/", "USER core\nWORKDIR /made/by/core/too", "USER core\nWORKDIR /made/by/core",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """`body` follows the FROM. `base` and `context` are names of `generated_world`."""
+
+    seed: int
+    body: str
+    base: str
+    context: str
+    needs_contents: bool
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, base {self.base}, context {self.context}:\n{self.body}"
+
+
+def generated(seed: int) -> Case:
+    """One case. Every eighth asks for contents of the base; the first two lines declare what others put in."""
+    chance = random.Random(seed)
+    lines = [_instruction(chance) for _ in range(chance.randint(1, 6))]
+    needs_contents = seed % 8 == 7
+    if needs_contents:
+        lines.insert(chance.randint(0, len(lines)), chance.choice(_FOREIGN))
+    return Case(
+        seed=seed,
+        body="\n".join(["ARG F=f", "ARG O=3:4", *lines]),
+        base=chance.choice(BASES),
+        context=chance.choice(CONTEXTS),
+        needs_contents=needs_contents,
+    )
+
+
+def _instruction(chance: random.Random) -> str:
+    kind = chance.random()
+    if kind < 0.4:
+        places = _LINKED_PLACES if chance.random() < 0.2 else _PLACES
+        return f"COPY {chance.choice(_FLAGS)}{chance.choice(_SOURCES)} {chance.choice(places)}"
+    if kind < 0.5:
+        return f"ADD {chance.choice(_FLAGS)}{chance.choice(_ARCHIVES)} {chance.choice(_PLACES)}"
+    if kind < 0.58:
+        return f"WORKDIR {chance.choice(_WORKDIRS)}"
+    return chance.choice(_COPIES if kind < 0.66 else _NOWHERE if kind > 0.985 else _SETTINGS)
