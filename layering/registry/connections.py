@@ -1,6 +1,10 @@
-"""The connections of a session: looked after by the watchdog, and, where a registry sent us, to public hosts only."""
+"""The connections of a session: looked after by the watchdog, and, where a registry sent us, to public hosts only.
+
+They ask for what they were told to the letter, and take no answer that is only half of one.
+"""
 
 import socket
+import threading
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -10,20 +14,24 @@ from urllib3.poolmanager import PoolManager
 
 from layering.registry import watchdog
 from layering.registry.reach import Reach, allowed_addresses
+from layering.registry.strictresponse import StrictResponse
+
+_next = threading.local()
 
 
 class _Watched(HTTPConnection):
     """Tells the watchdog on which socket it waits. `least` is how public a host must be; None: anyhow."""
 
     least: Reach | None = None
+    response_class = StrictResponse
 
     def connect(self) -> None:
         super().connect()
         watchdog.hold(self.sock)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         watchdog.hold(self.sock)  # None before there is a connection
-        super().request(*args, **kwargs)
+        super().request(method, getattr(_next, "target", url), *args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
         """TLS takes the socket over when it shakes hands, so a copy is held until that is done."""
@@ -50,6 +58,14 @@ class _Watched(HTTPConnection):
 
 class _WatchedTls(_Watched, HTTPSConnection):
     """The same with TLS."""
+
+
+def ask_exactly(target: str) -> None:
+    """What this thread's next request asks for: urllib3 spells escapes in its own way, and a signature is of the other.
+
+    `target`: a path and query, or the URL where a proxy is asked.
+    """
+    _next.target = target
 
 
 def connect_with(manager: PoolManager, least: Reach | None) -> None:

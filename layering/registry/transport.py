@@ -197,11 +197,11 @@ class Transport:
         if least is not None and proxies:
             check_literal(parse_url(url).host or "", least)
         try:
-            response = session.request(
-                call.method,
-                url,
-                headers={**_OURS, **headers},
-                data=call.data,
+            asked = requests.Request(call.method, url, headers={**_OURS, **headers}, data=call.data)
+            request = session.prepare_request(asked)
+            request.url = url  # to the letter: what is escaped without need is spelt otherwise in what was prepared
+            response = session.send(
+                request,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),

@@ -17,7 +17,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from layering.errors import InputError
-from layering.registry.connections import connect_with
+from layering.registry.connections import ask_exactly, connect_with
 from layering.registry.reach import Reach
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII)
@@ -110,6 +110,11 @@ class _Adapter(HTTPAdapter):
         if not known:
             connect_with(manager, self._least)
         return manager
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        target = super().request_url(request, proxies)
+        ask_exactly(target)
+        return target
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the context as it is: the original reads one more bundle of authorities into it, per connection."""

@@ -66,7 +66,14 @@ _MALFORMED = [
     wire("a header of 1 MiB", ContentError, _OK + b"X: " + b"y" * (1 << 20) + b"\r\n\r\n"),
     wire("1,000 headers", ContentError, _OK + b"X: y\r\n" * 1000 + b"\r\n"),
     wire("a chunk's size of 1 MiB", ContentError, _CHUNKED + b"0" * (1 << 20)),
-    wire("half of the headers, which is an answer without a body", ContentError, _OK + b"Content-Le"),
+    *(wire(f"{name} as a chunk's size", ContentError, _CHUNKED + size + b"\r\n" + MANIFEST)
+      for name, size in (("letters", b"zz"), ("a negative number", b"-5"), ("nothing", b""), ("a sign", b"+5"),
+                         ("a number as Python writes it", b"0x5"), ("an underscore", b"1_0"))),
+    *(wire(f"{name} as a length", ContentError, _OK + b"Content-Length: " + length + b"\r\n\r\n" + MANIFEST)
+      for name, length in (("letters", b"many"), ("a negative number", b"-5"), ("a sign", b"+5"),
+                           ("a number as Python writes it", b"1_0"), ("a list that differs", b"5, 6"))),
+    wire("a header without a colon", ContentError, _OK + b"nonsense\r\n" + _LENGTH + b"\r\n" + MANIFEST),
+    wire("a header without a name", ContentError, _OK + b": x\r\n" + _LENGTH + b"\r\n" + MANIFEST),
     wire("a body in an encoding of the transfer nobody knows", ContentError,
          _OK + b"Transfer-Encoding: gzip\r\n\r\n" + MANIFEST + b"?"),
     wire("a digest in two headers that differ", ContentError,
@@ -112,9 +119,18 @@ _ENDLESS = [
 _CUT = [
     wire("nothing", UnavailableError),
     wire("half a status", UnavailableError, b"HTTP/1."),
-    wire("a chunk's size that is none, which is a body that breaks off", UnavailableError,
-         _CHUNKED + b"zz\r\n" + MANIFEST),
-    wire("a negative chunk, which is one that breaks off", UnavailableError, _CHUNKED + b"-5\r\n" + MANIFEST),
+    *(wire(f"{name}, to {do}", UnavailableError, head, do=do)
+      for name, head in (("a status without headers", _OK), ("half of a header's name", _OK + b"Content-Le"),
+                         ("half of a length", _OK + _LENGTH[:-3]), ("half of the headers", _OK + _LENGTH),
+                         ("half of what ends the headers", _OK + _LENGTH + b"\r"))
+      for do in ("resolve", "manifest", "push_blob")),
+    wire("half of the headers behind a continuation", UnavailableError,
+         b"HTTP/1.1 100 Continue\r\n\r\n" + _OK + _LENGTH),
+    wire("a continuation and nothing more", UnavailableError, b"HTTP/1.1 100 Continue\r\n\r\n"),
+    wire("half of a refusal's headers", UnavailableError, b"HTTP/1.1 404 Not Found\r\nContent-Le", do="find"),
+    wire("half of a chunk's size", UnavailableError, _CHUNKED + b"f"),
+    wire("a chunk's size and half of its end", UnavailableError, _CHUNKED + b"ff\r"),
+    wire("a chunk without its end", UnavailableError, _CHUNKED + b"5\r\nhello"),
     wire("half of the body", UnavailableError, _OK + _LENGTH + b"\r\n" + MANIFEST[:50]),
     wire("half of a chunk", UnavailableError, _CHUNKED + b"ff\r\nxxx"),
     wire("no last chunk", UnavailableError, _CHUNKED + b"5\r\nhello\r\n"),

@@ -47,6 +47,13 @@ def _cdn(scene: Scene, asked: Asked) -> Answer:
 
 
 _SIGNED = "<thief>/blob?X-Amz-Signature=a%2Fb&X=~y"
+_NEEDLESS = "/blob%7e/%61?X-Amz-Signature=a%2Fb&X=%7Ey%7e%2d%2f&Z=*()"  # what is signed is signed as it is spelt
+
+
+def _literal_cdn(scene: Scene, asked: Asked) -> Answer:
+    return _cdn(scene, asked) if asked.target == _NEEDLESS else error(403, "SignatureDoesNotMatch", asked.target)
+
+
 _REDIRECTED = [
     *(Row(name=f"redirect: {status} of a blob to its storage", do="read_blob", does=led(_SIGNED, status, "/blobs/"),
           thief=_cdn, is_met=True) for status in (301, 302, 303, 307, 308)),
@@ -54,6 +61,8 @@ _REDIRECTED = [
         does=led(_SIGNED, 307, f"/blobs/{sha256(LAYER)}")),
     Row(name="redirect: of a manifest", do="manifest", thief=_cdn, is_met=True,
         does=led("<thief>/manifest?X-Amz-Signature=a%2Fb", 307, "/manifests/")),
+    Row(name="redirect: to an address with needless escapes", do="read_blob", thief=_literal_cdn, is_met=True,
+        does=led(f"<thief>{_NEEDLESS}", 307, "/blobs/")),
     Row(name="redirect: of a TLS registry to other TLS storage", do="read_blob", thief=_cdn, is_met=True, is_tls=True,
         does=led(_SIGNED.replace("<thief>", "<tls>"), 307, "/blobs/")),
     Row(name="redirect: within the registry, by a path", do="manifest by digest",
@@ -100,6 +109,7 @@ _PUSHED = [
     *(Row(name=f"push: an upload at {name}, {do}", do=do, does=_uploading(location))
       for name, location in (("a path", "/v2/a/b/blobs/uploads/1"), ("an address", "<ours>/v2/a/b/x"),
                              ("a path with a query", "/v2/a/b/blobs/uploads/1?_state=a%2Fb%3D%3D&_v=~"),
+                             ("a path with needless escapes", "/v2/a/b/%75ploads/%7e?_state=%7Ea%3d%2d"),
                              ("a place beside it", "1?_state=x"))
       for do in ("push_blob", "push_stream")),
     *(Row(name=f"push: {status} to the last piece", do="push_stream", does=_uploading("/x?y=z", finished=status))
