@@ -36,6 +36,7 @@ class EntryKind(Enum):
     DIRECTORY = (0o040000, b"5")
     FIFO = (0o010000, b"6")
     HARD_LINK = (0o100000, b"1")
+    WHITEOUT = (0, b"0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,10 +60,10 @@ def members(path: Path, scratch: Path) -> Iterator[SourceFile]:
     try:
         with tarfile.open(plain, mode="r:") as archive:
             for member in archive:
-                if member.offset_data + member.size > size:
+                if not 0 <= member.size <= size - member.offset_data:
                     raise Refused(RefusalReason.SOURCE_IS_ARCHIVE, f"{path.name} ends early")
                 yield _source_file(member, plain, path.name)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:  # what tarfile lets out of odd headers
         raise Refused(RefusalReason.SOURCE_IS_ARCHIVE, f"{path.name} cannot be read as a tar: {error}") from error
 
 

@@ -154,7 +154,9 @@ class FileTree:
         self.entries[path] = entry
         if replaces:
             marker = f"{path}/{_OPAQUE}"
-            self.entries[marker] = replace(entry, path=marker, kind=EntryKind.FILE, xattrs=())
+            self.entries[marker] = replace(
+                entry, path=marker, kind=EntryKind.WHITEOUT, mode=entry.mode & 0o777, xattrs=()
+            )
 
     def _linked(self, entry: LayerEntry, directory: str, file: SourceFile) -> LayerEntry:
         """A hard link of an archive: one more name of a file, whose owner and mode the last name decides."""

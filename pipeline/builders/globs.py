@@ -97,4 +97,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
             out.append(re.escape(character))
         else:
             out.append({"*": ".*", "?": "."}.get(character) or re.escape(character))
-    return re.compile("".join(out), re.DOTALL)
+    try:
+        return re.compile("".join(out), re.DOTALL)
+    except re.error:
+        raise Refused(RefusalReason.SOURCE_PATTERN, f"the pattern {pattern} has a range that is none") from None

@@ -4,7 +4,6 @@ Covers one stage, COPY and ADD of local files, and every instruction that only s
 (buildah's reader) understands them; the ONBUILD lines of the base come first. Looks at no file, asks no registry.
 """
 
-import json
 import posixpath
 import re
 import signal
@@ -14,12 +13,11 @@ from dataclasses import dataclass, replace
 from layering.containerfile_text import Instruction
 from layering.errors import InputError
 from layering.reference import ImageReference
+from pipeline.builders.arguments import absolute, argv, copy_flags, json_words, numeric_owner
 from pipeline.builders.imageconfig import ConfigState
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.words import expand, split_words
 
-_OWNER = re.compile(r"(?P<uid>[0-9]{1,7})(?::(?P<gid>[0-9]{0,7}))?")
-_MODE = re.compile(r"0?[0-7]{1,4}")
 _PORT = re.compile(r"(?P<port>[0-9]{1,5}(?:-[0-9]{1,5})?)(?:/(?P<protocol>tcp|udp|sctp))?")
 _SIGNALS = frozenset(signal.Signals.__members__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -57,7 +55,7 @@ class WorkdirStep:
     @property
     def owner(self) -> tuple[int, int] | None:
         """Who a missing directory would belong to; None when only the base knows."""
-        return (0, 0) if self.user in _ROOT_USERS else _numeric_owner(self.user)
+        return (0, 0) if self.user in _ROOT_USERS else numeric_owner(self.user)
 
 
 Step = CopyStep | WorkdirStep
@@ -206,7 +204,7 @@ class _Reader:
 
     def _copy(self, instruction: Instruction) -> None:
         given = self._build_args if instruction.keyword == "COPY" else {}  # dispatchers.go, `dispatchCopy`
-        owner, mode = _copy_flags([expand(flag, {**given, **self._variables}) for flag in instruction.flags])
+        owner, mode = copy_flags([expand(flag, {**given, **self._variables}) for flag in instruction.flags])
         words = self._path_words(instruction)
         if len(words) < 2 or not all(words):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} wants sources and a place")
@@ -218,7 +216,7 @@ class _Reader:
             CopyStep(
                 line=instruction.line,
                 sources=tuple(sources),
-                destination=_absolute(destination, self._state.inner.get("WorkingDir") or ""),
+                destination=absolute(destination, self._state.inner.get("WorkingDir") or ""),
                 owner=owner,
                 mode=mode,
                 extracts=instruction.keyword == "ADD",
@@ -230,7 +228,7 @@ class _Reader:
         """A JSON list, or words at white space: here quotes do not hold a word together."""
         if "`" in instruction.arguments:
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "a backtick may be an escape character")
-        words = _json_words(instruction.arguments)
+        words = json_words(instruction.arguments)
         return [expand(word, self._variables) for word in (instruction.arguments.split() if words is None else words)]
 
     def _workdir(self, instruction: Instruction) -> None:
@@ -274,10 +272,10 @@ class _Reader:
         self._state.inner["StopSignal"] = name
 
     def _cmd(self, instruction: Instruction) -> None:
-        self._state.set_cmd(_argv(instruction))
+        self._state.set_cmd(argv(instruction))
 
     def _entrypoint(self, instruction: Instruction) -> None:
-        self._state.set_entrypoint(_argv(instruction))
+        self._state.set_entrypoint(argv(instruction))
 
     def _expose(self, instruction: Instruction) -> None:
         matches = [_PORT.fullmatch(port) for word in self._words(instruction) for port in word.split()]
@@ -300,7 +298,7 @@ class _Reader:
 
     def _shell(self, instruction: Instruction) -> None:
         """The OCI form has none, and CMD and ENTRYPOINT do not ask for it (dispatchers.go, `cmd`)."""
-        if not _json_words(instruction.arguments):
+        if not json_words(instruction.arguments):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "SHELL is no list")
 
     def _on_build(self, instruction: Instruction) -> None:
@@ -312,58 +310,3 @@ class _Reader:
         if not re.fullmatch(r"[^\s\"'\\$]+(?: [^\s\"'\\$]+)*", instruction.arguments):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "MAINTAINER has quotes or odd spaces")
         self._state.author = instruction.arguments
-
-
-def _copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int], int | None]:
-    owner, mode = (0, 0), None
-    for flag in flags:
-        name, _, value = flag.partition("=")
-        if name == "--chown":
-            numeric = _numeric_owner(value)
-            if numeric is None:
-                raise Refused(RefusalReason.OWNER_BY_NAME, f"{flag} is not UID[:GID] in digits")
-            owner = numeric
-        elif name == "--chmod" and _MODE.fullmatch(value):
-            mode = int(value, 8)
-        else:
-            raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, flag)
-    return owner, mode
-
-
-def _numeric_owner(text: str) -> tuple[int, int] | None:
-    """`UID[:GID]`; the group is the user's number when it is not given (add.go, `userForCopy`)."""
-    match = _OWNER.fullmatch(text)
-    return (int(match["uid"]), int(match["gid"] or match["uid"])) if match else None
-
-
-def _absolute(destination: str, working_directory: str) -> str:
-    """imagebuilder internals.go, `makeAbsolute`."""
-    if destination == ".":
-        destination = f"{working_directory.rstrip('/')}/"
-    if destination.startswith("/"):
-        return destination
-    path = "/" + posixpath.normpath(f"/{working_directory}/{destination}").lstrip("/")
-    return path + "/" * destination.endswith("/")
-
-
-def _json_words(text: str) -> list[str] | None:
-    """The strings of a JSON list; None for what is no JSON. Raises Refused for what readers disagree on."""
-    if not text.startswith("["):
-        return None
-    try:
-        words, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        return None
-    if text[end:].strip() or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, "it starts like a JSON list and is none")
-    return words
-
-
-def _argv(instruction: Instruction) -> list[str]:
-    """The exec form, or the shell form under `/bin/sh -c` (buildah drops SHELL when it writes the OCI form)."""
-    words = _json_words(instruction.arguments)
-    if words is not None:
-        return words
-    if not instruction.arguments or "\n" in instruction.arguments:
-        raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} is empty")
-    return ["/bin/sh", "-c", instruction.arguments]

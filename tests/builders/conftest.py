@@ -12,6 +12,8 @@ import pytest
 from layering.registry.client import RegistryClient
 from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
+from tests.builders.both import BothBuilders
+from tests.builders.both import both_builders as both_builders_in
 from tests.parts import require
 
 
@@ -85,3 +87,9 @@ def storage_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def shell() -> bytes:
     """A program that is a shell by itself: busybox, linked statically."""
     return Path(require("busybox")).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def both_builders(storage_root: Path, shell: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BothBuilders]:
+    with both_builders_in(storage_root, shell, tmp_path_factory.mktemp("both")) as both:
+        yield both

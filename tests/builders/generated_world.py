@@ -15,7 +15,7 @@ from layering.registry.client import RegistryClient
 from tests.builders.bases import CONFIG, push_base
 from tests.builders.tars import Member, directory, file, hard_link, odd_base, symlink, tar
 
-BASES = ("oci", "oci", "oci", "docker", "docker triggers", "bare configuration")
+BASES = ("oci", "oci", "oci", "docker", "docker triggers", "bare configuration", "unsaid")
 CONTEXTS = (*("plain",) * 6, ".dockerignore", ".containerignore", "Containerfile.dockerignore")
 _IGNORED = {
     ".dockerignore": "# comment\n*.conf\n!bb.conf\nd/sub\n/linked/two\n",
@@ -50,6 +50,7 @@ def push_bases(client: RegistryClient, domain: str, shell: bytes) -> Mapping[str
         "docker triggers": push_base(
             client, Repository(domain, "generated/triggers"), layers, config=triggers, docker=True
         ),
+        "unsaid": push_base(client, Repository(domain, "generated/unsaid"), [*layers, _unsaid()]),
         "bare configuration": push_base(client, Repository(domain, "generated/bare"), layers, config=bare),
     }
 
@@ -65,6 +66,12 @@ def _links() -> list[Member]:
         symlink("tozone", "etc/motd"),
         symlink("var/up", "../../srv"),
     ]
+
+
+def _unsaid() -> list[Member]:
+    """Directories that only their files mention, and one with an attribute."""
+    noted = Member(name="root/", type=tarfile.DIRTYPE, mode=0o700, pax={"SCHILY.xattr.user.note": "1"})
+    return [file("srv/implied"), file("new/a/f"), noted]
 
 
 def make_contexts(directory: Path) -> Mapping[str, Path]:

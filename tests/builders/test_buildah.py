@@ -46,6 +46,13 @@ def test_argv(changes: dict[str, Any], flags: list[str]) -> None:
     )
 
 
+def test_argv_names_the_ignore_file_that_stands_beside_the_containerfile(tmp_path: Path) -> None:
+    """buildah is given a copy of the Containerfile, and would look for it there."""
+    (tmp_path / "Containerfile.dockerignore").touch()
+    argv = bud_argv(build_request(context=tmp_path), platform_base(), "n", Path("/w/Containerfile"), ())
+    assert f"--ignorefile={tmp_path / 'Containerfile.dockerignore'}" in argv
+
+
 def test_argv_names_platform_and_credentials() -> None:
     argv = bud_argv(build_request(), platform_base("arm64"), "n", Path("C"), ("--authfile", "a", "--cert-dir", "c"))
     assert "--platform=linux/arm64" in argv

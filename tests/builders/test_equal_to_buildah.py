@@ -4,14 +4,11 @@ The strongest referee there is: the layer's `diff_id`, the digest of the tar tha
 the composer's. umoci unpacks both images besides, so that a fault of the tar writer could not hide.
 """
 
-import json
 import os
-import random
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,6 +24,7 @@ from pipeline.builders.image import BuildRequest, BuiltImage, PlatformBase
 from pipeline.builders.publish import assemble, publish
 from tests.builders.bases import CONFIG, push_base
 from tests.builders.building import build_request
+from tests.builders.comparing import comparable
 from tests.builders.tars import directory, file, odd_base
 from tests.parts import require
 
@@ -119,16 +117,6 @@ def request_for(client: RegistryClient, base: ImageReference, context: Path, bod
     return replace(request, base=base)
 
 
-def comparable(image: BuiltImage) -> dict[str, Any]:
-    """The configuration without buildah's own label and without the texts of the history."""
-    document: dict[str, Any] = json.loads(image.config)
-    document["config"].get("Labels", {}).pop("io.buildah.version", None)
-    for entry in document["history"]:
-        entry.pop("created_by", None)
-        entry.pop("comment", None)
-    return document
-
-
 def both(composer: Composer, buildah: Buildah, request: BuildRequest, directory: Path) -> tuple[BuiltImage, BuiltImage]:
     images = []
     for name in ("composed", "built"):
@@ -154,41 +142,6 @@ def test_equal(
     composed, built = both(composer, buildah, request_for(client, base, context, body), tmp_path)
     assert comparable(composed) == comparable(built)
     assert composed.layers[0].written.diff_id == built.layers[0].written.diff_id
-
-
-def generated(seed: int) -> str:
-    """A Containerfile of a few COPY and WORKDIR lines, some of which get in each other's way."""
-    chance = random.Random(seed)
-    sources = ["f", "suid", "d", "d/", "d/sub", "empty", "a.conf bb.conf", "*.conf", "d/x", "."]
-    places = ["/etc", "/etc/", "/tmp/x", "/tmp/x/", "/opt/old", "/opt/kept/", "/new/a/b/", "rel", "rel/", ".", "/root/",
-              "/usr/bin/", "/etc/conf.d/z/", "/etc/motd", "/home/core/", "/w"]  # fmt: skip
-    flags = ["", "", "", "--chown=7:8 ", "--chmod=0711 ", "--chown=9:9 --chmod=2644 "]
-    lines = []
-    for _ in range(chance.randint(1, 6)):
-        if chance.random() < 0.2:
-            lines.append(f"WORKDIR {chance.choice(['/w', '/etc', 'x', '..', '/srv/q'])}")
-        else:
-            lines.append(f"COPY {chance.choice(flags)}{chance.choice(sources)} {chance.choice(places)}")
-    return "\n".join(lines)
-
-
-def test_generated_containerfiles_are_equal_or_refused(
-    client: RegistryClient, base: ImageReference, context: Path, composer: Composer, buildah: Buildah, tmp_path: Path
-) -> None:
-    composed_count = 0
-    for seed in range(25):
-        request = request_for(client, base, context, generated(seed))
-        own = tmp_path / str(seed)
-        own.mkdir()
-        (composed, *_) = composer.compose(request, own)
-        if not isinstance(composed, BuiltImage):
-            continue
-        composed_count += 1
-        (own / "built").mkdir()
-        (built,) = buildah.build(request, own / "built")
-        assert composed.layers[0].written.diff_id == built.layers[0].written.diff_id, request.text
-        assert comparable(composed) == comparable(built), request.text
-    assert composed_count >= 8
 
 
 ODD_CONFIG = {

@@ -100,3 +100,39 @@ def test_inflates_what_was_written_in_any_pieces() -> None:
     for size in (1, 7, len(packed)):
         pieces = [packed[start : start + size] for start in range(0, len(packed), size)]
         assert b"".join(inflate(pieces, compressed_size=len(packed), where="test")) == zlib.decompress(packed, 31)
+
+
+def test_names_of_one_file_are_hard_links_to_the_first(tmp_path: Path) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"content")
+    entries = [
+        LayerEntry(path=path, kind=EntryKind.FILE, mode=0o640, source=source, size=7, inode="one") for path in "cab"
+    ]
+    with tarfile.open(fileobj=io.BytesIO(written(*entries))) as archive:
+        found = [(member.name, member.type, member.linkname, member.size) for member in archive]
+    assert found == [("a", tarfile.REGTYPE, "", 7), ("b", tarfile.LNKTYPE, "a", 0), ("c", tarfile.LNKTYPE, "a", 0)]
+
+
+def test_a_part_of_a_file_attributes_and_a_pipe(tmp_path: Path) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"before content after")
+    xattrs = (("user.note", b"1"),)
+    entries = [
+        LayerEntry(path="f", kind=EntryKind.FILE, mode=0o640, source=source, offset=7, size=7, xattrs=xattrs),
+        LayerEntry(path="p", kind=EntryKind.FIFO, mode=0o622),
+    ]
+    with tarfile.open(fileobj=io.BytesIO(written(*entries))) as archive:
+        file, pipe = archive
+        content = archive.extractfile(file)
+        assert content is not None
+        assert content.read() == b"content"
+    assert file.pax_headers == {"SCHILY.xattr.user.note": "1"}
+    assert pipe.isfifo()
+
+
+def test_a_long_name_stays_whole_beside_another_record(tmp_path: Path) -> None:
+    """A name that USTAR can split must be in the PAX records once there are any (archive/tar, `allowedFormats`)."""
+    name = "/".join(["directory"] * 12)
+    entry = LayerEntry(path=name, kind=EntryKind.SYMLINK, mode=0, target="t" * 150)
+    with tarfile.open(fileobj=io.BytesIO(written(entry))) as archive:
+        assert [(member.name, member.linkname) for member in archive] == [(name, "t" * 150)]
