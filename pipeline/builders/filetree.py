@@ -50,7 +50,7 @@ def apply_steps(steps: Iterable[Step], origin: Origin, look_up: LookUp) -> tuple
                 tree.copy(step, origin)
         except Refused as refused:
             refusals.append(refused.at(step.line))
-    return tuple(tree.entries.values()), refusals
+    return tree.layer(), refusals
 
 
 class FileTree:
@@ -58,7 +58,15 @@ class FileTree:
 
     def __init__(self, look_up: LookUp) -> None:
         self.entries: dict[str, LayerEntry] = {}
+        self._linked_last: dict[object, LayerEntry] = {}  # the last name of each file that archives link
         self._look_up = look_up
+
+    def layer(self) -> tuple[LayerEntry, ...]:
+        """The entries; all names of one file have what the last one said."""
+        return tuple(
+            replace(last, path=entry.path) if (last := self._linked_last.get(entry.inode)) else entry
+            for entry in self.entries.values()
+        )
 
     def make_workdir(self, step: WorkdirStep) -> None:
         """WORKDIR. A file in its place is left there. Raises Refused for a missing one of a user known by name."""
@@ -162,22 +170,27 @@ class FileTree:
         """A hard link of an archive: one more name of a file, whose owner and mode the last name decides."""
         target = posixpath.join(directory, posixpath.normpath(f"/{file.target}").strip("/"))
         linked = self.entries.get(target)
+        if linked is not None and linked.inode is not None and linked.inode not in self._linked_last:
+            linked = None  # names that the context linked, and that are not known here
         if linked is None or linked.kind in (EntryKind.DIRECTORY, EntryKind.SYMLINK) or target == entry.path:
             raise Refused(RefusalReason.SOURCE_IS_ARCHIVE, f"its hard link {file.name} leads to no file in it")
-        inode = linked.inode or (target, len(self.entries))
-        xattrs = tuple(sorted({**dict(linked.xattrs), **dict(entry.xattrs)}.items()))
-        for path, other in self.entries.items():
-            if path == target or (other.inode is not None and other.inode == inode):
-                self.entries[path] = replace(
-                    other, inode=inode, mode=entry.mode, uid=entry.uid, gid=entry.gid, xattrs=xattrs
-                )
-        return replace(self.entries[target], path=entry.path)
+        inode = linked.inode or object()
+        before = self._linked_last.get(inode, linked)
+        xattrs = tuple(sorted({**dict(before.xattrs), **dict(entry.xattrs)}.items()))
+        named = replace(
+            linked, path=entry.path, inode=inode, mode=entry.mode, uid=entry.uid, gid=entry.gid, xattrs=xattrs
+        )
+        self.entries[target] = replace(named, path=target)
+        self._linked_last[inode] = named
+        return named
 
     def _remove(self, path: str) -> None:
         """Take away what the layer has at `path` and below; what the base has there, the new entry hides."""
-        below = f"{path}/"
-        for gone in [other for other in self.entries if other == path or other.startswith(below)]:
-            del self.entries[gone]
+        entry = self.entries.pop(path, None)
+        if entry is not None and entry.kind is EntryKind.DIRECTORY:
+            below = f"{path}/"
+            for gone in [other for other in self.entries if other.startswith(below)]:
+                del self.entries[gone]
 
     def _makes_room(self, path: str) -> bool:
         """For a directory: whether it replaces something else of the base, which an overlay marks as opaque."""
