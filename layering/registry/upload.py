@@ -1,27 +1,31 @@
 """Putting a blob into a repository: in one piece, in chunks, or by mounting it from another repository.
 
-OCI distribution-spec v1.1, "Pushing blobs" and "Mounting a blob from another repository". An upload that breaks is
-begun anew; what it left is the registry's to drop. Nothing is kept between processes.
+OCI distribution-spec v1.1, "Pushing blobs" and "Mounting a blob from another repository". An upload in pieces that
+breaks goes on from where the registry says it is; one that is gone, and one in one piece, is begun anew, unless the
+blob is there by then. What is left of uploads is the registry's to drop. Nothing is kept between processes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote
 
 import requests
 
-from layering.errors import ContentError, RefusedError, UnavailableError
+from layering.errors import ContentError, NotFoundError, RefusedError, UnavailableError
 from layering.reference import Digest, Repository
 from layering.registry.addresses import absolute
 from layering.registry.answers import claimed_digest
 from layering.registry.deadline import Deadline
 from layering.registry.host import Asking, RegistryHost
 from layering.registry.manifest import Descriptor
+from layering.registry.transport import TRIES
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _CHUNK_BYTES = 4 * 1024 * 1024  # ghcr.io takes no larger PATCH
 _CHUNK_BYTES_MAX = 16 * 1024 * 1024  # of a registry's own wish; three of them may be in memory at a time
+_HELD = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 _DONE = (200, 201, 202, 204)  # 201 by the specification; the others have been seen
 
 
@@ -41,6 +45,10 @@ class Session:
     chunk_bytes: int = _CHUNK_BYTES
 
 
+class _GoneError(NotFoundError):
+    """The registry knows nothing of the upload any more; there may be another."""
+
+
 def push_bytes(host: RegistryHost, repository: Repository, data: bytes, digest: Digest, deadline: Deadline) -> None:
     """POST, then one PUT. Raises what the registry's refusal means."""
 
@@ -48,7 +56,7 @@ def push_bytes(host: RegistryHost, repository: Repository, data: bytes, digest: 
         session = _begin(host, repository, deadline)
         _finish(host, repository, session, digest, deadline, data)
 
-    host.anew(send, deadline, UnavailableError)
+    _until_there(host, repository, send, digest, deadline)
 
 
 def push_chunks(
@@ -66,13 +74,69 @@ def push_chunks(
     opened = [session] if session else []
 
     def send() -> None:
-        at, sent = opened.pop() if opened else _begin(host, repository, deadline), 0
-        for piece in _pieces(open_chunks(), at.chunk_bytes):
-            at = _patch(host, repository, at, piece, sent, deadline)
-            sent += len(piece)
+        at = opened.pop() if opened else _begin(host, repository, deadline)
+        at = _send_pieces(host, repository, at, _Ahead(open_chunks()), deadline)
         _finish(host, repository, at, descriptor.digest, deadline, b"")
 
-    host.anew(send, deadline, UnavailableError)
+    _until_there(host, repository, send, descriptor.digest, deadline)
+
+
+def _until_there(
+    host: RegistryHost, repository: Repository, send: Callable[[], None], digest: Digest, deadline: Deadline
+) -> None:
+    """Send, a few times if need be: not again what the registry has kept without our hearing of it."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            if attempt == 1 or not _is_there(host, repository, digest, deadline):
+                send()
+        except (UnavailableError, _GoneError):
+            if attempt == TRIES or not host.pause(attempt, deadline):
+                raise
+        else:
+            return
+
+
+def _send_pieces(
+    host: RegistryHost, repository: Repository, session: Session, ahead: "_Ahead", deadline: Deadline
+) -> Session:
+    """PATCH all that is ahead. What fails a few times in one place, or goes back, is not gone on with."""
+    failures = 0
+    while piece := ahead.piece(session.chunk_bytes):
+        try:
+            session = _patch(host, repository, session, piece, ahead.start, deadline)
+        except UnavailableError:
+            failures += 1
+            if failures == TRIES or not host.pause(failures, deadline):
+                raise
+            session, held = _status(host, repository, session, deadline)
+            ahead.drop_until(held, str(repository))
+        else:
+            failures = 0
+            ahead.drop_until(ahead.start + len(piece), str(repository))
+    return session
+
+
+class _Ahead:
+    """Content from where the registry has it on, as far as it is in memory: at most a piece and a chunk."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._gathered = bytearray()
+        self.start = 0
+
+    def piece(self, length: int) -> bytes:
+        """The next bytes, and the same each time; fewer only at the end."""
+        while len(self._gathered) < length and (chunk := next(self._chunks, None)) is not None:
+            self._gathered += chunk
+        with memoryview(self._gathered) as whole:
+            return bytes(whole[:length])
+
+    def drop_until(self, offset: int, where: str) -> None:
+        """The registry has this many bytes of all. Raises UnavailableError where they are not those in memory."""
+        if not self.start <= offset <= self.start + len(self._gathered):
+            raise UnavailableError("the registry lost a part of the upload", where=where)
+        del self._gathered[: offset - self.start]
+        self.start = offset
 
 
 def mount(
@@ -129,9 +193,21 @@ def _patch(
     with host.ask(asking) as response:
         if response.status_code == 416:
             raise UnavailableError("the registry lost a part of the upload", where=str(repository))
-        if response.status_code not in _DONE:
-            raise host.refusal(response, asking)
+        _check_done(host, response, asking)
         return replace(_session(response, repository), chunk_bytes=session.chunk_bytes)
+
+
+def _status(host: RegistryHost, repository: Repository, session: Session, deadline: Deadline) -> tuple[Session, int]:
+    """Where an upload goes on, and how many bytes the registry has of it; `0-0` is none, as registries write it.
+
+    Raises UnavailableError when it says neither, which is no more than that this upload is not to be gone on with.
+    """
+    with host.ask(_writing("GET", session.url, repository, deadline)) as response:
+        held = _HELD.fullmatch(response.headers.get("Range", ""))
+        if response.status_code not in _DONE or held is None or not response.headers.get("Location"):
+            raise UnavailableError("the registry lost the upload", where=str(repository))
+        last = int(held[1])
+        return replace(_session(response, repository), chunk_bytes=session.chunk_bytes), last + 1 if last else 0
 
 
 def _finish(
@@ -140,9 +216,24 @@ def _finish(
     url = f"{session.url}{'&' if '?' in session.url else '?'}digest={quote(str(digest), safe='')}"
     asking = replace(_writing("PUT", url, repository, deadline), headers=_OCTETS, data=data)
     with host.ask(asking) as response:
-        if response.status_code not in _DONE:
-            raise host.refusal(response, asking)
+        _check_done(host, response, asking)
         _check_kept(response, digest, repository)
+
+
+def _check_done(host: RegistryHost, response: requests.Response, asking: Asking) -> None:
+    """Raises _GoneError for 404, else what the refusal means."""
+    if response.status_code in _DONE:
+        return
+    refusal = host.refusal(response, asking)
+    if response.status_code == 404:
+        raise _GoneError(refusal.what, where=refusal.where, next_step="see whether it keeps uploads; then try again")
+    raise refusal
+
+
+def _is_there(host: RegistryHost, repository: Repository, digest: Digest, deadline: Deadline) -> bool:
+    path = f"/v2/{repository.path}/blobs/{digest}"
+    with host.ask(Asking(method="HEAD", path=path, repository=repository, deadline=deadline)) as response:
+        return response.status_code == 200
 
 
 def _writing(method: str, path: str, repository: Repository, deadline: Deadline) -> Asking:
@@ -158,17 +249,3 @@ def _session(response: requests.Response, repository: Repository) -> Session:
     wished = response.headers.get("OCI-Chunk-Min-Length", "")
     least = int(wished[:12]) if wished.isascii() and wished.isdecimal() else 0
     return Session(url=url, chunk_bytes=min(max(_CHUNK_BYTES, least), _CHUNK_BYTES_MAX))
-
-
-def _pieces(chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """The same bytes in pieces of `length`; the last may be shorter."""
-    gathered = bytearray()
-    for chunk in chunks:
-        gathered += chunk
-        while len(gathered) >= length:
-            with memoryview(gathered) as whole:
-                piece = bytes(whole[:length])
-            yield piece
-            del gathered[:length]
-    if gathered:
-        yield bytes(gathered)

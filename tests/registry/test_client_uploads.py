@@ -35,6 +35,8 @@ class Script:
         if "/blobs/uploads/" not in asked.target:
             return None
         self.heard.append((asked.method, asked.target))
+        if asked.method == "GET":
+            return error(404, "BLOB_UPLOAD_UNKNOWN", "it is gone")
         self.number += 1
         data = asked.body.whole(100 * MIB)
         headers = {"Location": self.location.format(number=self.number), "OCI-Chunk-Min-Length": str(self.chunk_min)}
@@ -99,14 +101,14 @@ def test_a_registry_may_wish_for_larger_pieces(
 
 
 @pytest.mark.parametrize("status", [416, 500, 503], ids=["a part was lost", "500", "503"])
-def test_a_broken_upload_is_begun_anew(
+def test_a_broken_upload_that_is_gone_is_begun_anew(
     server: RegistryServer, client: RegistryClient, repository: Repository, slept: list[float], status: int
 ) -> None:
     server.intercept = script = Script(failures=[0, status])
     push(client, repository)
-    assert script.methods == ["POST", "PATCH", "PATCH", "POST", "PATCH", "PATCH", "PATCH", "PUT"]
+    assert script.methods == ["POST", "PATCH", "PATCH", "GET", "POST", "PATCH", "PATCH", "PATCH", "PUT"]
     assert script.received == DATA
-    assert len(slept) == 1
+    assert len(slept) == 2
 
 
 def test_an_upload_that_never_succeeds_ends(
