@@ -21,7 +21,7 @@ class Platform:
         """Read `OS/ARCHITECTURE[/VARIANT]`. Raises InputError for anything else."""
         parts = text.split("/")
         if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
-            raise InputError(f"{text!r} is not a platform", next_step="write it as linux/amd64 or linux/arm64/v8")
+            raise InputError(f"{text[:80]!r} is not a platform", next_step="write it as linux/amd64 or linux/arm64/v8")
         return cls(*parts)
 
     def __str__(self) -> str:

@@ -34,10 +34,8 @@ class Extensions:
         if flag in self._flags or (flag == "g" and self._flags):
             raise ContentError("two tar headers about the same of one member", where=self._where)
         records = dict(self._long(flag, data) if flag in _LONG else self._pax(data))
-        if flag == "g":
-            if records:
-                raise ContentError("a global PAX header that not all tools heed", where=self._where)
-            return
+        if flag == "g" and records:
+            raise ContentError("a global PAX header that not all tools heed", where=self._where)
         if records.keys() & self._records.keys() & set(_LONG.values()):
             raise ContentError("a tar member with two long names", where=self._where)
         self._flags += flag

@@ -142,10 +142,13 @@ def _check(block: bytes, where: str) -> None:
     # star's prefix is shorter; what is no prefix to some, but times of GNU's, is one to others
     if block[508:512] == _STAR if is_posix else block[345] != 0:
         raise ContentError("a tar header of a form that is read in several ways", where=where)
-    _signed(block[136:148], where)
+    unused = [block[136:148]]
     if is_posix or block[257:265] == _GNU:
-        _signed(block[329:337], where)
-        _signed(block[337:345], where)
+        unused += [block[329:337], block[337:345]]
+    if chr(block[156]) in _EXTENSIONS:
+        unused += [block[100:108], block[108:116], block[116:124]]
+    for field in unused:
+        _signed(field, where)
 
 
 def _number(field: bytes, where: str) -> int:

@@ -1,11 +1,12 @@
 """Which places are asked, beside containers/image itself (pkg/sysregistriesv2): the same registries.conf, both ways."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.reference import ImageReference
 from layering.registry.mirrorrule import Mirror, MirrorRule
 from layering.registry.registriesconf import parse_registries_conf, render_registries_conf
+from tests.examples import at_least
 from tests.parts.oracle_client import Oracle, Refused
 from tests.registry.test_mirrorrule import DIGEST, places_or_refusal
 
@@ -24,7 +25,7 @@ references = st.builds("{}{}/x{}".format, hosts, paths, st.sampled_from([":1", f
 
 
 @given(st.lists(registries, max_size=4, unique_by=lambda rule: rule.source), references)
-@settings(max_examples=200)
+@at_least(200)
 def test_places_are_those_of_container_tools(oracle: Oracle, rules: list[MirrorRule], reference: str) -> None:
     conf = render_registries_conf(rules)
     found = places_or_refusal(ImageReference.parse(reference), parse_registries_conf(conf))
