@@ -39,7 +39,7 @@ def read_document(file: Path) -> Document:
     """Read a file. Raises InputError when it cannot be read as YAML at all."""
     raw = _bytes(file)
     try:
-        nodes = list(yaml.compose_all(raw, Loader=yaml.SafeLoader))
+        nodes = list(yaml.compose_all(raw, Loader=_Loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _not_yaml(file, error) from None
     if len(nodes) != 1 or not isinstance(nodes[0], yaml.MappingNode):
@@ -77,6 +77,19 @@ def _not_yaml(file: Path, error: Exception) -> InputError:
     return InputError(f"not YAML: {problem}", where=where, next_step="write it in UTF-8, and indent with spaces")
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a node begins or ends, from 0. PyYAML's own are the larger part of what a long configuration takes."""
+
+    line: int
+    column: int
+
+
+class _Loader(yaml.SafeLoader):
+    def get_mark(self) -> _Mark:  # type: ignore[override] # what is asked of it are line and column
+        return _Mark(self.line, self.column)
+
+
 @dataclass(kw_only=True, slots=True)
 class _Reader:
     """Goes through the nodes of one file."""
@@ -108,6 +121,8 @@ class _Reader:
         except _UNREADABLE:
             self.faults.append(Fault(at=at, message="cannot be read as what its tag says", line=line))
             return None
+        finally:
+            self._scalars.constructed_objects.clear()  # it would hold every node
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
         found: dict[str, Any] = {}
