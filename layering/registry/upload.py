@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import requests
 
-from layering.errors import ContentError, NotFoundError, RefusedError, UnavailableError
+from layering.errors import ContentError, LayerwatchError, RefusedError, UnavailableError
 from layering.reference import Digest, Repository
 from layering.registry.addresses import absolute
 from layering.registry.answers import claimed_digest
@@ -45,8 +45,12 @@ class Session:
     chunk_bytes: int = _CHUNK_BYTES
 
 
-class _GoneError(NotFoundError):
-    """The registry knows nothing of the upload any more; there may be another."""
+class _GoneError(Exception):
+    """The registry knows nothing of the upload any more; another may be opened, or its refusal is the end."""
+
+    def __init__(self, refusal: LayerwatchError) -> None:
+        super().__init__()
+        self.refusal = refusal
 
 
 def push_bytes(host: RegistryHost, repository: Repository, data: bytes, digest: Digest, deadline: Deadline) -> None:
@@ -89,9 +93,9 @@ def _until_there(
         try:
             if attempt == 1 or not _is_there(host, repository, digest, deadline):
                 send()
-        except (UnavailableError, _GoneError):
+        except (UnavailableError, _GoneError) as error:
             if attempt == TRIES or not host.pause(attempt, deadline):
-                raise
+                raise (error.refusal if isinstance(error, _GoneError) else error) from None
         else:
             return
 
@@ -226,7 +230,7 @@ def _check_done(host: RegistryHost, response: requests.Response, asking: Asking)
         return
     refusal = host.refusal(response, asking)
     if response.status_code == 404:
-        raise _GoneError(refusal.what, where=refusal.where, next_step="see whether it keeps uploads; then try again")
+        raise _GoneError(refusal)
     raise refusal
 
 
