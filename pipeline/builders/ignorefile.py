@@ -13,7 +13,7 @@ from pipeline.builders.refusal import RefusalReason, Refused
 
 _SUFFIXES_OF_A_CONTAINERFILE = (".dockerignore", ".containerignore")
 _NAMES = (".containerignore", ".dockerignore")
-_READ_ALIKE = re.compile(r"(?:[^\\\[\](){}|+^]|\[[A-Za-z0-9-]+\])*")
+_READ_ALIKE = re.compile(r"(?:[^\\\[\](){}|+^\ud800-\udfff]|\[[A-Za-z0-9-]+\])*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ def _pattern(text: str) -> _Pattern:
     takes_back = text.startswith("!")
     if takes_back:
         text = posixpath.normpath(text[1:]).lstrip("/") if len(text) > 1 else ""
-    if not text or not text.isascii() or not _READ_ALIKE.fullmatch(text):
+    if not text or not _READ_ALIKE.fullmatch(text):
         raise Refused(RefusalReason.IGNORE_FILE, f"its ignore file has the pattern {text[:80]!r}")
     return _Pattern(text=text, expression=re.compile(_expression(text), re.DOTALL), takes_back=takes_back)
 

@@ -75,10 +75,31 @@ def generated(seed: int) -> Case:
         lines.insert(chance.randint(0, len(lines)), chance.choice(_FOREIGN))
     return Case(
         seed=seed,
-        body="\n".join(["ARG F=f", "ARG O=3:4", *lines]),
+        body=_spelled(chance, ["ARG F=f", "ARG O=3:4", *lines]),
         base=chance.choice(BASES),
         context=chance.choice(CONTEXTS),
         needs_contents=needs_contents,
+    )
+
+
+def _spelled(chance: random.Random, lines: list[str]) -> str:
+    """The lines, one in three spelt as few people would."""
+    odd = [_odd_spelling(chance, line) if chance.random() < 0.3 else line for line in lines]
+    return "\n".join(odd).replace("\n", "\r\n" if chance.random() < 0.1 else "\n")
+
+
+def _odd_spelling(chance: random.Random, line: str) -> str:
+    keyword, space, rest = line.partition(" ")
+    return chance.choice(
+        [
+            f"{keyword.lower()}{space}{rest}",
+            f"{keyword}\t {rest}",
+            f"  {line}",
+            f"{line} \t",
+            f"# a comment\n\n{line}",
+            f"{keyword} \\\n{rest}",
+            f"{keyword} \\\n# a comment\n\n  {rest}",
+        ]
     )
 
 

@@ -16,11 +16,11 @@ from tests.builders.bases import CONFIG, push_base
 from tests.builders.tars import Member, directory, file, hard_link, odd_base, symlink, tar
 
 BASES = ("oci", "oci", "oci", "docker", "docker triggers", "bare configuration", "unsaid")
-CONTEXTS = (*("plain",) * 6, ".dockerignore", ".containerignore", "Containerfile.dockerignore")
+CONTEXTS = (*("plain",) * 9, ".dockerignore", ".containerignore", "Containerfile.dockerignore")
 _IGNORED = {
     ".dockerignore": "# comment\n*.conf\n!bb.conf\nd/sub\n/linked/two\n",
     ".containerignore": "**/x\nempty\n!d/x\nto-*\n",
-    "Containerfile.dockerignore": "*\n!d\n!*.tar\nd/sti*\n!f\n",
+    "Containerfile.dockerignore": "*\n!d\n!*.tar\nd/sti*\n!f\n!over/\n!linked\n!a.conf\n!umlaut/ä\n!packed*",
 }
 _ARCHIVED = (
     directory("etc", 0o711, 3, 4),

@@ -284,9 +284,9 @@ def test_ignore_files(context: Path, name: str, lines: str, left: set[str]) -> N
     assert set(layer(context, copy("d", "/l"))) - {"l"} == left
 
 
-@pytest.mark.parametrize("pattern", ["a(b", "[", "x{1}", "!", "é"])
+@pytest.mark.parametrize("pattern", ["a(b", "[", "x{1}", "!", "a\\b", "\udce9"])
 def test_patterns_that_are_read_differently_are_refused(context: Path, pattern: str) -> None:
-    (context / ".dockerignore").write_text(f"{pattern}\n")
+    (context / ".dockerignore").write_text(f"{pattern}\n", "utf-8", "surrogateescape")
     with pytest.raises(Refused) as refused:
         origin(context)
     assert refused.value.reason is RefusalReason.IGNORE_FILE
