@@ -30,11 +30,23 @@ def parse_registries_conf(text: str, where: str = "") -> tuple[MirrorRule, ...]:
             next_step="write [[registry]] tables instead of [registries.…], see containers-registries.conf(5)",
         )
     registries = _tables(document, "registry", where)
+    _check_agreement(registries, where)
     found: dict[str, tuple[MirrorRule, ...]] = {}
     for number, registry in enumerate(registries):
         rules = _registry(registry, f"{where}: registry[{number}]" if where else f"registry[{number}]")
         found.setdefault(rules[0].source, rules)  # of two tables for one prefix container tools take the first
     return tuple(rule for rules in found.values() for rule in rules)
+
+
+def _check_agreement(registries: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Raises InputError when one location is blocked or insecure in one table and not in another."""
+    for key in ("blocked", "insecure"):
+        said: dict[str, bool] = {}
+        for registry in registries:
+            location = _location(_get(registry, "location", "", where) or _get(registry, "prefix", "", where))
+            value = _get(registry, key, False, where)
+            if said.setdefault(location, value) != value:
+                raise InputError(f"{location[:160]!r} stands there twice, and is {key} only once", where=where)
 
 
 def render_others(text: str, where: str = "") -> str:

@@ -94,9 +94,10 @@ class Oracle:
             for line in answer["lines"]
         )
 
-    def places(self, reference: str, registries_conf: str) -> tuple[tuple[str, bool], ...]:
+    def places(self, reference: str, registries_conf: str, drop_in: str = "") -> tuple[tuple[str, bool], ...]:
         """Where container tools would read it, in order, and whether without verification. Raises Refused."""
-        answer = self._ask({"op": "places", "text": reference, "values": {"conf": registries_conf}})
+        values = {"conf": registries_conf, "drop_in": drop_in}
+        answer = self._ask({"op": "places", "text": reference, "values": values})
         return tuple((one["reference"], one["insecure"]) for one in answer["places"] if not one["blocked"])
 
     def runs(self, image: str, policy: str, lookaside: str) -> None:

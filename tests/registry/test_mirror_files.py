@@ -87,6 +87,10 @@ def test_what_else_it_says_is_kept_for_builders() -> None:
         pytest.param("[[registry]]\nlocation = 'a.x'\ninsecure = 'yes'", "true or false", id="a word for a truth"),
         pytest.param("[[registry]]\nlocation = 'a.x'\n[[registry.mirror]]\n", "a mirror", id="a mirror of no place"),
         pytest.param(
+            "[[registry]]\nlocation = 'a.x'\nblocked = true\n[[registry]]\nprefix = 'b.x'\nlocation = 'a.x/'",
+            "blocked only once", id="a location that is blocked and is not",
+        ),
+        pytest.param(
             "[[registry]]\nlocation = 'a.x'\n[[registry.mirror]]\nlocation = 'b.x'\npull-from-mirror = 'some'",
             "none of all, digest-only, tag-only", id="an unknown kind",
         ),

@@ -106,7 +106,7 @@ func answered(line []byte) (result answer) {
 	case "lines":
 		result, err = linesOf(asked.Text)
 	case "places":
-		result, err = placesOf(asked.Text, asked.Values["conf"])
+		result, err = placesOf(asked.Text, asked.Values["conf"], asked.Values["drop_in"])
 	case "signature":
 		result, err = signatureOf(asked.Text, asked.Values)
 	case "runs":

@@ -17,8 +17,8 @@ type place struct {
 	Blocked   bool   `json:"blocked"`
 }
 
-// placesOf says where a reference would be read with a registries.conf.
-func placesOf(text, conf string) (answer, error) {
+// placesOf says where a reference would be read with a registries.conf and one file of its drop-in directory.
+func placesOf(text, conf, dropIn string) (answer, error) {
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
 		return answer{}, err
@@ -28,12 +28,17 @@ func placesOf(text, conf string) (answer, error) {
 		return answer{}, err
 	}
 	defer os.RemoveAll(directory)
-	path := filepath.Join(directory, "registries.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
+	path, dropIns := filepath.Join(directory, "registries.conf"), filepath.Join(directory, "registries.conf.d")
+	if err := os.Mkdir(dropIns, 0o700); err != nil {
 		return answer{}, err
 	}
+	for name, content := range map[string]string{path: conf, filepath.Join(dropIns, "1.conf"): dropIn} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			return answer{}, err
+		}
+	}
 	sysregistriesv2.InvalidateCache()
-	system := &types.SystemContext{SystemRegistriesConfPath: path, SystemRegistriesConfDirPath: directory + "/none"}
+	system := &types.SystemContext{SystemRegistriesConfPath: path, SystemRegistriesConfDirPath: dropIns}
 	registry, err := sysregistriesv2.FindRegistry(system, named.String())
 	if err != nil {
 		return answer{}, err
