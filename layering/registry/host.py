@@ -22,7 +22,7 @@ from layering.registry.credentials import Credential
 from layering.registry.deadline import Deadline
 from layering.registry.keychain import Keychain
 from layering.registry.tokens import Ask, TokenCache, allow, basic, described
-from layering.registry.transport import TRIES, Call, Transport, retry_after
+from layering.registry.transport import TRIES, Body, Call, Transport, retry_after
 
 _OTHER_CREDENTIALS = "name credentials that may do this: --authfile, or registries.authFile in the configuration"
 _API_HOSTS = {DEFAULT_DOMAIN: "registry-1.docker.io"}
@@ -44,7 +44,7 @@ class Asking:
     actions: str = "pull"
     also_pull: Repository | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | Body | None = field(default=None, repr=False)
     repeatable: bool | None = None
     redirects: bool = True
     what: str = ""

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import requests
 import urllib3
@@ -52,6 +53,14 @@ class Request:
     status: int
 
 
+class Body(Protocol):
+    """A body that is not in memory: so many bytes, from the beginning each time they are gone through."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """What to send, and how far to go for an answer.
@@ -66,7 +75,7 @@ class Call:
     url: str
     deadline: Deadline
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    data: bytes | Mapping[str, str] | None = field(default=None, repr=False)
+    data: bytes | Mapping[str, str] | Body | None = field(default=None, repr=False)
     verify: bool = True
     repeatable: bool | None = None
     redirects: bool = True

@@ -6,7 +6,7 @@ blob is there by then. What is left of uploads is the registry's to drop. Nothin
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote
@@ -26,6 +26,7 @@ _OCTETS = {"Content-Type": "application/octet-stream"}
 _CHUNK_BYTES = 4 * 1024 * 1024  # ghcr.io takes no larger PATCH
 _CHUNK_BYTES_MAX = 16 * 1024 * 1024  # of a registry's own wish; three of them may be in memory at a time
 _HELD = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
+_NO_SUCH_PIECES = (400, 405, 411, 413, 422)
 _DONE = (200, 201, 202, 204)  # 201 by the specification; the others have been seen
 
 
@@ -53,6 +54,24 @@ class _GoneError(Exception):
         self.refusal = refusal
 
 
+class _PiecesRefusedError(Exception):
+    """The registry does not take this blob in pieces, or not in such ones."""
+
+
+class _Whole:
+    """A blob as the body of one request: sent as it is read, and from its beginning each time."""
+
+    def __init__(self, open_chunks: Callable[[], Iterable[bytes]], size: int) -> None:
+        self._open_chunks = open_chunks
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._open_chunks())
+
+
 def push_bytes(host: RegistryHost, repository: Repository, data: bytes, digest: Digest, deadline: Deadline) -> None:
     """POST, then one PUT. Raises what the registry's refusal means."""
 
@@ -71,7 +90,8 @@ def push_chunks(
     deadline: Deadline,
     session: Session | None = None,
 ) -> None:
-    """POST (unless an upload is open already), PATCH piece by piece, then a PUT that closes it.
+    """POST (unless an upload is open already), PATCH piece by piece, then a PUT that closes it. In one piece where the
+    registry takes no pieces (Google's Artifact Registry), or none of the size of ours (Amazon's ECR: 5 MiB at least).
 
     `open_chunks` gives the content from its beginning each time it is called.
     """
@@ -79,8 +99,12 @@ def push_chunks(
 
     def send() -> None:
         at = opened.pop() if opened else _begin(host, repository, deadline)
-        at = _send_pieces(host, repository, at, _Ahead(open_chunks()), deadline)
-        _finish(host, repository, at, descriptor.digest, deadline, b"")
+        try:
+            at = _send_pieces(host, repository, at, _Ahead(open_chunks()), deadline)
+            _finish(host, repository, at, descriptor.digest, deadline, None)
+        except _PiecesRefusedError:
+            whole = _Whole(open_chunks, descriptor.size)
+            _finish(host, repository, _begin(host, repository, deadline), descriptor.digest, deadline, whole)
 
     _until_there(host, repository, send, descriptor.digest, deadline)
 
@@ -215,8 +239,14 @@ def _status(host: RegistryHost, repository: Repository, session: Session, deadli
 
 
 def _finish(
-    host: RegistryHost, repository: Repository, session: Session, digest: Digest, deadline: Deadline, data: bytes
+    host: RegistryHost,
+    repository: Repository,
+    session: Session,
+    digest: Digest,
+    deadline: Deadline,
+    data: bytes | _Whole | None,
 ) -> None:
+    """`data` is the blob, or None when all of it was sent in pieces."""
     url = f"{session.url}{'&' if '?' in session.url else '?'}digest={quote(str(digest), safe='')}"
     asking = replace(_writing("PUT", url, repository, deadline), headers=_OCTETS, data=data)
     with host.ask(asking) as response:
@@ -225,9 +255,11 @@ def _finish(
 
 
 def _check_done(host: RegistryHost, response: requests.Response, asking: Asking) -> None:
-    """Raises _GoneError for 404, else what the refusal means."""
+    """Raises _GoneError for 404, _PiecesRefusedError for a no to a piece or to all of them, else what it means."""
     if response.status_code in _DONE:
         return
+    if response.status_code in _NO_SUCH_PIECES and (asking.method == "PATCH" or asking.data is None):
+        raise _PiecesRefusedError
     refusal = host.refusal(response, asking)
     if response.status_code == 404:
         raise _GoneError(refusal)

@@ -198,11 +198,8 @@ def test_an_image_is_pushed(place: Played, client: RegistryClient) -> None:
     check_secrets(place)
 
 
-def test_a_layer_of_more_than_one_piece_is_pushed(
-    request: pytest.FixtureRequest, place: Played, client: RegistryClient
-) -> None:
-    if place.server.facts in (REGISTRIES["ECR"], REGISTRIES["GAR"]):
-        request.applymarker(pytest.mark.xfail(raises=RefusedError, strict=True, reason="all get pieces of 4 MiB"))
+def test_a_layer_of_more_than_one_piece_is_pushed(place: Played, client: RegistryClient) -> None:
+    """In pieces, and in one where those are refused."""
     target = Repository(place.server.address, WRITABLE)
     layer = Descriptor(media_type=BLOB.media_type, digest=sha256(PUSHED), size=len(PUSHED))
     client.push_stream(target, lambda: [PUSHED], layer)

@@ -32,6 +32,10 @@ def _forgetful(scene: Scene, asked: Asked) -> Answer | None:
     return error(404, "BLOB_UPLOAD_UNKNOWN", "what upload") if asked.method == "PUT" else None
 
 
+def _narrow(scene: Scene, asked: Asked) -> Answer | None:
+    return error(413, "X", "no") if asked.method in ("PATCH", "PUT") else None
+
+
 def _long_way(scene: Scene, asked: Asked) -> Answer | None:
     if asked.method != "POST":
         return None
@@ -52,7 +56,7 @@ PUSH_ATTACKS = [
     _push("a manifest is answered with nothing", "push_manifest", answers("PUT", Answer(status=204))),
     _push("a check that is answered with nothing", "push_blob", answers("HEAD", Answer(status=204))),
     _push("a piece is never in its place", "push_stream", answers("PATCH", error(416, "X", "no")), UnavailableError),
-    _push("a piece is too large", "push_stream", answers("PATCH", error(413, "X", "no")), RefusedError),
+    _push("a piece is too large, and the whole is", "push_stream", _narrow, RefusedError),
     _push("it never heard of the upload", "push_stream", _forgetful, RefusedError),
     _push("its address does not end", "push_blob", _long_way, RefusedError),
     _push("the digest is wrong, it says", "push_blob", answers("PUT", error(400, "DIGEST_INVALID", "no")),
