@@ -9,7 +9,7 @@ import re
 
 from layering import commands
 from layering.errors import InputError, RefusedError, UnavailableError
-from layering.registry.credentials import Credential, is_sendable
+from layering.registry.credentials import Credential, is_sendable, is_text
 from layering.secrets import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -58,7 +58,7 @@ def _answer(raw: bytes) -> tuple[str | None, str | None]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, None
     texts = isinstance(username, str) and isinstance(secret, str)
-    return (username, secret) if texts else (None, None)
+    return (username, secret) if texts and is_text(username + secret) else (None, None)
 
 
 def _failed(program: str, server: str, origin: str, what: str) -> RefusedError:

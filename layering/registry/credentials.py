@@ -4,7 +4,6 @@ A broken entry is passed over, and never quoted. Which file and which entry coun
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +30,15 @@ class Credential:
 def is_sendable(token: str) -> bool:
     """Whether a header can carry it behind `Bearer` (RFC 6750); the HTTP library would quote it in its complaint."""
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be sent: half of a surrogate pair, which JSON lets through, is no character (RFC 8259, 8.2)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +125,7 @@ def _read(entry: Any, source: str) -> Credential | None:
         username, password = entry.get("username"), entry.get("password")
     if isinstance(token := entry.get("identitytoken"), str) and is_sendable(token):
         return Credential(source=source, username=str(username or ""), identity_token=Secret(token))
-    if isinstance(username, str) and isinstance(password, str) and username:
+    if isinstance(username, str) and isinstance(password, str) and username and is_text(username + password):
         return Credential(source=source, username=username, password=Secret(password))
     return None
 
@@ -128,6 +136,6 @@ def _decoded(auth: Any) -> tuple[str | None, str | None]:
         return None, None
     try:
         username, colon, password = base64.b64decode(auth, validate=True).decode().rstrip("\0").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also what is not ASCII, or not UTF-8
         return None, None
     return (username, password) if colon else (None, None)

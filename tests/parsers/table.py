@@ -34,6 +34,7 @@ from layering.registry.htpasswd import read_htpasswd
 from layering.registry.manifest import OCI_MANIFEST, parse_config, parse_manifest, parse_object
 from layering.registry.mirrors import load_mirrors
 from layering.registry.registriesconf import parse_registries_conf, render_others
+from layering.registry.tokens import basic
 from layering.release import parse_image_references
 from layering.releasesignatures.claim import parse_claim
 from layering.releasesignatures.keyring import Keyring, built_in
@@ -280,7 +281,7 @@ def _names(text: str) -> object:
 
 def _auth(raw: bytes, *, legacy: bool = False) -> object:
     document = parse_auth_document(raw, "auth.json", legacy=legacy)
-    return [document.credential(name) for name in document.entries]
+    return [basic(document.credential(name)) for name in document.entries]
 
 
 def _members(data: bytes) -> object:
