@@ -60,19 +60,20 @@ def _before(order: Sequence[str], name: str) -> Sequence[str]:
     return order[: order.index(name)] if name in order else ()
 
 
-def _objects(document: Any, where: str) -> Iterator[Mapping[str, Any]]:
+def _objects(document: Any, where: str, *, in_list: bool = False) -> Iterator[Mapping[str, Any]]:
+    """A list in a list is none: one that holds itself, as YAML can have it, would have no end."""
     if document is None:
         return  # an empty document between two `---`
     if not isinstance(document, Mapping):
         raise InputError("not a Kubernetes object", where=where, next_step=_HINT)
     kind = document.get("kind")
-    if isinstance(kind, str) and kind.endswith("List"):
+    if isinstance(kind, str) and kind.endswith("List") and not in_list:
         items = document.get("items") or []
         if not isinstance(items, list):
             raise InputError("items is not a list", where=where, next_step=_HINT)
         for item in items:
-            yield from _objects(item, where)
-    elif kind in _LISTS:
+            yield from _objects(item, where, in_list=True)
+    elif isinstance(kind, str) and kind in _LISTS:
         yield document
     else:
         raise InputError(f"{str(kind)[:80]!r} is none of {', '.join(_LISTS)}", where=where, next_step=_HINT)

@@ -137,6 +137,9 @@ ICSP = mirror_set(
     "ImageContentSourcePolicy", "repositoryDigestMirrors", {"source": "quay.io/a", "mirrors": ["n.x/a", "m.x/a"]}
 )
 
+ENDLESS: dict[str, Any] = {"kind": "List", "items": []}
+ENDLESS["items"].append(ENDLESS)
+
 
 def test_openshift_objects_are_merged_by_source() -> None:
     assert parse_openshift([{"kind": "List", "items": [IDMS, ITMS]}, None, ICSP]) == (
@@ -153,6 +156,8 @@ def test_openshift_objects_are_merged_by_source() -> None:
     [
         pytest.param("text", "not a Kubernetes object", id="text"),
         pytest.param({"kind": "Pod"}, "'Pod' is none of", id="another kind"),
+        pytest.param({"kind": ["Pod"]}, "is none of", id="a kind that is a list"),
+        pytest.param(ENDLESS, "'List' is none of", id="a list in itself"),
         pytest.param({"kind": "List", "items": "x"}, "not a list", id="a list that is none"),
         pytest.param({"kind": "ImageTagMirrorSet", "spec": {"imageTagMirrors": {}}}, None, id="no entries at all"),
         pytest.param({"kind": "ImageTagMirrorSet", "spec": 1}, "form", id="a spec that is none"),
