@@ -20,7 +20,7 @@ _MEMBERS = f"{_FILES}123456"  # containers/storage pkg/archive, `createTarFile`:
 _PATH_LENGTH_MAX = 4096  # Linux: PATH_MAX
 _NUMBER_MAX = 1 << 62
 _OCTAL = re.compile(rb" *[0-7]* *(?:\0[ \0]*)?")
-_POSIX, _GNU, _STAR = b"ustar\0", b"ustar  \0", b"tar\0"
+_POSIX, _STAR = b"ustar\0", b"tar\0"
 _POSITIVE, _NEGATIVE = 0x80, 0xFF  # how a number in base 256 begins
 
 
@@ -59,7 +59,8 @@ def read_members(
             continue
         records = extensions.taken()
         header = _header(block, flag, records, where)
-        stored = _recorded(records, "size", size, where) if flag in _FILES else 0
+        recorded = _recorded(records, "size", size, where)
+        stored = recorded if flag in _FILES else 0  # links and directories have a size at most
         if flag in _FILES and wanted(header):
             if stored > file_bytes_max:
                 raise ContentError(f"{header.path} in it is larger than {file_bytes_max} bytes", where=where)
@@ -142,9 +143,7 @@ def _check(block: bytes, where: str) -> None:
     # star's prefix is shorter; what is no prefix to some, but times of GNU's, is one to others
     if block[508:512] == _STAR if is_posix else block[345] != 0:
         raise ContentError("a tar header of a form that is read in several ways", where=where)
-    unused = [block[136:148]]
-    if is_posix or block[257:265] == _GNU:
-        unused += [block[329:337], block[337:345]]
+    unused = [block[136:148], block[329:337], block[337:345]]
     if chr(block[156]) in _EXTENSIONS:
         unused += [block[100:108], block[108:116], block[116:124]]
     for field in unused:
