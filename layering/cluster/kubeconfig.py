@@ -4,7 +4,7 @@ kubernetes.io, "Organizing Cluster Access Using kubeconfig Files". Only the choi
 answered with those that are there; what the entries mean is the Kubernetes client's to read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from layering.errors import InputError
 
 _WRITE_ANEW = "write it anew: `oc login --kubeconfig FILE`, or `kubectl config view --raw --minify`"
 _BYTES_MAX = 4 * 1024 * 1024
+_LISTED_MAX, _SHOWN_MAX = 10, 100
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _NO_LOGIN = ("exec", "auth-provider")
 _AS_ANOTHER = ("as", "as-uid", "as-groups", "as-user-extra")
@@ -56,21 +57,32 @@ def chosen(document: Mapping[str, Any], name: str | None, where: str) -> Context
     """The context of that name, or the current one. Raises InputError with the names that there are."""
     contexts = _named(document, "contexts", "context")
     name = name if name is not None else document.get("current-context") or None
-    listed = ", ".join(sorted(contexts)) or "none"
+    listed = _listed(contexts)
     if name is None:
         raise InputError(
             "the kubeconfig has no current-context", where=where, next_step=f"name a context; it has {listed}"
         )
     if not isinstance(name, str) or name not in contexts:
-        raise InputError(f"the kubeconfig has no context {name}", where=where, next_step=f"it has {listed}")
+        raise InputError(f"the kubeconfig has no context {_short(name)}", where=where, next_step=f"it has {listed}")
     context = contexts[name]
-    cluster = _entry(document, "clusters", "cluster", context.get("cluster"), f"context {name}", where)
+    cluster = _entry(document, "clusters", "cluster", context.get("cluster"), f"context {_short(name)}", where)
     user = (
-        _entry(document, "users", "user", context.get("user"), f"context {name}", where) if context.get("user") else {}
+        _entry(document, "users", "user", context.get("user"), f"context {_short(name)}", where)
+        if context.get("user")
+        else {}
     )
-    _check_addresses(cluster, f"the kubeconfig's cluster {context.get('cluster')}", where)
-    _check_login(user, str(context.get("user")), where)
+    _check_addresses(cluster, f"the kubeconfig's cluster {_short(context.get('cluster'))}", where)
+    _check_login(user, _short(context.get("user")), where)
     return Context(name=name, cluster=cluster, user=user)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """For a message: as many as a person reads."""
+    return ", ".join(map(_short, sorted(names)[:_LISTED_MAX])) or "none"
+
+
+def _short(name: Any) -> str:
+    return str(name)[:_SHOWN_MAX]
 
 
 def named_files(context: Context) -> tuple[str, ...]:
@@ -93,9 +105,9 @@ def _entry(
 ) -> Mapping[str, Any]:
     entries = _named(document, section, key)
     if not isinstance(name, str) or name not in entries:
-        listed = ", ".join(sorted(entries)) or "none"
+        listed = _listed(entries)
         raise InputError(
-            f"the kubeconfig's {wanted_by} names the {key} {name}, which is not among its {section}",
+            f"the kubeconfig's {wanted_by} names the {key} {_short(name)}, which is not among its {section}",
             where=where,
             next_step=f"it has {listed}",
         )
