@@ -36,10 +36,15 @@ def pending(comments: Iterable[Comment], handled: int, may_push: Callable[[str],
 
     `may_push` is asked for those alone who wrote one, newest first, until one of them may.
     """
+    asked: dict[str, bool] = {}
     newest_first = sorted((each for each in comments if each.id > handled), key=lambda each: each.id, reverse=True)
     for comment in newest_first:
         verb = _verb(comment.text)
-        if verb is not None and may_push(comment.author):
+        if verb is None:
+            continue
+        if comment.author not in asked:
+            asked[comment.author] = may_push(comment.author)
+        if asked[comment.author]:
             return Command(verb=verb, comment=comment)
     return None
 

@@ -109,12 +109,13 @@ class GiteaHost(LikeGitHub):
         return self._read(lambda: any(each["login"] == user for each in found), "assignees")
 
     def opener_may_push(self, repository: str, opener: str) -> bool:
-        """See Host. Everybody is told the own permission, and most are opened by ourselves."""
+        """See Host. Everybody is told the own permission, and most are opened by ourselves. What a team may, of whose
+        units only some may be written, is not in it.
+        """
         path = f"{path_of(repository)}/collaborators/{quote(opener, safe='')}/permission"
         answer = self._exchange.get(path, expect=(403, 404))
-        if answer.status >= 400:
-            return self.may_push(repository, opener)
-        return self._read(lambda: answer.json["permission"] in _PUSHERS, "a permission")
+        told = self._read(lambda: answer.status < 400 and answer.json["permission"] in _PUSHERS, "a permission")
+        return told or self.may_push(repository, opener)
 
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""

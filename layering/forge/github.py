@@ -27,7 +27,6 @@ HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub
 
 _PER_PAGE = 100
 _PUSHERS = {"admin", "maintain", "write"}
-_OF_THE_HOUSE = {"OWNER", "MEMBER", "COLLABORATOR"}  # graphql CommentAuthorAssociation
 
 
 class GitHubHost(LikeGitHub):
@@ -167,9 +166,9 @@ def _not_opened(answer: Answer, where: str) -> LayerwatchError:
 
 
 def _doubtful_opener(found: Mapping[str, Any]) -> str | None:
-    """An App may open one only where it was installed for that; GitHub tells of people how they belong here."""
+    """An App opens one only where it was installed for that; a member or a collaborator may be one who only reads."""
     user = found.get("user") or {}
-    vouched_for = user.get("type") == "Bot" or found.get("author_association", "MEMBER") in _OF_THE_HOUSE
+    vouched_for = user.get("type") == "Bot" or found.get("author_association", "OWNER") == "OWNER"
     return None if vouched_for else user.get("login")
 
 

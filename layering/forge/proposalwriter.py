@@ -10,6 +10,7 @@ from dataclasses import replace
 from layering.errors import ConflictError, InputError
 from layering.forge.basefile import edited_text
 from layering.forge.commands import Command
+from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
 from layering.forge.marker import Line, Marker, with_marker, withdrawn, without_marker
@@ -23,6 +24,8 @@ _EDITED = (
     "Somebody else's commit is on this branch, so it is left alone from now on. A comment `/layerwatch rebase` by "
     "somebody who may push here makes it one commit of layerwatch again."
 )
+_WITHDRAWN_LENGTH = 500  # of what is added
+_PUT_BACK = 4
 _WITHDRAWN_BECAUSE = (
     "Closed by layerwatch: this branch has one pull request at a time, opened by an account that may push here."
 )
@@ -51,7 +54,8 @@ class ProposalWriter:
         """
         if pull is not None and not _stand_alike(pull, self._host.pull(self._repository.name, pull.number)):
             raise Moved
-        self._body(self._marker(seen, seen.tip, pull, command), self._proposal.manners.todo)
+        if self._proposal.target.group is not None:
+            self._body(self._marker(seen, seen.tip, pull, command), self._proposal.manners.todo)
         if due is Due.FINISH and seen.head and self._is_wanted(seen):
             commit, told = seen.head, tuple[str, ...]()
         else:
@@ -87,7 +91,8 @@ class ProposalWriter:
     def close_doubles(self, seen: Seen) -> None:
         """Close what stands in the place of ours. Without their markers: nobody refused a key by that."""
         for pull in seen.doubles:
-            body = withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{without_marker(pull.body)}")
+            text = without_marker(pull.body)[: self._host.body_length_max - _WITHDRAWN_LENGTH]
+            body = withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{text}")
             self._repository.pulls.take(self._host.edit(self._repository.name, pull, body=body, closed=True))
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
@@ -205,9 +210,33 @@ class ProposalWriter:
         is_merged = written.state is PullState.MERGED and written.head_commit == marker.commit
         if written.state is not PullState.OPEN and not is_merged:
             # closed or merged at this moment, with the older key: that is what its text has to say
-            self._host.edit(self._repository.name, written, title=pull.title, body=pull.body)
+            self._put_back(seen, pull)
             raise Moved
         return self._dressed(written, marker, marker.todo) if marker.todo else (written, ())
+
+    def _put_back(self, seen: Seen, pull: PullRequest) -> None:
+        """The title and the text that somebody said yes or no to; its key, too, when a person's text had none."""
+        body = pull.body
+        if Marker.parse(body) is None and seen.ours is not None and seen.head is not None:
+            ours = seen.ours
+            marker = Marker(
+                key=ours.key,
+                commit=seen.head,
+                image=ours.image,
+                old=ours.old,
+                base="",
+                title=pull.title,
+                written=self._host.now(),
+            )
+            body = with_marker(body, marker)
+        for attempt in range(1, _PUT_BACK + 1):
+            try:
+                self._host.edit(self._repository.name, pull, title=pull.title, body=body)
+            except LostAnswerError:
+                if attempt == _PUT_BACK:
+                    raise
+            else:
+                return
 
     def _dressed(self, pull: PullRequest, marker: Marker, todo: tuple[str, ...]) -> tuple[PullRequest, tuple[str, ...]]:
         body = self._body(marker, ())

@@ -112,7 +112,7 @@ class RemoteForge:
             Orphan(repository=name, branch=pull.head, pull_request=pull.url, number=pull.number)
             for name in dict.fromkeys(target.repository for target in targets)
             for pull in self._host.open_pulls(name)
-            if _is_ours(pull) and (name, pull.head) not in owned
+            if (name, pull.head) not in owned and self._is_ours(name, pull)
         ]
 
     def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
@@ -192,7 +192,12 @@ class RemoteForge:
 
     def _count_open(self, repository: str) -> int:
         """How many pull requests of ours are open. Asks only when there is a limit."""
-        return sum(map(_is_ours, self._host.open_pulls(repository))) if self._settings.max_open else 0
+        opened = self._host.open_pulls(repository) if self._settings.max_open else ()
+        return sum(self._is_ours(repository, pull) for pull in opened)
+
+    def _is_ours(self, repository: str, pull: PullRequest) -> bool:
+        is_like_it = pull.state is PullState.OPEN and pull.head.startswith("layerwatch/") and Marker.parse(pull.body)
+        return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
 
 
 def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:
@@ -200,10 +205,6 @@ def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Comm
     if seen.open is None or found.reason is Reason.ALREADY_ON_BASE or found.due is Due.SINGLE:
         return None
     return repository.command(seen.open)
-
-
-def _is_ours(pull: PullRequest) -> bool:
-    return pull.state is PullState.OPEN and pull.head.startswith("layerwatch/") and Marker.parse(pull.body) is not None
 
 
 def _conflict(seen: Seen, found: Judgement, forge: str) -> ConflictError:

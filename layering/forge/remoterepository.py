@@ -51,7 +51,7 @@ class RemoteRepository:
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
-        self._keys: dict[str, str | None] = {}
+        self._commits: dict[str, Commit | None] = {}
         self._clone_url: str | None = None
         self._guard = threading.RLock()
 
@@ -146,15 +146,17 @@ class RemoteRepository:
 
     def _key_of(self, commit: str) -> str | None:
         """The key in the trailer of a commit of ours; None when it is none, or gone."""
-        if not _COMMIT.fullmatch(commit):
-            return None
-        if commit not in self._keys:
+        found = self._commit(commit)
+        return found.trailers.get(KEY_TRAILER) if found and self._is_by_us(found) else None
+
+    def _commit(self, commit: str) -> Commit | None:
+        """None for what is none, or gone."""
+        if commit not in self._commits and _COMMIT.fullmatch(commit):
             try:
-                found = self.git.commit(commit)
-                self._keys[commit] = found.trailers.get(KEY_TRAILER) if self._is_by_us(found) else None
+                self._commits[commit] = self.git.commit(commit)
             except CommitGoneError:
-                self._keys[commit] = None
-        return self._keys[commit]
+                self._commits[commit] = None
+        return self._commits.get(commit)
 
     def _made_by_us(self, target: ProposalTarget, commit: str) -> OurCommit | None:
         """See Seen; a commit does not change, but what is above the base branch does: only a yes is remembered."""
@@ -164,12 +166,13 @@ class RemoteRepository:
         return known
 
     def _told_by_commit(self, target: ProposalTarget, commit: str) -> OurCommit | None:
+        found = self._commit(commit)
+        key = found.trailers.get(KEY_TRAILER) if found else None
+        if found is None or key is None or len(found.parents) != 1 or not self._is_by_us(found):
+            return None
         if self.host.commits_above(self.name, target.branch, commit) != 1:
             return None
-        found = self.git.commit(commit)
-        key, image = found.trailers.get(KEY_TRAILER), found.trailers.get(IMAGE_TRAILER, "")
-        if key is None or len(found.parents) != 1 or not self._is_by_us(found):
-            return None
+        image = found.trailers.get(IMAGE_TRAILER, "")
         title = found.subject.removeprefix(self._settings.commit_prefix)
         if target.group is not None:  # its other lines are not known here; who made it is
             return OurCommit(key=key, image=image, old=None, title=title, shared=True)

@@ -9,6 +9,7 @@ import pytest
 
 from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
+from layering.forge.marker import without_marker
 from layering.forge.settings import ForgeSettings, Kind
 from layering.reasons import Reason
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
@@ -34,10 +35,15 @@ class Meanwhile:
     moment: str
     act: Callable[[], object]
     has_acted: bool = False
+    loses_the_next: bool = False  # of the requests that write: it is done, and not answered
 
     def between(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
         """See tests.git_http.Between."""
         is_it = asked.target.endswith(("/pulls/1", "/merge_requests/1")) and asked.method in self.moment
+        if is_it and self.has_acted and self.loses_the_next:
+            self.loses_the_next = False
+            serve()
+            return None
         if is_it and not self.has_acted:
             self.has_acted = True
             self.act()
@@ -77,6 +83,23 @@ def test_no_is_said_of_the_older_key(kind: Kind, tmp_path: Path, moment: str, ac
         assert world.origin.show(BRANCH, FILE) == pinning("2").rstrip()
         assert propose(world.settings, world.repository, "2").reason is Reason.PROPOSAL_OPEN
         assert propose(world.settings, world.repository, "1").reason is then
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+@pytest.mark.parametrize("text", [None, "A person's own words."], ids=["our text", "a person's"])
+@pytest.mark.parametrize("loses_the_next", [False, True], ids=["answered", "answer lost"])
+def test_the_text_that_was_closed_is_put_back(
+    kind: Kind, tmp_path: Path, text: str | None, loses_the_next: bool
+) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        world.write(body=text)
+        meanwhile = Meanwhile(moment=WRITTEN, act=world.close, loses_the_next=loses_the_next)
+        assert proposed_through(world, meanwhile, "2").state is State.CREATED
+        assert not meanwhile.loses_the_next
+        assert without_marker(world.pulls()[0].body) == text or text is None
+        assert propose(world.settings, world.repository, "1").reason is Reason.CLOSED_BY_PERSON
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -20,11 +20,10 @@ from tests.forges.proposals import BRANCH, FILE, image, pinning, proposal
 from tests.forges.standing import PERSON, STRANGER
 from tests.forges.world import WORLDS, Open
 
-OUTSIDER = "mallory"  # GitHub tells of one whom somebody invited, if only to read, that he belongs there
-READERS = {Kind.GITHUB: OUTSIDER, Kind.GITEA: STRANGER}
+KINDS = (Kind.GITHUB, Kind.GITEA)
 
 
-@pytest.fixture(params=READERS)
+@pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """With a branch `dev` besides `main`."""
     with WORLDS[request.param](tmp_path) as made:
@@ -56,10 +55,6 @@ def forged(world: Open, digit: str, old: str = "0") -> str:
     return with_marker("Have a look.", marker)
 
 
-def who(world: Open) -> str:
-    return READERS[world.settings.kind]
-
-
 def nothing(world: Open) -> None:
     """It stays open."""
 
@@ -81,7 +76,7 @@ def test_a_readers_pull_request_into_another_branch_is_nobodys(
     world: Open, text: str, then: Callable[[Open], None]
 ) -> None:
     propose(world)
-    world.open("dev", TEXTS[text](world), who(world))
+    world.open("dev", TEXTS[text](world), STRANGER)
     then(world)
     assert propose(world).reason is Reason.PROPOSAL_OPEN
     made = propose(world, "2")
@@ -95,17 +90,37 @@ def test_a_reader_cannot_call_a_persons_commit_ours(world: Open, base: str) -> N
     theirs = world.origin.commit({"notes.txt": "a person was here\n"}, branch=BRANCH)
     if base == "main":
         world.close()
-    world.open(base, forged(world, "1"), who(world))
+    world.open(base, forged(world, "1"), STRANGER)
     for digit in ("2", "3"):
         assert propose(world, digit).state is State.HUMAN_EDITED
     assert world.origin.head(BRANCH) == theirs
+
+
+def test_as_long_a_text_as_there_can_be_is_in_nobodys_way(world: Open) -> None:
+    propose(world)
+    world.close()
+    world.open("main", "x" * 65_000, STRANGER)
+    assert propose(world, "2").state is State.CREATED
+
+
+def test_what_a_reader_opened_does_not_count(world: Open) -> None:
+    propose(world)
+    world.open("dev", forged(world, "1"), STRANGER)
+    world.settings = replace(world.settings, max_open=2)
+    other = replace(proposal(world.repository).target, pool="infra", file="infra.yaml", create=True)
+    forge = open_forge(world.settings)
+    made = forge.propose(replace(proposal(world.repository), target=other))
+    assert made.state is State.CREATED
+    (orphan,) = forge.orphans([other])
+    forge.close()
+    assert orphan.number == 1
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_readers_pull_request_in_the_place_of_ours_makes_way(world: Open, text: str) -> None:
     propose(world)
     world.close()
-    world.open("main", TEXTS[text](world), who(world))
+    world.open("main", TEXTS[text](world), STRANGER)
     made = propose(world, "3")
     ours, readers, newest = world.pulls()
     assert (made.state, made.number) == (State.CREATED, newest.number)

@@ -15,8 +15,8 @@ from layering.forge.marker import Marker
 from layering.proposal import Facts, body
 from layering.reasons import Reason
 from layering.reference import ImageReference
-from tests.forges.gitea.server import BOT
-from tests.forges.gitea.world import GiteaWorld, gitea_world
+from tests.forges.gitea.server import BOT, OWNER
+from tests.forges.gitea.world import GiteaWorld, Pushed, gitea_world
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.proposer import Proposer
 from tests.forges.standing import PERSON, STRANGER
@@ -180,6 +180,29 @@ def test_several_at_once_come_to_one(world: GiteaWorld, tmp_path: Path, digits: 
     assert (world.pulls(), world.origin.git("for-each-ref")) == before
     world.merge()
     assert propose(world, "3").state is State.CREATED
+
+
+def test_an_account_that_may_push_by_a_team_with_units_of_its_own_is_believed(world: GiteaWorld) -> None:
+    """Its own permission, as Gitea tells it, is less."""
+    running, name = world.gitea, world.repository.partition("/")[2]
+    team = f"team-of-{name}"
+    running.api("POST", "orgs", OWNER, username=team)
+    running.api("POST", f"repos/{world.repository}/transfer", OWNER, new_owner=team)
+    running.api("DELETE", f"repos/{team}/{name}/collaborators/{BOT}", OWNER)
+    units = {"repo.code": "write", "repo.pulls": "write", "repo.issues": "write", "repo.releases": "read"}
+    bots = running.api(
+        "POST", f"orgs/{team}/teams", OWNER, name="bots", includes_all_repositories=True, units_map=units
+    )
+    running.api("PUT", f"teams/{bots['id']}/members/{BOT}", OWNER)
+    world.repository = f"{team}/{name}"
+    assert isinstance(world.origin, Pushed)
+    world.origin.remote = world.origin.remote.replace(f"/{OWNER}/", f"/{team}/")
+    told = running.api("GET", f"repos/{world.repository}/collaborators/{BOT}/permission", BOT)
+    assert told["permission"] in ("none", "read")
+    propose(world)
+    assert propose(world, "2").state is State.UPDATED
+    world.close()
+    assert propose(world, "2").reason is Reason.CLOSED_BY_PERSON
 
 
 def test_a_restart_midway_doubles_nothing(world: GiteaWorld) -> None:
