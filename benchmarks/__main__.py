@@ -1,11 +1,15 @@
-"""Runs all benchmarks and writes docs/benchmarks.md. `make bench`."""
+"""Runs benchmarks and writes docs/benchmarks.md, with its picture. `make bench` runs all of them."""
 
+import argparse
 import datetime
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+from benchmarks.picture import draw
 
 _PAGE = Path("docs/benchmarks.md")
 _PARTS = (
@@ -67,15 +71,31 @@ _PARTS = (
 
 
 def main() -> None:
-    """Run and write."""
-    parts = []
-    for name, title, text in _PARTS:
-        print(f"benchmarks: {name} …", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        parts.append(f"## {title}\n\n{text}\n\n{output.strip()}\n\nMade by `python -m benchmarks.{name}`.\n")
-    _PAGE.write_text(_head() + "\n" + "\n".join(parts), encoding="utf-8")
+    """Run those that are named, or all, and write the page and the picture; the rest of the page stays."""
+    parser = argparse.ArgumentParser(description="Runs benchmarks and writes docs/benchmarks.md.")
+    parser.add_argument("names", nargs="*", choices=[[], *(name for name, _, _ in _PARTS)], metavar="NAME")
+    chosen = parser.parse_args().names
+    before = _sections(_PAGE.read_text(encoding="utf-8"))
+    parts = [
+        before.get(title) if chosen and name not in chosen else _run(name, title, text) for name, title, text in _PARTS
+    ]
+    page = _head() + "\n" + "\n".join(filter(None, parts))
+    _PAGE.write_text(page, encoding="utf-8")
+    _PAGE.with_suffix(".svg").write_text(draw(page), encoding="utf-8")
     print(_PAGE)
+
+
+def _run(name: str, title: str, text: str) -> str:
+    print(f"benchmarks: {name} …", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return f"## {title}\n\n{text}\n\n{output.strip()}\n\nMade by `python -m benchmarks.{name}`.\n"
+
+
+def _sections(page: str) -> Mapping[str, str]:
+    """What stands under each heading, the heading included."""
+    found = page.split("\n## ")[1:]
+    return {section.partition("\n")[0]: f"## {section.rstrip()}\n" for section in found}
 
 
 def _head() -> str:
@@ -86,7 +106,8 @@ def _head() -> str:
         "<!-- Made by `make bench`. -->\n\n"
         f"{date}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}.\n\n"
         "Everything runs on one machine over loopback. Bytes, requests, CPU seconds and memory are reliable; wall\n"
-        "time is only given as a ratio within one run, because the machine is shared.\n"
+        "time is only given as a ratio within one run, because the machine is shared.\n\n"
+        "![One rebuild, and one look at a thousand references: what they cost](benchmarks.svg)\n"
     )
 
 

@@ -3,7 +3,7 @@
 Prints a Markdown table. Bytes, requests and memory do not depend on the machine; wall times are given as ratios within
 this run. Needs docker-registry and buildah, and room for three times the base in the temporary directory.
 
-    python -m benchmarks.build [--layers 50] [--megabytes 200]
+    python -m benchmarks.build [--layers 50] [--megabytes 1000]
 """
 
 import argparse
@@ -85,7 +85,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, default=50)
-    parser.add_argument("--megabytes", type=int, default=200)
+    parser.add_argument("--megabytes", type=int, default=1000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="layerwatch-bench-") as name, counted_registry(Path(name)) as traffic:
         settings = RegistrySettings(insecure=frozenset({traffic.address}))

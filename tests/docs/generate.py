@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from benchmarks import picture
 from tests.docs.actions import readmes
 from tests.docs.commands import command_line
 from tests.docs.constants import exit_codes, reasons
@@ -24,7 +25,8 @@ def pages() -> dict[Path, str]:
         "rebuild-request.md": rebuild_request(),
     }
     reference = {ROOT / "docs" / "reference" / name: text for name, text in made.items()}
-    others = {"metrics.md": metrics(), "pull-request.svg": draw()}
+    measured = (ROOT / "docs" / "benchmarks.md").read_text()
+    others = {"metrics.md": metrics(), "pull-request.svg": draw(), "benchmarks.svg": picture.draw(measured)}
     return {**reference, **{ROOT / "docs" / name: text for name, text in others.items()}, **readmes(), **readme()}
 
 
