@@ -23,6 +23,9 @@ from tests.forges.test_behaviour import ROWS, Act, propose
 NOT_CARRIED = {
     "its branch deleted": "a pull request stays open when its branch is gone",
     "the marker taken away": "an App's commits carry the App's number where GitHub has that of its user",
+    "a text of theirs, closed": "the same: whose commit it is tells its key",
+    "a text of theirs, its branch deleted": "the same",
+    "a text of theirs, merged and reverted": "the same",
     "/layerwatch ignore": "a comment does not move the pull request's updated_at",
     "a stranger's /layerwatch ignore": "the same: it would be green without having been read",
     "a comment": "the same",
