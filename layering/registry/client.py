@@ -24,17 +24,16 @@ from layering.registry.download import download
 from layering.registry.host import Asking, RegistryHost
 from layering.registry.keychain import Keychain
 from layering.registry.manifest import (
-    ACCEPT,
     MANIFEST_BYTES_MAX,
     Descriptor,
     ImageConfig,
     ImageIndex,
     ImageManifest,
     parse_config,
-    parse_manifest,
     sha256,
 )
-from layering.registry.mirrorrule import DEFAULT_TAG, Place
+from layering.registry.manifests import Manifests, manifest_asking
+from layering.registry.mirrorrule import Place
 from layering.registry.referrers import list_referrers
 from layering.registry.rest import Rest
 from layering.registry.routes import Asked, Routes
@@ -44,8 +43,6 @@ from layering.registry.transport import Request, Transport
 from layering.registry.upload import BlobCopy
 
 __all__ = ["Asked", "BlobCopy", "RegistryClient", "Request"]
-
-_ACCEPTING = {"Accept": ACCEPT}
 
 
 class RegistryClient:
@@ -72,11 +69,9 @@ class RegistryClient:
         self._routes = Routes(settings.mirrors, on_asked)
         self._transport = Transport(settings, sleep, on_request, Rest(rest_seconds))
         self._keychain = Keychain(settings.auth)
-        self._manifests: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(
-            lambda manifest: len(manifest.raw)
-        )
+        self._manifests = Manifests(self._host_of)
+        self._held: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(lambda held: len(held.raw))
         self._blobs: RememberedContent[bytes] = RememberedContent(len)
-        self._resolved: dict[ImageReference, Descriptor] = {}
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
@@ -116,7 +111,7 @@ class RegistryClient:
 
     def resolve(self, reference: ImageReference) -> Descriptor:
         """What a tag or digest names. Raises NotFoundError when there is no such manifest."""
-        return self._routes.read(reference, self._resolve_at, self._deadline())
+        return self._routes.read(reference, self._manifests.resolve, self._deadline())
 
     def manifest(self, reference: ImageReference) -> ImageManifest | ImageIndex:
         """The manifest or index, checked against the digest that was asked for. Raises NotFoundError."""
@@ -232,7 +227,7 @@ class RegistryClient:
         answers.check_bytes(raw, reference.digest, str(reference))
         host = self._host(reference.repository)
         asking = replace(
-            self._manifest_asking("PUT", reference, self._deadline()),
+            manifest_asking("PUT", reference, self._deadline()),
             actions="pull,push",
             headers={"Content-Type": media_type},
             data=raw,
@@ -249,49 +244,9 @@ class RegistryClient:
         self, reference: ImageReference, deadline: Deadline, *, content: bool = False
     ) -> ImageManifest | ImageIndex:
         def read() -> ImageManifest | ImageIndex:
-            return self._routes.read(reference, self._manifest_at, deadline, content=content)
+            return self._routes.read(reference, self._manifests.read, deadline, content=content)
 
-        return self._manifests(reference.repository, reference.digest, read) if reference.digest else read()
-
-    def _resolve_at(self, place: Place, deadline: Deadline) -> Descriptor:
-        reference, host = place.reference, self._host_of(place)
-        known = self._resolved.get(reference)
-        asking = self._manifest_asking("HEAD", reference, deadline, known)
-        with host.ask(asking) as answer:
-            if answer.status_code == 304 and known is not None:
-                return known
-            if answer.status_code == 200 and (descriptor := answers.described(answer, reference)) is not None:
-                if reference.digest is None:
-                    self._resolved[reference] = descriptor
-                return descriptor
-            if answer.status_code not in (200, 405, 501):
-                raise host.refusal(answer, asking)
-        manifest = self._manifest_at(place, deadline)  # a HEAD that says too little, or is not offered
-        return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))
-
-    def _manifest_at(self, place: Place, deadline: Deadline) -> ImageManifest | ImageIndex:
-        reference = place.reference
-        where, wanted = str(reference), reference.digest
-        asking = self._manifest_asking("GET", reference, deadline)
-        fetched = self._host_of(place).fetch(asking, MANIFEST_BYTES_MAX)
-        answers.check_bytes(fetched.raw, wanted, where)
-        answers.check_bytes(fetched.raw, answers.claimed_digest(fetched, where), where)
-        parsed = parse_manifest(fetched.raw, fetched.headers.get("Content-Type"), where)
-        return parsed if wanted is None else replace(parsed, digest=wanted)  # it may be a sha512
-
-    def _manifest_asking(
-        self, method: str, reference: ImageReference, deadline: Deadline, known: Descriptor | None = None
-    ) -> Asking:
-        """`known` is what a tag named before. Registries whose ETag is the digest say in short that it still does."""
-        repository = reference.repository
-        return Asking(
-            method=method,
-            path=f"/v2/{repository.path}/manifests/{reference.digest or reference.tag or DEFAULT_TAG}",
-            repository=repository,
-            deadline=deadline,
-            headers=_ACCEPTING if known is None else {**_ACCEPTING, "If-None-Match": f'"{known.digest}"'},
-            what=str(reference),
-        )
+        return self._held(reference.repository, reference.digest, read) if reference.digest else read()
 
     def _tags_at(self, place: Place, deadline: Deadline) -> tuple[str, ...]:
         return list_tags(self._host_of(place), place.reference.repository, deadline)
