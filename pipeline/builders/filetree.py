@@ -17,6 +17,7 @@ from pipeline.builders import archives
 from pipeline.builders.globs import has_meta
 from pipeline.builders.ignorefile import NOTHING_IGNORED, IgnoreFile
 from pipeline.builders.interpreter import CopyStep, Step, WorkdirStep
+from pipeline.builders.links import without_links
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.sources import Source, SourceFile, find_sources, walk
 
@@ -232,28 +233,14 @@ class FileTree:
 
     def _resolved(self, path: str) -> str:
         """`path` without symbolic links, as in a chroot; what is missing is kept (copier.go, `resolvePath`)."""
-        done: list[str] = []
-        parts, followed = path.split("/")[::-1], 0
-        while parts:
-            part = parts.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                done = done[:-1]
-                continue
-            done.append(part)
-            here = "/".join(done)
-            if self._standing(here) is not Standing.SYMLINK:
-                continue
-            followed += 1
-            if followed > _LINKS_FOLLOWED_MAX:
-                raise Refused(RefusalReason.DESTINATION_THROUGH_SYMLINK, f"/{path} leads in a circle")
-            target = self._link_target(here)
-            done = [] if target.startswith("/") else done[:-1]
-            parts.extend(target.split("/")[::-1])
-        return "/".join(done)
+        try:
+            return without_links(path, self._link_target, _LINKS_FOLLOWED_MAX)
+        except OSError:
+            raise Refused(RefusalReason.DESTINATION_THROUGH_SYMLINK, f"/{path} leads in a circle") from None
 
-    def _link_target(self, path: str) -> str:
+    def _link_target(self, path: str) -> str | None:
+        if self._standing(path) is not Standing.SYMLINK:
+            return None
         entry, node = self.entries.get(path), self._look_up(path)
         return entry.target if entry else node.target if node else ""
 

@@ -6,6 +6,7 @@ import re
 import stat
 from pathlib import Path
 
+from pipeline.builders.links import without_links
 from pipeline.builders.refusal import RefusalReason, Refused
 
 _META = re.compile(r"[*?\[\\]")
@@ -50,30 +51,15 @@ def lstat(root: Path, path: str) -> os.stat_result | None:
 
 def resolve(root: Path, path: str) -> str | None:
     """`path` without symbolic links, as a chroot to `root` would resolve it; None when it leads nowhere."""
-    done: list[str] = []
-    parts, followed = path.split("/")[::-1], 0
-    while parts:
-        part = parts.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            done = done[:-1]
-            continue
-        here = root.joinpath(*done, part)
-        try:
-            is_link = stat.S_ISLNK(here.lstat().st_mode)
-        except OSError:
-            return None
-        if not is_link:
-            done.append(part)
-            continue
-        followed += 1
-        if followed > _LINKS_FOLLOWED_MAX:
-            return None
-        target = os.readlink(here)
-        done = [] if target.startswith("/") else done
-        parts.extend(target.split("/")[::-1])
-    return "/".join(done)
+
+    def target_of(inner: str) -> str | None:
+        here = root / inner
+        return os.readlink(here) if stat.S_ISLNK(here.lstat().st_mode) else None
+
+    try:
+        return without_links(path, target_of, _LINKS_FOLLOWED_MAX)
+    except OSError:
+        return None
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
