@@ -50,12 +50,12 @@ def pending(comments: Iterable[Comment], handled: int, may_push: Callable[[str],
 
 
 def _verb(text: str) -> Verb | None:
-    """The last one of a comment, outside of code: who shows a command does not give it."""
-    lines = [line.strip() for line in _outside_of_code(text)]
+    """The last one of a comment: who shows a command in code, or hides it, does not give it."""
+    lines = [line.strip() for line in _spoken_lines(text)]
     return next((Verb(line) for line in reversed(lines) if line in set(Verb)), None)
 
 
-def _outside_of_code(text: str) -> Iterator[str]:
+def _spoken_lines(text: str) -> Iterator[str]:
     """Without code blocks, fenced or indented, and HTML comments (CommonMark 0.31: 4.4, 4.5, 4.6).
 
     Lines end as there (2.1), and nowhere else.

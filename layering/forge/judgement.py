@@ -67,19 +67,19 @@ class Seen:
         """The open pull request of the branch, when the branch is there. One into another branch was retargeted, or is
         somebody's own affair: it counts when there is none into ours.
         """
-        opened = [pull for pull in self.pulls if pull.state is PullState.OPEN and self.head]
-        elsewhere = (pull for pull in opened if pull.base != self.target.branch and self.by_a_pusher(pull))
-        candidates = self.into_ours if len(self.into_ours) < 2 else [*filter(self.by_a_pusher, self.into_ours)]
-        return next(iter(candidates or self.into_ours), None) or next(elsewhere, None)
+        if len(self.into_ours) > 1:
+            return next(filter(self.by_a_pusher, self.into_ours), self.into_ours[0])
+        elsewhere = (pull for pull in self._opened if pull.base != self.target.branch and self.by_a_pusher(pull))
+        return self.into_ours[0] if self.into_ours else next(elsewhere, None)
 
     @cached_property
     def into_ours(self) -> Sequence[PullRequest]:
         """Those that are open into the target's branch: at most one, unless a forge was asked twice at once."""
-        return [
-            pull
-            for pull in self.pulls
-            if pull.state is PullState.OPEN and pull.base == self.target.branch and self.head
-        ]
+        return [pull for pull in self._opened if pull.base == self.target.branch]
+
+    @property
+    def _opened(self) -> Sequence[PullRequest]:
+        return [pull for pull in self.pulls if pull.state is PullState.OPEN] if self.head else []
 
     @cached_property
     def marker(self) -> Marker | None:
