@@ -73,7 +73,8 @@ _PARTS = (
 def main() -> None:
     """Run those that are named, or all, and write the page and the picture; the rest of the page stays."""
     parser = argparse.ArgumentParser(description="Runs benchmarks and writes docs/benchmarks.md.")
-    parser.add_argument("names", nargs="*", choices=[[], *(name for name, _, _ in _PARTS)], metavar="NAME")
+    names = [name for name, _, _ in _PARTS]
+    parser.add_argument("names", nargs="*", choices=[[], *names], metavar="NAME", help=f"of {', '.join(names)}")
     chosen = parser.parse_args().names
     before = _sections(_PAGE.read_text(encoding="utf-8"))
     parts = [
