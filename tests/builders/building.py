@@ -41,3 +41,14 @@ def build_request(
         created=CREATED,
         labels=labels or {},
     )
+
+
+def make_odd_directories(root: Path) -> None:
+    """Modes that are inherited or sticky, links, and nothing at all; `d/x` and `d/sub` are there."""
+    (root / "d").chmod(0o751)
+    (root / "d/sub").chmod(0o2700)
+    (root / "d/sticky").mkdir()
+    (root / "d/sticky").chmod(0o1777)
+    (root / "d/link").symlink_to("x")
+    (root / "d/dangling").symlink_to("/no/where")
+    (root / "empty").mkdir()

@@ -13,6 +13,7 @@ from pathlib import Path
 from layering.reference import ImageReference, Repository
 from layering.registry.client import RegistryClient
 from tests.builders.bases import CONFIG, push_base
+from tests.builders.building import make_odd_directories
 from tests.builders.tars import Member, directory, file, hard_link, odd_base, symlink, tar
 
 BASES = ("oci", "oci", "oci", "docker", "docker triggers", "bare configuration", "unsaid")
@@ -87,13 +88,7 @@ def _context(root: Path, name: str) -> Path:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(path * 100)
         (root / path).chmod(mode)
-    (root / "d").chmod(0o751)
-    (root / "d/sub").chmod(0o2700)
-    (root / "d/sticky").mkdir()
-    (root / "d/sticky").chmod(0o1777)
-    (root / "d/link").symlink_to("x")
-    (root / "d/dangling").symlink_to("/no/where")
-    (root / "empty").mkdir()
+    make_odd_directories(root)
     (root / "over/bin").symlink_to("motd")
     (root / "over/motd").chmod(0o711)
     (root / "to-file").symlink_to("d/../f")

@@ -36,6 +36,17 @@ def hard_link(name: str, target: str) -> Member:
     return Member(name=name, type=tarfile.LNKTYPE, mode=0o755, link=target)
 
 
+MEMBERS = (  # of each kind that a layer usually has
+    directory("etc", 0o1755, 1, 2),
+    file("etc/" + "n" * 200, b"x" * 1000),
+    file("./etc//dotted"),
+    symlink("etc/l", "t" * 300),
+    hard_link("etc/h", "etc/dotted"),
+    file("etc/é"),
+    directory("big", uid=5_000_000),
+)
+
+
 def tar(members: Iterable[Member], format: int = tarfile.PAX_FORMAT) -> bytes:
     """One uncompressed layer."""
     out = io.BytesIO()

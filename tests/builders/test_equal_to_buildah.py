@@ -23,7 +23,7 @@ from pipeline.builders.compose import Composer
 from pipeline.builders.image import BuildRequest, BuiltImage, PlatformBase
 from pipeline.builders.publish import assemble, publish
 from tests.builders.bases import CONFIG, push_base
-from tests.builders.building import build_request
+from tests.builders.building import build_request, make_odd_directories
 from tests.builders.comparing import comparable
 from tests.builders.tars import directory, file, odd_base
 from tests.parts import require
@@ -80,13 +80,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(name * 1000)
         path.chmod(mode)
         os.utime(path, (1, 1))
-    (root / "d").chmod(0o751)
-    (root / "d/sub").chmod(0o2700)
-    (root / "d/sticky").mkdir()
-    (root / "d/sticky").chmod(0o1777)
-    (root / "d/link").symlink_to("x")
-    (root / "d/dangling").symlink_to("/no/where")
-    (root / "empty").mkdir()
+    make_odd_directories(root)
     if os.getuid() == 0:
         os.chown(root / "f", 12, 34)
     return root

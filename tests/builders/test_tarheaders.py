@@ -14,17 +14,7 @@ from layering.inflate import inflate
 from layering.layerfacts import LayerFacts, Standing, dump_facts, load_facts, look_up, read_facts
 from layering.tarheaders import TarHeader, read_headers
 from tests.builders.bases import gzipped
-from tests.builders.tars import Member, directory, file, hard_link, odd_base, symlink, tar
-
-MEMBERS = [
-    directory("etc", 0o1755, 1, 2),
-    file("etc/" + "n" * 200, b"x" * 1000),
-    file("./etc//dotted"),
-    symlink("etc/l", "t" * 300),
-    hard_link("etc/h", "etc/dotted"),
-    file("etc/é"),
-    directory("big", uid=5_000_000),
-]
+from tests.builders.tars import MEMBERS, Member, directory, file, hard_link, odd_base, symlink, tar
 
 
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT], ids=["pax", "gnu"])

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from layering.errors import ContentError
 from layering.tarheaders import TarHeader, read_members
-from tests.builders.tars import Member, directory, file, hard_link, symlink, tar
+from tests.builders.tars import MEMBERS, Member, tar
 from tests.examples import at_least
 from tests.parsers import tars
 from tests.parts.oracle_client import Oracle, OracleMember, Refused
@@ -87,24 +87,18 @@ def contents(found: _Read) -> list[bytes]:
     return [content or b"" for header, content in found if header.flag == "0"]
 
 
-MEMBERS = [
-    directory("etc", 0o1755, 1, 2),
-    file("etc/" + "n" * 200, b"x" * 1000),
-    file("./etc//dotted"),
-    symlink("etc/l", "t" * 300),
-    hard_link("etc/h", "etc/dotted"),
-    file("etc/\u00e9"),
-    directory("big", uid=5_000_000),
+ALL = (
+    *MEMBERS,
     Member(name="fifo", type=tarfile.FIFOTYPE),
     Member(name="tagged", pax={"SCHILY.xattr.user.a": "b", "mtime": "1700000000.5", "comment": "c"}),
-]
+)
 
 
 @pytest.mark.parametrize(
     "format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT], ids=["pax", "gnu", "ustar"]
 )
 def test_what_is_well_formed_is_read_by_all(oracle: Oracle, format: int) -> None:
-    data = tar(MEMBERS if format != tarfile.USTAR_FORMAT else [one for one in MEMBERS if is_short(one)], format)
+    data = tar(ALL if format != tarfile.USTAR_FORMAT else [one for one in ALL if is_short(one)], format)
     found = ours(data)
     assert found is not None
     assert [header for header, _ in found] == [in_common(member) for member in oracle.members(data)]

@@ -13,12 +13,10 @@ from layering.errors import LayerwatchError, NotFoundError, RefusedError
 from layering.reference import Repository
 from layering.registry.client import BlobCopy, RegistryClient
 from layering.registry.manifest import OCI_MANIFEST, Descriptor, sha256
-from layering.registry.server import RegistryServer
 from layering.registry.server_http import Asked, error
 from layering.registry.settings import RegistrySettings
-from layering.registry.storage import MemoryStorage
 from tests.docker_registry import make_certificate
-from tests.registry.hostile.goods import BLOB, CONFIG, LAYER, MANIFEST, PUSHED, dumped, image
+from tests.registry.hostile.goods import BLOB, CONFIG, LAYER, MANIFEST, PUSHED, dumped, image, stored
 from tests.registry.hostile.goods import descriptor as described
 from tests.registry.replay import READABLE, SECRET, WRITABLE, Facts, Played, played
 
@@ -143,17 +141,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(params=REGISTRIES, ids=[name.replace(" ", "-") for name in REGISTRIES])
 def place(request: pytest.FixtureRequest, tls: tuple[Path, Path]) -> Iterator[Played]:
     """A registry that holds one image under seven tags."""
-    storage = MemoryStorage()
-    with (
-        RegistryServer(storage) as plain,
-        RegistryClient(RegistrySettings(insecure=frozenset({plain.address}))) as client,
-    ):
-        repository = Repository(plain.address, READABLE)
-        for blob in (CONFIG, LAYER):
-            client.push_blob(repository, blob)
-        for tag in TAGS:
-            client.push_manifest(repository.tagged(tag), MANIFEST, OCI_MANIFEST)
-    with played(REGISTRIES[request.param], storage, tls) as found:
+    with played(REGISTRIES[request.param], stored(READABLE, *TAGS), tls) as found:
         yield found
 
 

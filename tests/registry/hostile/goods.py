@@ -5,7 +5,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layering.reference import Repository
+from layering.registry.client import RegistryClient
 from layering.registry.manifest import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, Descriptor, sha256
+from layering.registry.server import RegistryServer
+from layering.registry.settings import RegistrySettings
+from layering.registry.storage import MemoryStorage
 from layering.release import RELEASE_LABEL
 from layering.sample.images import release_layer
 
@@ -73,3 +78,18 @@ INDEX = dumped(
 )
 BLOB = Descriptor(media_type=OCI_LAYER_GZIP, digest=sha256(LAYER), size=len(LAYER))
 PUSHED = hashlib.shake_256(b"pushed").digest(5 * 1024 * 1024)  # two chunks
+
+
+def stored(path: str, *tags: str) -> MemoryStorage:
+    """What a registry has stored that holds the payload under these tags of one repository."""
+    storage = MemoryStorage()
+    with (
+        RegistryServer(storage) as server,
+        RegistryClient(RegistrySettings(insecure=frozenset({server.address}))) as client,
+    ):
+        repository = Repository(server.address, path)
+        for data in (CONFIG, LAYER):
+            client.push_blob(repository, data)
+        for tag in tags:
+            client.push_manifest(repository.tagged(tag), MANIFEST, OCI_MANIFEST)
+    return storage

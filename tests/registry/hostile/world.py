@@ -12,15 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from layering.reference import Repository
-from layering.registry.client import RegistryClient
-from layering.registry.manifest import OCI_MANIFEST
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked, error
-from layering.registry.settings import RegistrySettings
 from layering.registry.storage import MemoryStorage
 from tests.docker_registry import make_certificate
-from tests.registry.hostile.goods import CONFIG, LAYER, MANIFEST, PATH, TAG
+from tests.registry.hostile.goods import PATH, TAG, stored
 from tests.registry.hostile.rows import Raw, Row
 
 SECRET, OTHER_SECRET = "pl4nted-s3cret", "an0ther-s3cret"
@@ -81,16 +77,7 @@ class Stage:
 
     @classmethod
     def made(cls, home: Path) -> "Stage":
-        storage = MemoryStorage()
-        with (
-            RegistryServer(storage) as server,
-            RegistryClient(RegistrySettings(insecure=frozenset({server.address}))) as client,
-        ):
-            repository = Repository(server.address, PATH)
-            for data in (CONFIG, LAYER):
-                client.push_blob(repository, data)
-            client.push_manifest(repository.tagged(TAG), MANIFEST, OCI_MANIFEST)
-        return cls(storage, make_certificate(home))
+        return cls(stored(PATH, TAG), make_certificate(home))
 
     @contextmanager
     def world(self, row: Row) -> Iterator[World]:
