@@ -199,7 +199,12 @@ def test_our_registry_over_a_broken_line() -> None:
 
 
 def test_dockers_registry_over_a_broken_line(tmp_path: Path) -> None:
-    """It knows an upload only by the state it gave out last, which the broken piece has overtaken: begun anew."""
+    """It knows an upload by the state it gave out last. Once it has written down the broken piece that is another one,
+    and the upload is begun anew; when it is asked before, it is gone on with. Either way all of it is sent.
+    """
     with RegistryProcess("docker", tmp_path) as registry:
-        methods = [method for method, _ in _over_a_broken_line(registry.address)]
-    assert methods == ["POST", "PATCH", "PATCH", "GET", "POST", "PATCH", "PATCH", "PATCH", "PUT"]
+        asked = _over_a_broken_line(registry.address)
+    begun, whole = ["POST", "PATCH"], ["PATCH", "PATCH", "PUT"]
+    assert [method for method, _ in asked[:4]] == [*begun, "PATCH", "GET"]
+    done = [method for method, status in asked if method != "GET" and 200 <= status < 300]
+    assert done in ([*begun, *whole], [*begun, *begun, *whole])

@@ -225,6 +225,8 @@ def _of(found: Any, wanted: Any) -> Any:
 
 def test_our_client_asks_nothing_else(proposed: Place) -> None:
     proposed.propose("2")
+    proposed.project.merge_requests[-1].description = "Without its marker, so that the commit has to tell."
+    proposed.propose("2")
     proposed.project.origin.commit({"mine": "x"}, branch=TARGET.proposal_branch)
     proposed.propose("3")
     paths = {f"{sent.method} {sent.path.removeprefix('/api/v4/')}" for sent in proposed.sent}
