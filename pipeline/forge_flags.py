@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from layering.errors import InputError
 from layering.forge.addresses import check_address
-from layering.forge.manners import Manners, check_title
+from layering.forge.manners import Manners, check_reviewer, check_title
 from layering.forge.settings import (
     DEFAULT_URLS,
     MAX_WAIT_DEFAULT_SECONDS,
@@ -139,7 +139,7 @@ def manners(arguments: argparse.Namespace) -> Manners:
     """How the pull request is presented. Raises InputError."""
     return Manners(
         labels=_names("--label", arguments.label),
-        reviewers=_names("--reviewer", arguments.reviewer),
+        reviewers=tuple(_flag("--reviewer", check_reviewer, name) for name in _names("--reviewer", arguments.reviewer)),
         assignees=_names("--assignee", arguments.assignee),
         milestone=_one_line("--milestone", arguments.milestone) if arguments.milestone else None,
         draft=arguments.draft,

@@ -257,6 +257,7 @@ ROWS = [
     ("App without a key", REMOTE + "--repository o/r --forge github --app-id 1", 2, "an id and a key"),
     ("App with no key", REMOTE + "--repository o/r --forge github --app-id 1 --app-key-file f", 2, "no private key"),
     ("title of what is not known", PR + "--repository repo --title {{node}}", 2, "no placeholder"),
+    ("team of no name", REMOTE + "--repository o/r --forge github --reviewer team:", 2, "names no team"),
     ("wait that is none", REMOTE + "--repository o/r --forge github --max-wait long", 2, "number of seconds"),
     ("url of this machine", PR + "--repository repo --forge-url https://f.test", 2, "takes no such thing"),
     ("token as an argument", REMOTE + "--repository o/r --forge github --token abc", 2, "unrecognized arguments"),

@@ -4,10 +4,10 @@ import re
 from datetime import time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from layering.fields import STRICT, Name, Text
-from layering.forge.manners import Manners, check_title
+from layering.forge.manners import Manners, check_reviewer, check_title
 from layering.window import ALL_DAYS, Day, Window, time_zone
 from watcher.settings_fields import said
 
@@ -38,6 +38,7 @@ _Days = Annotated[
     BeforeValidator(_days),
     WithJsonSchema({"type": "array", "minItems": 1, "items": {"enum": list(_DAYS)}}),
 ]
+_Reviewer = Annotated[Text, AfterValidator(said(check_reviewer))]
 _Title = Annotated[str, BeforeValidator(said(check_title)), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
@@ -69,7 +70,7 @@ class ProposalManners(BaseModel):
     model_config = STRICT
 
     labels: tuple[Text, ...] = Field(default=(), description="Labels; one that is missing is made.")
-    reviewers: tuple[Text, ...] = Field(default=(), description="Who is asked for a review; team:SLUG is a team.")
+    reviewers: tuple[_Reviewer, ...] = Field(default=(), description="Who is asked for a review; team:SLUG is a team.")
     assignees: tuple[Text, ...] = Field(default=(), description="Assignees.")
     milestone: Text | None = Field(default=None, description="The title of an open milestone.")
     draft: StrictBool = Field(default=False, description="Open it as a draft.")

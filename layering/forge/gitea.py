@@ -72,7 +72,7 @@ class GiteaHost(LikeGitHub):
         body: str | None = None,
         closed: bool | None = None,
     ) -> PullRequest:
-        """See Host."""
+        """See Host. What is merged cannot be closed: 412."""
         change: dict[str, Any] = {}
         if title is not None:
             change["title"] = f"{_DRAFT if pull.draft else ''}{title}"
@@ -80,7 +80,11 @@ class GiteaHost(LikeGitHub):
             change["body"] = body
         if closed is not None:
             change["state"] = "closed" if closed else "open"
-        return self._pull(self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change).json)
+        answer = self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change, expect=(412,))
+        where = f"{self._settings.name}: {repository}"
+        if answer.status == 412:
+            raise ConflictError(answer.message or "it is merged", where=where, next_step="look at it again")
+        return self._pull(answer.json)
 
     def dress(
         self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str

@@ -82,7 +82,10 @@ class Host(Protocol):
         body: str | None = None,
         closed: bool | None = None,
     ) -> PullRequest:
-        """Change what is given, with one request, and say how it stands then. A draft stays a draft."""
+        """Change what is given, with one request, and say how it stands then. A draft stays a draft.
+
+        Raises ConflictError when it is to be closed, and was merged meanwhile.
+        """
 
     def dress(
         self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str

@@ -54,6 +54,13 @@ def check_title(pattern: str) -> str:
     return pattern
 
 
+def check_reviewer(name: str) -> str:
+    """The name itself, of a user or `team:SLUG`. Raises InputError for a team without a name."""
+    if name.startswith(TEAM) and not name.removeprefix(TEAM).strip():
+        raise InputError(f"{name!r} names no team", next_step=f"write {TEAM}SLUG, the team's name as in its address")
+    return name
+
+
 def fill_title(pattern: str, values: dict[str, str]) -> str:
     """The pattern with its placeholders filled, on one line, cut at 200 characters."""
     filled = _FIELD.sub(lambda match: values.get(match[1], ""), pattern)

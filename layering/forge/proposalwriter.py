@@ -84,16 +84,22 @@ class ProposalWriter:
         if marker is not None:
             ignored = replace(marker, ignored=True, handled=command.comment.id, written=self._host.now())
             body = with_marker(without_marker(pull.body), ignored)
-        closed = self._host.edit(self._repository.name, pull, body=body, closed=True)
-        self._repository.pulls.take(closed)
+        self._close(pull, body)
         self._host.acknowledge(self._repository.name, pull.number, command.comment)
 
     def close_doubles(self, seen: Seen) -> None:
         """Close what stands in the place of ours. Without their markers: nobody refused a key by that."""
         for pull in seen.doubles:
             text = without_marker(pull.body)[: self._host.body_length_max - _WITHDRAWN_LENGTH]
-            body = withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{text}")
-            self._repository.pulls.take(self._host.edit(self._repository.name, pull, body=body, closed=True))
+            self._close(pull, withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{text}"))
+
+    def _close(self, pull: PullRequest, body: str | None) -> None:
+        """Raises Moved when it was merged meanwhile."""
+        try:
+            closed = self._host.edit(self._repository.name, pull, body=body, closed=True)
+        except ConflictError as error:
+            raise Moved from error
+        self._repository.pulls.take(closed)
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once."""
@@ -207,6 +213,8 @@ class ProposalWriter:
             title=None if keep or pull.title == marker.title else marker.title,
             body=self._body(marker, marker.todo),
         )
+        if written.base != pull.base:  # retargeted at this moment: it is a person's
+            raise Moved
         is_merged = written.state is PullState.MERGED and written.head_commit == marker.commit
         if written.state is not PullState.OPEN and not is_merged:
             # closed or merged at this moment, with the older key: that is what its text has to say

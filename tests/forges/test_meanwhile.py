@@ -127,3 +127,23 @@ def proposed_through(world: World, meanwhile: Meanwhile, digit: str) -> Proposed
     with relay_to(host, meanwhile.between) as address:
         settings = replace(world.settings, url=world.settings.url.replace(host, address))
         return propose(settings, world.repository, digit)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_what_a_person_retargets_at_that_moment_is_theirs(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        world.origin.commit({FILE: pinning("0")}, branch="next", on="main")
+        propose(world.settings, world.repository, "1")
+        made = proposed_through(world, Meanwhile(moment=WRITTEN, act=lambda: world.retarget("next")), "2")
+        assert (made.state, made.reason) == (State.HUMAN_EDITED, Reason.EDITED_BY_PERSON)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_what_is_merged_at_the_moment_of_closing_is_merged(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        world.say("/layerwatch ignore")
+        made = proposed_through(world, Meanwhile(moment=WRITTEN, act=lambda: merge(world)), "1")
+        assert (made.reason, [each.state for each in world.pulls()]) == (Reason.ALREADY_ON_BASE, ["merged"])
