@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from layering.errors import ContentError
 
 _PIECE = 1 << 20
+_PART = 16 << 10
 _GZIP_WINDOW = 31
 _ALWAYS_ALLOWED = 64 << 20
 _RATIO_MAX = 200
@@ -22,8 +23,8 @@ def inflate(chunks: Iterable[bytes], *, compressed_size: int, where: str) -> Ite
     """
     allowed = max(_ALWAYS_ALLOWED, _RATIO_MAX * compressed_size)
     inflater, out = zlib.decompressobj(wbits=_GZIP_WINDOW), 0
-    for chunk in chunks:
-        rest = chunk
+    for part in _parts(chunks):
+        rest = part
         while rest:
             if inflater.eof:
                 inflater = zlib.decompressobj(wbits=_GZIP_WINDOW)
@@ -39,6 +40,13 @@ def inflate(chunks: Iterable[bytes], *, compressed_size: int, where: str) -> Ite
             rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
     if not inflater.eof:
         raise ContentError("the gzip stream ends early", where=where)
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Small ones: zlib copies all that is behind a member, and a member may be 20 bytes long."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PART):
+            yield chunk[start : start + _PART]
 
 
 _BOMB_HINT = "this looks like a decompression bomb; find out who pushed it"

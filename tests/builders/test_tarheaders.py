@@ -97,6 +97,32 @@ def test_inflates_several_members() -> None:
     assert zlib.decompress(data, 31) == b"a" * 100
 
 
+def test_four_times_as_many_members_are_four_times_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted as the bytes that zlib is given, which it copies all but the member's own."""
+    given_bytes = 0
+
+    class Counting:
+        def __init__(self, wbits: int) -> None:
+            self.real = decompressobj(wbits=wbits)
+
+        def decompress(self, data: bytes, length: int) -> bytes:
+            nonlocal given_bytes
+            given_bytes += len(data)
+            return self.real.decompress(data, length)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.real, name)
+
+    decompressobj = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    work = []
+    for count in (2000, 8000):
+        given_bytes, data = 0, gzipped(b"a") * count
+        assert b"".join(inflate([data], compressed_size=len(data), where="test")) == b"a" * count
+        work.append(given_bytes)
+    assert work[1] < 4.5 * work[0]
+
+
 FACTS = [read_facts([tar(members)], where="test") for members in reversed(odd_base(b"#!"))]
 
 
