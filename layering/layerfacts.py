@@ -190,15 +190,18 @@ def load_facts(data: bytes) -> LayerFacts:
     """Read what `dump_facts` wrote. Raises ContentError for anything else, a damaged file included."""
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise ContentError("not the facts of a layer, or damaged ones")
-    document: dict[str, Any] = json.loads(zlib.decompress(data[32:]))
-    if document["format"] != FORMAT_VERSION:
-        raise ContentError(f"facts in format {document['format']}, this is {FORMAT_VERSION}")
-    return LayerFacts(
-        nodes={path: _loaded_node(*values) for path, values in document["nodes"].items()},
-        files=_swapped(array("Q", base64.b64decode(document["files"]))),
-        deleted=frozenset(document["deleted"]),
-        opaque=frozenset(document["opaque"]),
-    )
+    try:
+        document: dict[str, Any] = json.loads(zlib.decompress(data[32:]))
+        if document["format"] != FORMAT_VERSION:
+            raise ContentError(f"facts in format {document['format']!r:.40}, this is {FORMAT_VERSION}")
+        return LayerFacts(
+            nodes={path: _loaded_node(*values) for path, values in document["nodes"].items()},
+            files=_swapped(array("Q", base64.b64decode(document["files"]))),
+            deleted=frozenset(document["deleted"]),
+            opaque=frozenset(document["opaque"]),
+        )
+    except (zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ContentError("not the facts of a layer") from None
 
 
 def _loaded_node(standing: str, mode: int, uid: int, gid: int, has_xattrs: bool, target: str) -> Node:

@@ -40,25 +40,24 @@ def ask_helper(name: str, server: str, origin: str) -> Credential | None:
         if any(text.lower() in said.lower() for text in _NOTHING_KEPT):
             return None
         raise _failed(program, server, origin, f"{program} ended with {ended.returncode}")
-    username, secret = _answer(ended.stdout)
-    if username is None or not secret:
+    credential = parse_answer(ended.stdout, f"{program} for {server}")
+    if credential is None:
         raise _failed(program, server, origin, f"{program} answers something that is no credential")
-    source = f"{program} for {server}"
-    if username == _IDENTITY:
-        if not is_sendable(secret):
-            raise _failed(program, server, origin, f"{program} answers something that is no token")
-        return Credential(source=source, identity_token=Secret(secret))
-    return Credential(source=source, username=username, password=Secret(secret))
+    return credential
 
 
-def _answer(raw: bytes) -> tuple[str | None, str | None]:
+def parse_answer(raw: bytes, source: str) -> Credential | None:
+    """The credential in an answer; None when there is none in it that can be sent."""
     try:
         document = json.loads(raw[:_LONGEST_ANSWER_BYTES])
         username, secret = document["Username"], document["Secret"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return None, None
-    texts = isinstance(username, str) and isinstance(secret, str)
-    return (username, secret) if texts and is_text(username + secret) else (None, None)
+        return None
+    if not isinstance(username, str) or not isinstance(secret, str) or not secret or not is_text(username + secret):
+        return None
+    if username == _IDENTITY:
+        return Credential(source=source, identity_token=Secret(secret)) if is_sendable(secret) else None
+    return Credential(source=source, username=username, password=Secret(secret))
 
 
 def _failed(program: str, server: str, origin: str, what: str) -> RefusedError:

@@ -1,6 +1,7 @@
 """Reading tar headers from a stream that nobody vouches for."""
 
 import contextlib
+import hashlib
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -181,7 +182,13 @@ def test_facts_survive_the_cache() -> None:
         assert load_facts(dump_facts(facts)) == facts
 
 
-@pytest.mark.parametrize("data", [b"", b"x" * 100, dump_facts(FACTS[0])[:-1]])
+def other_facts(document: bytes) -> bytes:
+    """Undamaged, of some other program."""
+    packed = zlib.compress(document)
+    return hashlib.sha256(packed).digest() + packed
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 100, dump_facts(FACTS[0])[:-1], other_facts(b"["), other_facts(b"{}")])
 def test_damaged_facts_are_refused(data: bytes) -> None:
     with pytest.raises(ContentError):
         load_facts(data)

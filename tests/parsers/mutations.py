@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,32 +10,40 @@ from hypothesis import strategies as st
 from tests.parsers.table import Parser
 
 _COMMON = (b"\0", b"\xff", b"\n", b" ", b'"', b"9" * 40, b"\xf0\x9f\x92\xbf", b"\xc3", b"\x7f", b"\x1b[2J", b"-1")
-_REPEATS = (1, 1, 2, 60)
-_DEPTHS = (1, 40, 2000)
+_CHANGES = st.integers(0, 3)
+_LENGTHS = st.sampled_from([0, 0, 1, 2, 8, 100, 1 << 20])
+_HOW = st.sampled_from(["word", "word", "word", "take out", "repeat", "other"])
+_TIMES = st.sampled_from([1, 1, 2, 60])
+_DEPTHS = st.sampled_from([1, 40, 2000])
 _DEEP = "deep"
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.integers(2**60, 2**70)
 _KEYS = st.sampled_from(["a", "", "digest", "Digest", "size", "kind", "name", "items", "spec", "\u017fize"])
 _JUNK = _LEAVES | st.lists(_LEAVES, max_size=2) | st.dictionaries(_KEYS, _LEAVES, max_size=2)
 
 
+@cache
 def documents(parser: Parser) -> st.SearchStrategy[bytes]:
-    """All three kinds, and bytes of no kind."""
+    """All three kinds, and bytes of no kind. To make it takes as long as to draw from it."""
     words = st.sampled_from([*parser.words, *_COMMON])
+    seeds = st.sampled_from(parser.seeds)
     trees = [tree for seed in parser.seeds if isinstance(tree := _tree(seed), dict | list)]
-    kinds = [_mutated(parser, words), _mutated(parser, words), st.lists(words, max_size=12).map(b"".join)]
+    kinds = [_mutated(seeds, words), _mutated(seeds, words), st.lists(words, max_size=12).map(b"".join)]
     kinds += [_restructured(trees)] * 2 if trees else []
     return st.one_of(*kinds, st.binary(max_size=40))
 
 
 @st.composite
-def _mutated(draw: st.DrawFn, parser: Parser, words: st.SearchStrategy[bytes]) -> bytes:
+def _mutated(draw: st.DrawFn, seeds: st.SearchStrategy[bytes], words: st.SearchStrategy[bytes]) -> bytes:
     """A valid document in which a few spans are taken out, put in, repeated, or replaced by another document's."""
-    data = draw(st.sampled_from(parser.seeds))
-    for _ in range(draw(st.integers(0, 3))):
+    data = draw(seeds)
+    for _ in range(draw(_CHANGES)):
         start = draw(st.integers(0, len(data)))
-        end = min(len(data), start + draw(st.sampled_from([0, 0, 1, 2, 8, 100, len(data)])))
-        other = draw(st.sampled_from(parser.seeds))
-        put = draw(st.sampled_from([b"", data[start:end] * draw(st.sampled_from(_REPEATS)), other[start:]]) | words)
+        end = min(len(data), start + draw(_LENGTHS))
+        how = draw(_HOW)
+        if how == "word":
+            put = draw(words)
+        else:
+            put = data[start:end] * draw(_TIMES) if how == "repeat" else draw(seeds)[start:] if how == "other" else b""
         data = data[:start] + put + data[end:]
     return data
 
@@ -57,7 +66,7 @@ def _restructured(draw: st.DrawFn, trees: list[Any]) -> bytes:
     text = json.dumps(tree, ensure_ascii=draw(st.booleans()))
     if how == "twice":
         text = text.replace(f"{json.dumps(key)}:", f"{json.dumps(key)}: null, {json.dumps(key)}:")
-    deep = "[" * (depth := draw(st.sampled_from(_DEPTHS))) + "]" * depth
+    deep = "[" * (depth := draw(_DEPTHS)) + "]" * depth
     return text.replace(json.dumps(_DEEP), deep).encode("utf-8", "surrogatepass")
 
 

@@ -2,9 +2,11 @@
 
 import atexit
 import base64
+import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +23,15 @@ from layering.errors import ContentError, InputError, LayerwatchError, Unavailab
 from layering.expansion import expand, raw_words
 from layering.forge.marker import Marker
 from layering.inflate import inflate
-from layering.layerfacts import read_facts
+from layering.layerfacts import dump_facts, load_facts, read_facts
 from layering.machineconfig import new_machineconfig, read_claim, set_os_image
 from layering.platform import Platform
 from layering.reference import Digest, ImageReference, Repository
 from layering.registry.addresses import absolute, parse
 from layering.registry.answers import next_page, tags_of
+from layering.registry.bearertoken import parse_token
 from layering.registry.challenge import parse_challenges
+from layering.registry.credentialhelper import parse_answer
 from layering.registry.credentials import parse_auth_document
 from layering.registry.host import Fetched
 from layering.registry.htpasswd import read_htpasswd
@@ -44,6 +48,7 @@ from layering.signing.envelope import Envelope
 from layering.signing.keyfile import read_key
 from layering.signing.payload import payload, read_payload
 from layering.signing.publickey import PublicKey
+from layering.signing.sealedkey import SealedKey
 from layering.signing.statement import SIGNED, is_about, statement
 from layering.tarheaders import read_members
 from tests.builders.bases import gzipped
@@ -64,12 +69,13 @@ _FILES = Path(tempfile.mkdtemp(prefix="layerwatch-parsers-"))
 atexit.register(shutil.rmtree, _FILES, ignore_errors=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Parser:
     """One of them. `read` takes bytes as they come and gives what was understood of them.
 
-    `seeds` are taken; `words` are what its documents are made of; `raises` is all that may come out otherwise. A
-    document of `large` bytes is one that its callers still let through, or as much of it as shows how the work grows.
+    `seeds` are taken; `words` are what its documents are made of; `raises` is all that may come out otherwise. Those
+    that `broke` it once do so no more. A document of `large` bytes is one that its callers still let through, or as
+    much of it as shows how the work grows.
     """
 
     name: str
@@ -78,6 +84,7 @@ class Parser:
     words: Sequence[bytes] = ()
     raises: tuple[type[LayerwatchError], ...] = field(default=(InputError,))
     large: int = 256 * _KIB
+    broke: Sequence[bytes] = ()
 
 
 def _text(read: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -270,7 +277,20 @@ _ENVELOPE = {
     "payloadType": "application/vnd.in-toto+json",
     "signatures": [{"sig": base64.b64encode(b"x" * 70).decode(), "keyid": ""}],
 }
+_SEALED = {
+    "kdf": {"name": "scrypt", "params": {"N": 65536, "r": 8, "p": 1}, "salt": base64.b64encode(bytes(32)).decode()},
+    "cipher": {"name": "nacl/secretbox", "nonce": base64.b64encode(bytes(24)).decode()},
+    "ciphertext": base64.b64encode(bytes(200)).decode(),
+}
+_REFERRERS = {**INDEX, "manifests": [{**INDEX["manifests"][0], "artifactType": "a/b", "annotations": {"k": "v"}}]}
 _MESSAGE = b"".join(bytes(Packet(tag=tag, body=b"x" * 200)) for tag in (4, 11, 2))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+_JWT = f"e30.{_base64url(json.dumps({'iat': 1, 'exp': 3601}).encode())}.s"
 
 
 def _names(text: str) -> object:
@@ -334,7 +354,7 @@ PARSERS = [
         read=lambda raw: parse_manifest(raw, OCI_MANIFEST.replace("manifest", "index")),
         raises=(ContentError,),
         words=_JSON_WORDS,
-        seeds=_json(INDEX),
+        seeds=_json(INDEX, _REFERRERS),
     ),
     Parser(
         name="configurations", read=parse_config, raises=(ContentError,), words=_JSON_WORDS, seeds=_json(IMAGE_CONFIG)
@@ -346,6 +366,27 @@ PARSERS = [
         seeds=_json(
             {"auths": ENTRIES, "credHelpers": {"a.x": "b"}, "credsStore": "c"}, {"auths": {"https://a.x/v1/": {}}}
         ),
+    ),
+    Parser(
+        name="answers of credential helpers",
+        read=lambda raw: basic(parse_answer(raw, "helper")),
+        raises=(),
+        words=_JSON_WORDS,
+        seeds=_json(*({"ServerURL": "a.x", "Username": name, "Secret": "s"} for name in ("a", "<token>"))),
+    ),
+    Parser(
+        name="answers of token services",
+        read=lambda raw: parse_token(raw, "a.x", 0.0),
+        raises=(ContentError,),
+        words=[*_JSON_WORDS, *(b'"expires_in":', b'"token":"', *_JWT.encode().split(b"."), b".")],
+        seeds=_json({"token": "t", "expires_in": 300, "issued_at": "2026-01-01T00:00:00Z"}, {"access_token": _JWT}),
+    ),
+    Parser(
+        name="what tokens say of themselves",
+        read=lambda raw: parse_token(json.dumps({"token": f"e30.{_base64url(raw)}.s"}).encode(), "a.x", 0.0),
+        words=_JSON_WORDS,
+        raises=(),
+        seeds=_json({"iat": 1, "exp": 2}, {"nbf": 1.5, "exp": "2"}),
     ),
     Parser(name="old auth files", read=lambda raw: _auth(raw, legacy=True), words=_JSON_WORDS, seeds=_json(ENTRIES)),
     Parser(
@@ -413,6 +454,13 @@ PARSERS = [
         seeds=[gzipped(_TAR), gzipped(_TAR[:1000]) + gzipped(_TAR[1000:])],
     ),
     Parser(
+        name="facts of layers",
+        read=lambda raw: load_facts(hashlib.sha256(packed := zlib.compress(raw)).digest() + packed),
+        raises=(ContentError,),
+        words=_JSON_WORDS,
+        seeds=[zlib.decompress(dump_facts(read_facts([_TAR], where="layer"))[32:])],
+    ),
+    Parser(
         name="signed payloads", read=read_payload, raises=(ContentError,), words=_JSON_WORDS, seeds=[payload(PINNED)]
     ),
     Parser(
@@ -441,6 +489,12 @@ PARSERS = [
         seeds=[_PRIVATE],
         words=[b"-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----\n", b"-----END "],
         large=64 * _KIB,
+    ),
+    Parser(
+        name="sealed private keys",
+        read=lambda raw: SealedKey.parse(base64.encodebytes(raw), "key"),
+        words=_JSON_WORDS,
+        seeds=_json(_SEALED),
     ),
     Parser(
         name="claims of releases",
@@ -487,6 +541,7 @@ PARSERS = [
         name="Containerfiles",
         read=_text(_pin),
         seeds=[_CONTAINERFILE, b"FROM quay.io/acme/os:1\n"],
+        broke=[b"FROM a\xff\nFROM b\n"],
         words=_CONTAINERFILE_WORDS,
         large=8 * _KIB,
     ),

@@ -36,11 +36,18 @@ def test_it_takes_what_is_valid(parser: Parser) -> None:
     assert [outcome(parser, seed) for seed in parser.seeds] == [None] * len(parser.seeds)
 
 
+@pytest.mark.parametrize(
+    ("parser", "data"), [pytest.param(parser, data, id=parser.name) for parser in PARSERS for data in parser.broke]
+)
+def test_what_broke_it_once(parser: Parser, data: bytes) -> None:
+    if (error := outcome(parser, data)) is not None:
+        check(error)
+
+
 @EACH
 @given(data=st.data())
 def test_whatever_comes_is_read_or_refused(parser: Parser, data: st.DataObject) -> None:
-    error = outcome(parser, data.draw(documents(parser)))
-    if error is not None:
+    if (error := outcome(parser, data.draw(documents(parser)))) is not None:
         check(error)
 
 

@@ -131,7 +131,7 @@ def test_an_identity_token_is_told_by_its_user(helpers: Helpers) -> None:
         ({"stdout": json.dumps({"Username": "u"})}, "no credential"),
         ({"stdout": json.dumps({"Username": "u", "Secret": 1})}, "no credential"),
         ({"stdout": json.dumps({"Username": "u", "Secret": ""})}, "no credential"),
-        ({"stdout": json.dumps({"Username": "<token>", "Secret": f"{SECRET}\r\nX: y"})}, "no token"),
+        ({"stdout": json.dumps({"Username": "<token>", "Secret": f"{SECRET}\r\nX: y"})}, "no credential"),
         ({"stdout": "{}", "sleep": 30}, "did not end within"),
     ],
     ids=["fails", "no-json", "no-object", "no-secret", "odd-secret", "empty-secret", "header-in-token", "hangs"],

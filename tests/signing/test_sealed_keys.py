@@ -83,6 +83,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "fewer rounds than anybody uses": (lambda document: _kdf(document, N=2), UNKNOWN),
     "no rounds": (lambda document: _kdf(document, N=0), UNKNOWN),
     "rounds as text": (lambda document: _kdf(document, N="65536"), UNKNOWN),
+    "rounds that are no whole number": (lambda document: _kdf(document, N=65536.0), UNKNOWN),
     "memory that is not there": (lambda document: _kdf(document, r=1 << 20), UNKNOWN),
     "another derivation": (lambda document: document["kdf"].update(name="pbkdf2"), UNKNOWN),
     "another cipher": (lambda document: document["cipher"].update(name="aes"), UNKNOWN),
