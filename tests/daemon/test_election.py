@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.cluster.lease import LeaseRecord
 from layering.errors import ConflictError, InputError, UnavailableError
+from tests.examples import at_least
 from watcher.election import Candidate, Timing
 
 TIMING = Timing(lease_duration_seconds=15, renew_deadline_seconds=10, retry_period_seconds=2)
@@ -251,7 +252,7 @@ class Race:
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(2, 5))
-@settings(max_examples=150)
+@at_least(150)
 def test_never_do_two_lead(seed: int, count: int) -> None:
     race = Race(seed, count)
     for _ in range(60):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from layering.errors import InputError
@@ -117,7 +117,6 @@ MOMENTS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(WINDOWS, min_size=1, max_size=2), MOMENTS)
 def test_it_opens_when_looking_each_minute_says_so(windows: list[Window], at: datetime) -> None:
     opening = next_opening(windows, at)
