@@ -17,6 +17,7 @@ _SPARSE_PREFIX = "GNU.sparse."
 _TEXTS = ("path", "linkpath", "uname", "gname")
 _TIMES = ("mtime", "atime", "ctime")
 _USED = ("path", "linkpath", "size", "uid", "gid")
+_CHARACTER_SETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")  # of names: in both they are the bytes that stand there
 _TIME = re.compile(rf"-?[0-9]{{1,{DIGITS_MAX}}}(?:\.[0-9]*)?")
 _LONG = {"L": "path", "K": "linkpath"}
 
@@ -71,8 +72,7 @@ class Extensions:
             if not key or not equals or b"\0" in key:
                 raise ContentError("a PAX record without a name or a value", where=self._where)
             name = text(key)
-            if name in _USED or name in _TEXTS or name in _TIMES:
-                self._check(name, value)
+            self._check(name, value)
             if name in _USED:
                 yield name, text(value)
             elif name.startswith(_XATTR_PREFIXES):
@@ -84,7 +84,8 @@ class Extensions:
     def _check(self, name: str, value: bytes) -> None:
         is_empty = not value and name in _USED
         is_time = not value or name not in _TIMES or _TIME.fullmatch(text(value))
-        if is_empty or not is_time or (name in _TEXTS and b"\0" in value):
+        is_known = name != "hdrcharset" or value in _CHARACTER_SETS
+        if is_empty or not is_time or not is_known or (name in _TEXTS and b"\0" in value):
             raise ContentError(f"the PAX record {name} is not one", where=self._where)
 
 

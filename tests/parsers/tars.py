@@ -71,7 +71,7 @@ _KEYS = st.sampled_from(
 _VALUES = st.sampled_from(
     [
         *(b"a", b"x/y", b"", b"0", b"5", b"512", b"-1", b"+5", b"05", b"1_0", b" 5", b"1.5", b"9" * 30, b"a=b"),
-        *(b"a\0b", b"a\nb", b"\xc3\xa9", b"\xff", b"..", b"dir/", "\u0661".encode()),
+        *(b"a\0b", b"a\nb", b"\xc3\xa9", b"\xff", b"..", b"dir/", "\u0661".encode(), b"BINARY"),
     ]
 )
 _RECORDS = st.builds(record, _KEYS, _VALUES) | st.sampled_from(

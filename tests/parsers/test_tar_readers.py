@@ -90,6 +90,7 @@ def contents(found: _Read) -> list[bytes]:
 ALL = (
     *MEMBERS,
     Member(name="fifo", type=tarfile.FIFOTYPE),
+    Member(name="binary", pax={"hdrcharset": "BINARY"}),
     Member(name="tagged", pax={"SCHILY.xattr.user.a": "b", "mtime": "1700000000.5", "comment": "c"}),
 )
 
@@ -125,6 +126,7 @@ AMBIGUOUS = {
     "a record that does not end": pax(b"8 path=b!") + FILE,
     "a record without a value": pax(b"8 path !\n") + FILE,
     "a name with a NUL": pax(tars.record(b"path", b"b\0c")) + FILE,
+    "names of another character set": pax(tars.record(b"hdrcharset", b"\xff")) + FILE,
     "a time that is none": pax(tars.record(b"mtime", b"now")) + FILE,
     "a name of a sparse file": pax(tars.record(b"GNU.sparse.name", b"b")) + FILE,
     "a sparse file": tars.header(name=b"a", flag=b"S", magic=b"ustar  \0"),
