@@ -15,26 +15,32 @@ class Once(Generic[_T]):
 
     def __init__(self, compute: Callable[..., _T]) -> None:
         self._compute = compute
-        self._answers: OrderedDict[tuple[Hashable, ...], Future[_T]] = OrderedDict()
+        self._answers: OrderedDict[tuple[Hashable, ...], _T] = OrderedDict()
+        self._asked: dict[tuple[Hashable, ...], Future[_T]] = {}  # a Future is ten times as large as what is in it
         self._guard = threading.Lock()
 
     def __call__(self, *key: Hashable) -> _T:
         """The answer. Raises what `compute` raised, to everyone who waited for it."""
         with self._guard:
-            answer = self._answers.get(key)
-            is_ours = answer is None
-            if answer is None:
-                answer = self._answers[key] = Future()
-                if len(self._answers) > _REMEMBERED:
-                    self._answers.popitem(last=False)
+            if key in self._answers:
+                return self._answers[key]
+            is_ours = key not in self._asked
+            asked = self._asked.setdefault(key, Future())
         if is_ours:
-            self._answer(key, answer)
-        return answer.result()
+            self._answer(key, asked)
+        return asked.result()
 
-    def _answer(self, key: tuple[Hashable, ...], answer: "Future[_T]") -> None:
+    def _answer(self, key: tuple[Hashable, ...], asked: "Future[_T]") -> None:
         try:
-            answer.set_result(self._compute(*key))
+            answer = self._compute(*key)
         except BaseException as error:  # noqa: BLE001 handed to everyone who waits, ourselves included
             with self._guard:
-                self._answers.pop(key, None)
-            answer.set_exception(error)
+                del self._asked[key]
+            asked.set_exception(error)
+            return
+        with self._guard:
+            del self._asked[key]
+            self._answers[key] = answer
+            if len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
+        asked.set_result(answer)

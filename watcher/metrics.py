@@ -5,7 +5,7 @@ zero with the process, as Prometheus expects. Nothing is decided by a number her
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
 
 from watcher.changes import Change
 from watcher.report import Verdict
@@ -128,13 +129,39 @@ METRICS = (
 _BY_NAME = {metric.name: metric for metric in METRICS}
 
 
+class _Decisions:
+    """The decision on each subject, as a collector: a Gauge's series are as large as all else that is known of one."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._of: dict[Subject, tuple[str, ...]] = {}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """See prometheus_client.registry.Collector."""
+        family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
+        for labels in tuple(self._of.values()):
+            family.add_metric(labels, 1)
+        yield family
+
+    def take(self, verdict: Verdict) -> None:
+        """The one before it on the same subject goes."""
+        subject, decision = verdict.subject, verdict.decision
+        place = (subject.image, subject.cluster or "", subject.pool or "")
+        self._of[subject] = (*place, decision.kind.value, decision.reason.value)
+
+    def keep(self, subjects: Set[Subject]) -> None:
+        """Take away all others."""
+        self._of = {subject: labels for subject, labels in self._of.items() if subject in subjects}
+
+
 class Metrics:
     """The numbers of one process. Safe to use from threads."""
 
     def __init__(self, version: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._decision = self._gauge("layerwatch_decision")
+        self._decisions = _Decisions(_BY_NAME["layerwatch_decision"])
+        self._registry.register(self._decisions)
         self._ticks = self._counter("layerwatch_ticks_total")
         self._duration = self._histogram("layerwatch_tick_duration_seconds", _TICK_BUCKETS_SECONDS)
         self._last_look = self._gauge("layerwatch_last_look_timestamp_seconds")
@@ -145,7 +172,6 @@ class Metrics:
         self._proposals = self._counter("layerwatch_proposals_total")
         self._leader = self._gauge("layerwatch_leader")
         self._reloaded = self._gauge("layerwatch_config_last_reload_successful")
-        self._decisions: dict[Subject, tuple[str, ...]] = {}
         self._sources: set[str] = set()
         self._guard = threading.Lock()
         self._gauge("layerwatch_build_info").labels(version).set(1)
@@ -197,24 +223,17 @@ class Metrics:
 
     def decided(self, verdict: Verdict) -> None:
         """The decision on one subject; the one before it goes."""
-        subject, decision = verdict.subject, verdict.decision
-        labels = (subject.image, subject.cluster or "", subject.pool or "", decision.kind.value, decision.reason.value)
         with self._guard:
-            before = self._decisions.get(subject)
-            if before is not None and before != labels:
-                self._decision.remove(*before)
-            self._decisions[subject] = labels
-            self._decision.labels(*labels).set(1)
+            self._decisions.take(verdict)
 
     def keep(self, subjects: Iterable[Subject], clusters: Iterable[str]) -> None:
         """Take away what is about other subjects and other clusters: they are not in the configuration any more.
 
         Registries go, too: which ones the configuration leads to is seen by the next tick that asks them.
         """
-        kept, sources = set(subjects), {f"cluster/{name}" for name in clusters}
+        sources = {f"cluster/{name}" for name in clusters}
         with self._guard:
-            for subject in [subject for subject in self._decisions if subject not in kept]:
-                self._decision.remove(*self._decisions.pop(subject))
+            self._decisions.keep(set(subjects))
             for source in self._sources - sources:
                 self._last_look.remove(source)
             self._sources &= sources

@@ -6,9 +6,8 @@ It decides nothing and writes nothing.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 from layering import git
 from layering.base import Base, BaseSource, FollowedImage, ReleaseTag, Verify, resolve_base
@@ -79,12 +78,21 @@ class Observer:
             build=Once(lambda name, key: self._build(images[name], key, built_in(images[name], settings))),
         )
         self._announce(images.values())
-        groups = dict.fromkeys(map(_asked, wanted))
+        seen: dict[int, Observation | Failure] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
+        for number, target in enumerate(wanted):
+            groups.setdefault(_asked(target), []).append(number)
+
+        def work(waiting: Iterator[int]) -> None:  # one for each thread: a future for each target is larger than it
+            for number in waiting:
+                seen[number] = self._observe(wanted[number], look)
+
         threads = max(1, min(_THREADS, _THREADS_IN_ALL // max(1, len(groups))))
-        with ExitStack() as opened:
-            pools = {group: opened.enter_context(ThreadPoolExecutor(max_workers=threads)) for group in groups}
-            seen = [pools[_asked(target)].submit(self._observe, target, look) for target in wanted]
-            return [each.result() for each in seen]
+        with ThreadPoolExecutor(max_workers=max(1, threads * len(groups))) as pool:
+            shared = [iter(numbers) for numbers in groups.values()]  # no number of it is given to two threads
+            for working in [pool.submit(work, waiting) for waiting in shared for _ in range(threads)]:
+                working.result()
+        return [seen[number] for number in range(len(wanted))]
 
     def _announce(self, images: Iterable[ImageSettings]) -> None:
         """Tell the registries what they will be asked for: one token may be good for much of it."""

@@ -8,17 +8,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layering import commands
 from layering.errors import ContentError
 from layering.releasesignatures.keyring import Keyring
 from layering.releasesignatures.packets import Packet, signed_message
 
-try:
+if TYPE_CHECKING:
     import pysequoia
-except ImportError:
-    pysequoia = None  # type: ignore[assignment] # then gpgv is asked
 
 _GPGV_SECONDS = 30.0
 _STATUS = "[GNUPG:] "
@@ -41,11 +41,14 @@ def verify(signature: bytes, keyring: Keyring) -> Signed:
     Raises ContentError when none did, InputError when there is nothing to verify with, or an unusable key.
     """
     message, packet = signed_message(signature)
-    return _by_sequoia(message, packet, keyring) if pysequoia is not None else _by_gpgv(message, keyring)
+    is_there = find_spec("pysequoia") is not None
+    return _by_sequoia(message, packet, keyring) if is_there else _by_gpgv(message, keyring)
 
 
 def _by_sequoia(message: bytes, packet: Packet, keyring: Keyring) -> Signed:
     """Sequoia asks whether a key was alive when it signed, so that it is alive now is asked here."""
+    import pysequoia  # a look at a thousand tags verifies nothing, and need not hold it
+
     try:
         certificates = [one for one in pysequoia.Cert.split_bytes(keyring.data) if _is_valid_now(one)]
         result = pysequoia.verify(bytes=message, store=lambda ids: certificates)
