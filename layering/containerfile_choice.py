@@ -155,18 +155,13 @@ def _ambiguous(what: str, candidates: Sequence[Candidate], where: str) -> InputE
     for candidate in candidates:
         match = _match_for(candidate, candidates)
         hint = f"match {match}" if match else "give it a name with AS to choose it"
-        lines.append(f"line {candidate.stage.line}: FROM {_shown(candidate.stage.base.text)} ({hint})")
+        lines.append(f"line {candidate.stage.line}: FROM {candidate.stage.base.text[:_SHOWN_LENGTH_MAX]} ({hint})")
     return InputError(
         f"{what}: {'; '.join(lines)}",
         where=where,
         next_step="say which one with match (source.match, --match)",
         reason=Reason.BASE_AMBIGUOUS,
     )
-
-
-def _shown(text: str) -> str:
-    """What can be printed, and is not endless."""
-    return "".join(character if character.isprintable() else "?" for character in text[:_SHOWN_LENGTH_MAX])
 
 
 def _match_for(candidate: Candidate, candidates: Sequence[Candidate]) -> Match | None:

@@ -32,15 +32,20 @@ class LayerwatchError(Exception):
     default_reason: ClassVar[Reason] = Reason.DEFECT
 
     def __init__(self, what: str, *, where: str = "", next_step: str = "", reason: Reason | None = None) -> None:
-        self.what = redact(what)
-        self.where = redact(where)
-        self.next_step = redact(next_step)
+        self.what = _told(what)
+        self.where = _told(where)
+        self.next_step = _told(next_step)
         self.reason = reason or self.default_reason
         super().__init__(self.what)
 
     def __str__(self) -> str:
         located = f"{self.where}: {self.what}" if self.where else self.what
         return f"{located}\n  next: {self.next_step}" if self.next_step else located
+
+
+def _told(text: str) -> str:
+    """Without credentials, and such that it can be written: bytes of a name that are no UTF-8 are spelt out."""
+    return redact(text).encode(errors="backslashreplace").decode()
 
 
 class InputError(LayerwatchError):
