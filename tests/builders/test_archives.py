@@ -63,6 +63,7 @@ def test_names_stay_below_the_destination(tmp_path: Path) -> None:
         tar([]),
         b"PK\x03\x04",
     ],
+    ids=["nothing", "text", "broken gzip", "half a tar", "text in gzip", "zeros", "an empty tar", "zip"],
 )
 def test_what_is_no_archive(tmp_path: Path, data: bytes) -> None:
     assert not is_archive(written(tmp_path, data))
