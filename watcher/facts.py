@@ -132,7 +132,7 @@ def _annotations(which: str, running: Running) -> Iterator[Fact]:
         f"{which} build key": (running.key, BUILD_KEY),
     }
     for fact, (value, annotation) in told.items():
-        yield Fact(fact=fact, value=value or "(not annotated)", source=f"{where} {annotation}")
+        yield Fact(fact=fact, value=value or "(no such annotation, or no such image)", source=f"{where} {annotation}")
 
 
 def _proposal(entry: ProposalEntry, proposal: ProposalState) -> Fact:
