@@ -12,9 +12,10 @@ _OWNER = re.compile(r"(?P<uid>[0-9]{1,7})(?::(?P<gid>[0-9]{0,7}))?")
 _MODE = re.compile(r"0?[0-7]{1,4}")
 
 
-def copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int], int | None]:
-    """Owner and mode that COPY or ADD gives. Raises Refused for a name, and for any other flag."""
-    owner, mode = (0, 0), None
+def copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int] | None, int | None]:
+    """Owner and mode that COPY or ADD gives; None when not. Raises Refused for a name, and for any other flag."""
+    owner: tuple[int, int] | None = None
+    mode = None
     for flag in flags:
         name, _, value = flag.partition("=")
         if name == "--chown":
@@ -27,6 +28,16 @@ def copy_flags(flags: Sequence[str]) -> tuple[tuple[int, int], int | None]:
         else:
             raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, flag)
     return owner, mode
+
+
+def stage_copied_from(instruction: Instruction) -> str:
+    """What `--from` of a COPY says; empty without one. Raises Refused for one that is not said plainly."""
+    said = [flag.partition("=")[2] for flag in instruction.flags if flag.startswith("--from=")]
+    if instruction.keyword != "COPY" or not said:
+        return ""
+    if len(said) > 1 or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", said[0]):
+        raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, f"--from={said[0][:80]} is no plain name of a stage")
+    return said[0]
 
 
 def numeric_owner(text: str) -> tuple[int, int] | None:

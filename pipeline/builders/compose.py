@@ -4,8 +4,9 @@ The base is never pulled; the names in its layers are read once and remembered. 
 image is refused with every reason. Nothing is written to the registry here: publish.py does.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from layering.containerfile_text import read_text
@@ -17,9 +18,12 @@ from pipeline.builders.basetree import BaseTree, FactsCache
 from pipeline.builders.filetree import LookUp, Origin, apply_steps
 from pipeline.builders.ignorefile import NOTHING_IGNORED, read_ignore_file
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase, rfc3339
-from pipeline.builders.imageconfig import ConfigState, render_config, start_config, triggers
+from pipeline.builders.imageconfig import ConfigState, render_config, scratch_config, start_config, triggers
 from pipeline.builders.interpreter import interpret
-from pipeline.builders.refusal import Refusal, Refused
+from pipeline.builders.refusal import Refusal, RefusalReason, Refused
+from pipeline.builders.stages import Stages, StageTree, lay_out, split_stages
+
+_STAGES_MAX = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +70,12 @@ def plan(request: BuildRequest, base: PlatformBase, look_up: LookUp, scratch: Pa
         ignored = read_ignore_file(request.ignore_file) if request.ignore_file else NOTHING_IGNORED
     except Refused as refused:
         return (refused.at(0),)
+    stages = split_stages(read_text(request.text, request.containerfile_name).instructions)
+    arguments = {**_platform_args(base.platform), **request.build_args}
     reading = interpret(
-        read_text(request.text, request.containerfile_name).instructions,
+        stages.instructions(stages.last),
         state,
-        {**_platform_args(base.platform), **request.build_args},
+        arguments,
         base=request.base,
         triggers=read_text(triggered, "the base's ONBUILD").instructions,
         labelled=bool(request.labels),
@@ -77,11 +83,40 @@ def plan(request: BuildRequest, base: PlatformBase, look_up: LookUp, scratch: Pa
     if reading.refusals:
         return reading.refusals
     origin = Origin(context=request.context, scratch=scratch, ignored=ignored)
-    entries, refusals = apply_steps(reading.steps, origin, look_up)
+    earlier = _EarlierStages(stages=stages, origin=origin, arguments=arguments)
+    entries, refusals = apply_steps(reading.steps, origin, look_up, earlier.before(stages.last))
     if refusals:
         return tuple(refusals)
     state.add_labels(request.labels)
     return Plan(entries=entries, state=state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _EarlierStages:
+    """The stages that are copied from, each composed once, on its first mention."""
+
+    stages: Stages
+    origin: Origin
+    arguments: Mapping[str, str]
+    made: dict[int, StageTree] = field(default_factory=dict)
+
+    def before(self, number: int) -> Callable[[str], StageTree]:
+        """What gives a stage before that one by its name. It raises Refused for what cannot be composed."""
+        return lambda name: self._tree(self.stages.number_of(name, number))
+
+    def _tree(self, number: int) -> StageTree:
+        if number not in self.made:
+            self.made[number] = self._composed(number)
+        return self.made[number]
+
+    def _composed(self, number: int) -> StageTree:
+        if number >= _STAGES_MAX:
+            raise Refused(RefusalReason.SEVERAL_STAGES, f"it has more than {_STAGES_MAX} stages")
+        reading = interpret(self.stages.instructions(number), scratch_config(), self.arguments, base=None)
+        entries, refusals = apply_steps(reading.steps, self.origin, lambda _: None, self.before(number))
+        for refusal in (*reading.refusals, *refusals):
+            raise Refused(refusal.reason, refusal.detail, refusal.line)
+        return lay_out(entries, Path(tempfile.mkdtemp(dir=self.origin.scratch)))
 
 
 def _platform_args(platform: Platform) -> dict[str, str]:

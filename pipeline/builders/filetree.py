@@ -7,7 +7,7 @@ does not say enough (directories without an entry of their own, attributes) it r
 """
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,26 +20,38 @@ from pipeline.builders.interpreter import CopyStep, Step, WorkdirStep
 from pipeline.builders.links import without_links
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.sources import Source, SourceFile, find_sources, walk
+from pipeline.builders.stages import StageTree
 
 LookUp = Callable[[str], Node | None]
 _NEW_DIRECTORY_MODE = 0o755
 _LINKS_FOLLOWED_MAX = 64
+_ENTRIES_MAX = 200_000  # stages that copy each other twice would double without end
 _OPAQUE = ".wh..wh..opq"  # image-spec, layer.md, "Opaque Whiteout"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where copies come from: the build context, what is ignored of it, and a directory for expanded archives."""
+    """Where copies come from: the build context, what is ignored of it, and a directory for expanded archives.
+
+    For a `COPY --from` the `stage` has taken the context's place, and nothing of it is ignored.
+    """
 
     context: Path
     scratch: Path
     ignored: IgnoreFile = NOTHING_IGNORED
+    stage: StageTree | None = None
 
 
-def apply_steps(steps: Iterable[Step], origin: Origin, look_up: LookUp) -> tuple[tuple[LayerEntry, ...], list[Refusal]]:
+def _no_stage(name: str) -> StageTree:
+    raise Refused(RefusalReason.FLAG_NOT_COMPOSABLE, f"--from={name} is not one of the stages before")
+
+
+def apply_steps(
+    steps: Iterable[Step], origin: Origin, look_up: LookUp, stage_of: Callable[[str], StageTree] = _no_stage
+) -> tuple[tuple[LayerEntry, ...], list[Refusal]]:
     """The layer's entries, and every reason against it. `look_up` says what the base has at a path.
 
-    Raises InputError for a source that is not there.
+    `stage_of` gives what `--from` names, or raises Refused. Raises InputError for a source that is not there.
     """
     tree = FileTree(look_up)
     refusals = []
@@ -48,10 +60,14 @@ def apply_steps(steps: Iterable[Step], origin: Origin, look_up: LookUp) -> tuple
             if isinstance(step, WorkdirStep):
                 tree.make_workdir(step)
             else:
-                tree.copy(step, origin)
+                tree.copy(step, _of_stage(stage_of(step.stage), origin) if step.stage else origin)
         except Refused as refused:
             refusals.append(refused.at(step.line))
     return tree.layer(), refusals
+
+
+def _of_stage(stage: StageTree, origin: Origin) -> Origin:
+    return Origin(context=stage.root, scratch=origin.scratch, stage=stage)
 
 
 class FileTree:
@@ -80,7 +96,9 @@ class FileTree:
 
     def copy(self, step: CopyStep, origin: Origin) -> None:
         """COPY or ADD."""
-        found = [find_sources(origin.context, source, step.line) for source in step.sources]
+        if origin.stage is not None and len(origin.stage.entries) + len(self.entries) > _ENTRIES_MAX:
+            raise Refused(RefusalReason.SEVERAL_STAGES, f"a stage has more than {_ENTRIES_MAX} files")
+        found = [find_sources(origin.context, source, step.line, step.stage) for source in step.sources]
         directory, rename = self._destination(step, found, origin.context)
         directory = self._resolved(directory)
         self._make_directories(directory, step.owner)
@@ -129,7 +147,7 @@ class FileTree:
         named = bool(source.named) and origin.ignored.excludes(source.named)
         if named and not (source.is_directory and origin.ignored.may_take_back_named(source.named)):
             return False
-        files: Iterable[SourceFile] = walk(origin.context, source, origin.ignored)
+        files: Iterable[SourceFile] = _files(source, step, origin)
         path = origin.context / source.path
         if step.extracts and source.is_regular and archives.is_archive(path):
             files = archives.members(path, origin.scratch)
@@ -150,7 +168,9 @@ class FileTree:
         replaces = file.kind is EntryKind.DIRECTORY and self._makes_room(path)
         self._keep_parents(path)
         uid, gid = file.owner or step.owner
-        forced = step.mode is not None and file.owner is None and file.kind is not EntryKind.SYMLINK
+        forced = (
+            step.mode is not None and (file.owner is None or bool(step.stage)) and file.kind is not EntryKind.SYMLINK
+        )
         entry = LayerEntry(
             path=path, kind=file.kind, mode=step.mode if forced and step.mode is not None else file.mode,
             uid=uid, gid=gid, source=file.path, offset=file.offset, size=file.size, target=file.target,
@@ -257,6 +277,15 @@ class FileTree:
         if node is None:
             return None
         return Standing.DIRECTORY if node.standing is Standing.IMPLIED else node.standing
+
+
+def _files(source: Source, step: CopyStep, origin: Origin) -> Iterator[SourceFile]:
+    for file in walk(origin.context, source, origin.ignored):
+        if origin.stage is None:
+            yield file
+            continue
+        path = posixpath.join(source.path, file.name) if source.is_directory else source.path
+        yield origin.stage.described(path, file, keeps_owner=step.keeps_owners)
 
 
 _STANDINGS = {EntryKind.DIRECTORY: Standing.DIRECTORY, EntryKind.SYMLINK: Standing.SYMLINK}

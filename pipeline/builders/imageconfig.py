@@ -102,6 +102,11 @@ def start_config(base: ImageConfig) -> ConfigState:
     )
 
 
+def scratch_config() -> ConfigState:
+    """The state after `FROM scratch`."""
+    return ConfigState(base_env={}, own_env={"PATH": _DEFAULT_PATH}, labels={}, inner={}, author=None)
+
+
 def _environment(pairs: Iterable[Any]) -> dict[str, str]:
     env: dict[str, str] = {}
     for pair in pairs:

@@ -1,6 +1,6 @@
 """Reads a Containerfile as a list of file operations and configuration changes, or says why that cannot be done.
 
-Covers one stage, COPY and ADD of local files, and every instruction that only sets configuration, as imagebuilder
+Covers one stage, COPY and ADD of files, and every instruction that only sets configuration, as imagebuilder
 (buildah's reader) understands them; the ONBUILD lines of the base come first. Looks at no file, asks no registry.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from layering.containerfile_text import Instruction
 from layering.errors import InputError
 from layering.reference import ImageReference
-from pipeline.builders.arguments import absolute, argv, copy_flags, json_words, numeric_owner
+from pipeline.builders.arguments import absolute, argv, copy_flags, json_words, numeric_owner, stage_copied_from
 from pipeline.builders.imageconfig import ConfigState
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.words import expand, split_words
@@ -32,7 +32,8 @@ _TRIGGERS = ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL"
 class CopyStep:
     """COPY or ADD. `sources` are as written; `destination` is absolute and keeps a trailing `/`.
 
-    `base_working_directory` is the base's, which buildah takes for a directory whatever it is.
+    `base_working_directory` is the base's, which buildah takes for a directory whatever it is. `stage` is what `--from`
+    says, empty for the context; `keeps_owners` is whether a stage's files keep theirs.
     """
 
     line: int
@@ -42,6 +43,8 @@ class CopyStep:
     mode: int | None
     extracts: bool
     base_working_directory: str = ""
+    stage: str = ""
+    keeps_owners: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,12 +77,13 @@ def interpret(
     state: ConfigState,
     build_args: Mapping[str, str],
     *,
-    base: ImageReference,
+    base: ImageReference | None,
     triggers: Sequence[Instruction] = (),
     labelled: bool = False,
 ) -> Reading:
     """Apply `instructions` to `state` in order; the only FROM must name `base`, whose `triggers` follow it.
 
+    A `base` of None is `scratch`.
     `labelled`: the build adds labels of its own, an instruction more.
     """
     reader = _Reader(state, build_args, base)
@@ -102,7 +106,7 @@ def _with_triggers(instructions: Sequence[Instruction], triggers: Sequence[Instr
 
 
 class _Reader:
-    def __init__(self, state: ConfigState, build_args: Mapping[str, str], base: ImageReference) -> None:
+    def __init__(self, state: ConfigState, build_args: Mapping[str, str], base: ImageReference | None) -> None:
         self.steps: list[Step] = []
         self._state = state
         self._build_args = build_args
@@ -170,14 +174,16 @@ class _Reader:
         return text
 
     def _from(self, instruction: Instruction) -> None:
-        if self._in_stage:
-            raise Refused(RefusalReason.SEVERAL_STAGES, "it has more than one stage")
         self._in_stage = True
         words = split_words(instruction.arguments)
         if instruction.flags or len(words) not in (1, 3) or not self._is_base(expand(words[0], self._global_args)):
+            if self._base is None:
+                raise Refused(RefusalReason.SEVERAL_STAGES, "a stage that is copied from is not FROM scratch")
             raise Refused(RefusalReason.FROM_NOT_COMPOSABLE, "this FROM is not simply the base")
 
     def _is_base(self, name: str) -> bool:
+        if self._base is None:
+            return name == "scratch"
         try:
             return ImageReference.parse(name).without_tag() == self._base.without_tag()
         except InputError:
@@ -204,7 +210,9 @@ class _Reader:
 
     def _copy(self, instruction: Instruction) -> None:
         given = self._build_args if instruction.keyword == "COPY" else {}  # dispatchers.go, `dispatchCopy`
-        owner, mode = copy_flags([expand(flag, {**given, **self._variables}) for flag in instruction.flags])
+        stage = stage_copied_from(instruction)
+        flags = [flag for flag in instruction.flags if not stage or not flag.startswith("--from=")]
+        owner, mode = copy_flags([expand(flag, {**given, **self._variables}) for flag in flags])
         words = self._path_words(instruction)
         if len(words) < 2 or not all(words):
             raise Refused(RefusalReason.ARGUMENTS_NOT_COMPOSABLE, f"{instruction.keyword} wants sources and a place")
@@ -217,10 +225,12 @@ class _Reader:
                 line=instruction.line,
                 sources=tuple(sources),
                 destination=absolute(destination, self._state.inner.get("WorkingDir") or ""),
-                owner=owner,
+                owner=owner or (0, 0),
                 mode=mode,
                 extracts=instruction.keyword == "ADD",
                 base_working_directory=self._base_working_directory,
+                stage=stage,
+                keeps_owners=bool(stage) and owner is None,
             )
         )
 

@@ -62,10 +62,11 @@ class Source:
         return stat.S_ISREG(self.mode)
 
 
-def find_sources(context: Path, pattern: str, line: int) -> tuple[Source, ...]:
+def find_sources(context: Path, pattern: str, line: int, stage: str = "") -> tuple[Source, ...]:
     """What one source of a COPY names, sorted.
 
-    Raises InputError when the context has no such path (no builder could copy it), Refused for one that leaves it.
+    `stage` is for messages, when that is the context. Raises InputError when the context has no such path (no builder
+    could copy it), Refused for one that leaves it.
     """
     cleaned = posixpath.normpath(f"./{pattern}")
     if cleaned.startswith(".."):
@@ -73,9 +74,11 @@ def find_sources(context: Path, pattern: str, line: int) -> tuple[Source, ...]:
     found = globs.glob(context, "" if cleaned == "." else cleaned)
     if not found:
         raise InputError(
-            f"{pattern} is not in the build context",
+            f"{pattern} is not in {f'the stage {stage}' if stage else 'the build context'}",
             where=f"line {line}",
-            next_step="add it to the build context in the source, or correct the path in the Containerfile",
+            next_step="correct the path in the Containerfile"
+            if stage
+            else "add it to the build context in the source, or correct the path in the Containerfile",
             reason=Reason.BUILD_MISCONFIGURED,
         )
     return tuple(_source(context, named) for named in found)

@@ -30,12 +30,12 @@ class BothBuilders:
     buildah: Buildah
 
     def request(self, body: str, base: str = "oci", context: str = "plain") -> BuildRequest:
-        """A build of `body` on the base of that name; its first line is the third."""
+        """A build of `body` on the base of that name, `{base}` in it; its first line is the third."""
         image = self.bases[base]
         manifest = self.client.image(image)
         config = self.client.config(image.repository, manifest)
         request = build_request(
-            f"ARG G=global\nFROM {image}\n{body}\n",
+            f"ARG G=global\nFROM {image}\n{body.replace('{base}', str(image))}\n",
             context=self.contexts[context],
             bases=(PlatformBase(platform=config.platform, manifest=manifest, config=config),),
             build_args={"GIVEN": "$yes", "M": "0750"},

@@ -54,6 +54,29 @@ EXACT = {
     "ONBUILD in the base": ("COPY f /etc/\nENV U=$T", "docker triggers"),
     "a base with volumes and without PATH": ("ENV A=$PATH\nCOPY f /var/vol/", "bare configuration"),
     "a working directory that is missing": ("LABEL a=b", "bare configuration"),
+    "files of a stage": (
+        "FROM scratch AS a\nCOPY --chown=3:4 suid linked f /d/\nCOPY --chmod=4711 d attributes to-file pipe /d/e/\n"
+        "ADD --chown=1:1 plain.tar odd.tar /t\nUSER 5:6\nWORKDIR /w/v\nFROM {base}\nCOPY --from=a / /all/\n"
+        "COPY --from=1 /d/suid /one\nCOPY --from=a d/e /opt/old\nCOPY --chown=9 --from=a /t /tmp/t\n"
+        "COPY --from=a --chmod=750 t/* d/one d/two /m/",
+    ),
+    "links and patterns in a stage": (
+        "FROM scratch AS a\nCOPY d /d/\nCOPY over /over/\nADD plain.tar /t/\nWORKDIR /d\nFROM {base}\n"
+        "COPY --from=a /d/link /over/bin/x /a/\nCOPY --from=a /d/s* /over/?o* /b/\nCOPY --from=a t/deep/link /c\n"
+        "COPY --from=a over /etc/",
+    ),
+    "stages that copy from stages": (
+        "FROM scratch\nARG G\nENV P=$G\nCOPY f a.conf /$P/\nFROM scratch AS b\nCOPY --from=1 /global /x\n"
+        "COPY --chown=8:9 --from=1 global/f /x/g\nFROM {base}\nCOPY --from=b x /srv/\nCOPY --from=2 /x/g /etc/",
+    ),
+    "an ignore file does not count for stages": (
+        "FROM scratch AS a\nCOPY d f bb.conf /x/\nCOPY bb.conf /x/a.conf\nFROM {base}\nCOPY --from=a /x /y",
+        "oci",
+        ".dockerignore",
+    ),
+    "stages that nothing needs": (
+        "RUN exit 1\nFROM none.example/none AS n\nFROM scratch\nCOPY none /\nFROM {base}\nCOPY f /etc/",
+    ),
     "a docker manifest as the base": ("COPY d /srv/\nEXPOSE 80", "docker"),
     "an OCI manifest as the base": ("COPY d /srv/\nEXPOSE 80", "oci"),
 }
@@ -98,7 +121,11 @@ REFUSED = {
     "RUN true": "InstructionNotComposable (line 3)",
     "COPY --from=build f /etc/": "FlagNotComposable (line 3)",
     "COPY f /etc/\n\nRUN \\\n true": "InstructionNotComposable (line 5)",
-    "LABEL a=b\nFROM scratch": "SeveralStages (line 4)",
+    "COPY --from=1 f /x\nFROM scratch": "FromNotComposable (line 4)",
+    "COPY f /x\nFROM {base}\nCOPY --from=0 /x /etc/": "SeveralStages (line 2)",
+    "FROM scratch AS a\nCOPY f /\nRUN x\nFROM {base}\nCOPY --from=a f /": "InstructionNotComposable (line 5)",
+    "FROM scratch\n" * 52 + "FROM {base}\nCOPY --from=52 f /": "SeveralStages (line 56)",
+    "FROM scratch AS a\nFROM scratch AS a\nFROM {base}\nCOPY --from=a f /": "FlagNotComposable (line 6)",
     "COPY --chown=core f /etc/": "OwnerByName (line 3)",
     "ARG U=core\nCOPY --chown=$U:7 f /etc/": "OwnerByName (line 4)",
     "USER core\nWORKDIR /new": "WorkdirOfUser (line 4)",

@@ -7,18 +7,20 @@ import os
 import socket
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from layering.errors import InputError
-from layering.layer import EntryKind
+from layering.layer import EntryKind, LayerEntry
 from layering.layerfacts import look_up, read_facts
 from pipeline.builders.filetree import Origin, apply_steps
-from pipeline.builders.ignorefile import find_ignore_file, read_ignore_file
+from pipeline.builders.ignorefile import NOTHING_IGNORED, find_ignore_file, read_ignore_file
 from pipeline.builders.interpreter import CopyStep, WorkdirStep
 from pipeline.builders.refusal import RefusalReason, Refused
+from pipeline.builders.stages import StageTree
 from tests.builders.tars import Member, directory, file, odd_base, symlink, tar
 
 LAYERS = [read_facts([tar(members)], where="test") for members in reversed(odd_base(b"#!"))]
@@ -46,8 +48,8 @@ def copy(*words: str, owner: tuple[int, int] = (0, 0), mode: int | None = None, 
 
 def origin(context: Path) -> Origin:
     file = find_ignore_file(context, context / "Containerfile")
-    ignored = {"ignored": read_ignore_file(file)} if file else {}
-    return Origin(context=context, scratch=context.parent, **ignored)
+    ignored = read_ignore_file(file) if file else NOTHING_IGNORED
+    return Origin(context=context, scratch=context.parent, ignored=ignored)
 
 
 def layer(context: Path, *steps: CopyStep | WorkdirStep) -> dict[str, str]:
@@ -306,3 +308,11 @@ def test_extended_attributes_of_a_source(context: Path) -> None:
         pytest.skip("this file system has no extended attributes")
     entries, _ = apply_steps([copy("f", "/l")], origin(context), BASE)
     assert [entry.xattrs for entry in entries] == [(("user.layerwatch", b"1"),)]
+
+
+def test_stages_cannot_double_without_end(context: Path) -> None:
+    entry = LayerEntry(path="f", kind=EntryKind.FILE, mode=0o644)
+    stage = StageTree(root=context, entries=dict.fromkeys(map(str, range(200_001)), entry))
+    step = replace(copy("f", "/l/"), stage="a")
+    _, refusals = apply_steps([step], origin(context), BASE, lambda name: stage)
+    assert [refusal.reason for refusal in refusals] == [RefusalReason.SEVERAL_STAGES]
