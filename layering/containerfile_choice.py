@@ -8,6 +8,7 @@ Changes no text; containerfile.py does.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from layering.containerfile_stages import Containerfile, GlobalArg, Stage
 from layering.errors import InputError
@@ -23,6 +24,7 @@ _PAYLOAD_REPOSITORY = re.compile(
     r"|quay\.io/openshift/okd|registry\.ci\.openshift\.org/(?:ocp|origin)[^/]*/release[^/]*"
 )
 _SHOWN_LENGTH_MAX = 200
+_LISTED_LENGTH_MAX = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,10 @@ def _ambiguous(what: str, candidates: Sequence[Candidate], where: str) -> InputE
         match = _match_for(candidate, candidates)
         hint = f"match {match}" if match else "give it a name with AS to choose it"
         lines.append(f"line {candidate.stage.line}: FROM {candidate.stage.base.text[:_SHOWN_LENGTH_MAX]} ({hint})")
+    shown = [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= _LISTED_LENGTH_MAX]
+    more = [f"{len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
     return InputError(
-        f"{what}: {'; '.join(lines)}",
+        f"{what}: {'; '.join([*shown, *more])}",
         where=where,
         next_step="say which one with match (source.match, --match)",
         reason=Reason.BASE_AMBIGUOUS,

@@ -541,7 +541,7 @@ PARSERS = [
         name="Containerfiles",
         read=_text(_pin),
         seeds=[_CONTAINERFILE, b"FROM quay.io/acme/os:1\n"],
-        broke=[b"FROM a\xff\nFROM b\n", b"FROM a\nRUN <<\xc3EOF\n"],
+        broke=[b"FROM a\xff\nFROM b\n", b"FROM a\nRUN <<\xc3EOF\n", b"FROM a\nFROM b\n" * 100],
         words=_CONTAINERFILE_WORDS,
         large=8 * _KIB,
     ),
