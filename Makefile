@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/pip
 PYTEST := $(BIN)/python -m pytest
-TEST_PROCESSES := 2
+TEST_PROCESSES := 3
 PYTEST_ARGS :=
 
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ demo: $(VENV)/product.stamp
 
 ## make test     every test this machine can run; ends with the real parts it found, and those it missed
 test: $(VENV)/dev.stamp
-	$(PYTEST) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+	$(PYTEST) -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 ## make check    lint, types, import rules, documentation
 check: lint types imports docs-check

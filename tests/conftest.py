@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.parts import require
 from tests.parts.install import report
@@ -29,6 +31,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("ci")  # --hypothesis-profile wins over this; max_examples on a test would win over both
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "ByFile | None":
+    return ByFile(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
+    """A file's tests go to one process, and all that need Tekton to one: what they share is then made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "Tekton" if "/test_tekton" in file or file.startswith(("tests/story/", "tests/tekton/")) else file
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
