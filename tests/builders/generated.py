@@ -52,6 +52,9 @@ _FOREIGN = (
 )  # fmt: skip
 
 
+_STAGE_SOURCES = ("/", "/p", "p/", "/p/f", "/s", "s/*", "/p /s", "/p/../s/f", "/p/link", "p/sub", "t/*", "t")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """`body` follows the FROM. `base` and `context` are names of `generated_world`."""
@@ -73,13 +76,48 @@ def generated(seed: int) -> Case:
     needs_contents = seed % 8 == 7
     if needs_contents:
         lines.insert(chance.randint(0, len(lines)), chance.choice(_FOREIGN))
+    lines = _with_stages(random.Random(f"stages {seed}"), ["ARG F=f", "ARG O=3:4", *lines])
     return Case(
         seed=seed,
-        body=_spelled(chance, ["ARG F=f", "ARG O=3:4", *lines]),
+        body=_spelled(chance, lines),
         base=chance.choice(BASES),
         context=chance.choice(CONTEXTS),
         needs_contents=needs_contents,
     )
+
+
+def _with_stages(chance: random.Random, lines: list[str]) -> list[str]:
+    """For one in four: a stage or two before the lines, and copies from them among these."""
+    if chance.random() < 0.75:
+        return lines
+    stages = ["FROM scratch AS one", *_stage(chance)]
+    names = ["one", "1"]
+    if chance.random() < 0.4:
+        copies = [_copy_from(chance, "one", "/p/") for _ in range(2)]
+        stages += ["FROM scratch", *_stage(chance), *copies, "FROM none.example/unused AS unused", "RUN false"]
+        names.append("2")
+    after = [*lines]
+    for _ in range(chance.randint(1, 3)):
+        after.insert(chance.randint(2, len(after)), _copy_from(chance, chance.choice(names)))
+    return [*stages, "FROM {base}", *after]
+
+
+def _stage(chance: random.Random) -> list[str]:
+    """Instructions that make what is copied from it; now and then more."""
+    made = [
+        f"COPY {chance.choice(_FLAGS)}f d/link /p/",
+        f"COPY {chance.choice(_FLAGS)}d /p",
+        f"COPY {chance.choice(_FLAGS)}{chance.choice(('over', 'd/sub', 'suid', 'umlaut', 'empty'))} /s/",
+        f"ADD {chance.choice(_FLAGS)}{chance.choice(('plain.tar', 'packed.tar.gz', 'odd.tar'))} /t/",
+        "COPY f /s/",
+        chance.choice(("WORKDIR /w", "USER 5:6\nWORKDIR /w/v", "COPY linked /w/", "COPY attributes /w")),
+    ]
+    return [*made, *(chance.choice(_SETTINGS) for _ in range(chance.randint(0, 2)))]
+
+
+def _copy_from(chance: random.Random, stage: str, place: str = "") -> str:
+    flags, place = chance.choice(_FLAGS), place or chance.choice(_PLACES)
+    return f"COPY --from={stage} {flags}{chance.choice(_STAGE_SOURCES)} {place}"
 
 
 def _spelled(chance: random.Random, lines: list[str]) -> str:
