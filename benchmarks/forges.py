@@ -150,7 +150,7 @@ def _proposal(target: ProposalTarget) -> Proposal:
         image=NEW,
         key=KEY,
         title=f"Layer {target.pool}",
-        body=lambda length_max: "What it is made of."[:length_max],
+        body=lambda length_max, pinned: "What it is made of."[:length_max],
         when=WHEN,
         manners=manners,
     )

@@ -6,6 +6,7 @@ from outside stands in code spans (markdown.py), so that no label or name can be
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from layering import proposal_parts as parts
 from layering.forge.manners import fill_title
@@ -35,11 +36,13 @@ def group_title(group: str, members: Sequence[Facts], pattern: str | None = None
     return fill_title(pattern or f"{group}: {_counted(len(members), 'pool')} on {{version}}", _values(members))
 
 
-def body(facts: Facts, length_max: int) -> str:
+def body(facts: Facts, length_max: int, pinned: str | None = None) -> str:
     """Why, what changes, what was checked, what merging does, how to answer; then the details.
 
+    `pinned` is the image that the line has now, for who has not looked: what `facts` say goes before it.
     When it has more than `length_max` characters, parts are left out in the order of `Keep`.
     """
+    facts = replace(facts, old_image=facts.old_image or pinned)
     told = [Part(text=parts.opening(facts)), Part(text=parts.changes(facts)), *_of(facts)]
     return fitted([*told, _back([facts]), *_differences(facts), _answers(facts), *_sources(facts)], length_max)
 

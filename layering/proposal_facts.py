@@ -27,9 +27,9 @@ class Facts:
     """What is proposed, for whom, and from where. None where it is not known; the body then does not mention it.
 
     `also` are other pools that take the same MachineConfig; `rollouts` has the pool itself and these, where that is
-    known. `version` and `old_version` are a release's, or the base's own when a tag is followed. `why` is Markdown.
-    `build` is the name of the run that built it, `build_url` its page. `branch_only`: there is no pull request, the
-    branch is all there is to answer to.
+    known. `version` and `old_version` are a release's, or the base's own when a tag is followed. `old_commit` is the
+    source's, of which the image before tells that it was built. `why` is Markdown. `build` is the name of the run that
+    built it, `build_url` its page. `branch_only`: there is no pull request, the branch is all there is to answer to.
     """
 
     cluster: str
@@ -46,6 +46,7 @@ class Facts:
     old_base: str | None = None
     source: str | None = None
     commit: str | None = None
+    old_commit: str | None = None
     evidence: Evidence = _NO_EVIDENCE
     rollouts: tuple[Rollout, ...] = ()
     build: str | None = None

@@ -160,8 +160,11 @@ def links(facts: Facts) -> str:
     """To the source's commit and the run that built the image, as far as these have pages."""
     lines = []
     if facts.commit and _COMMIT.fullmatch(facts.commit):
-        page = _page((facts.source or "").removesuffix("/").removesuffix(".git"), f"/commit/{facts.commit}")
-        lines.append(f"source {_link(facts.commit[:12], page)}")
+        place = (facts.source or "").removesuffix("/").removesuffix(".git")
+        lines.append(f"source {_link(facts.commit[:12], _page(place, f'/commit/{facts.commit}'))}")
+        if facts.old_commit and facts.old_commit != facts.commit and _COMMIT.fullmatch(facts.old_commit):
+            between = _page(place, f"/compare/{facts.old_commit}...{facts.commit}")
+            lines.append(f"before it {_link(facts.old_commit[:12], between)}")
     if facts.build:
         lines.append(f"build {_link(facts.build, _page(facts.build_url or ''))}")
     return f"**From** {', '.join(lines)}." if lines else ""
@@ -176,6 +179,7 @@ def names(facts: Facts) -> str:
         ("base now", facts.old_base),
         ("source", facts.source),
         ("commit", facts.commit),
+        ("commit before", facts.old_commit if facts.old_commit != facts.commit else None),
         ("build key", facts.key),
     ]
     lines = [f"- {label} {code(value, _FULL_NAME_LENGTH_MAX)}" for label, value in told if value]

@@ -129,6 +129,30 @@ def test_what_is_known_is_told() -> None:
     assert "**Differences:** a node fetches 12 kB." in text
 
 
+def test_the_image_that_the_line_pins_is_told_by_who_looked() -> None:
+    assert "| Image | `111111111111` | `222222222222` |" in proposal.body(LEAST, SIZE_MAX, str(OLD))
+    known = replace(LEAST, old_image=str(OLD))
+    assert proposal.body(known, SIZE_MAX, str(BASE)) == proposal.body(known, SIZE_MAX)
+
+
+SOURCES = {
+    "another commit": (
+        "a" * 40,
+        f"before it [`{'a' * 12}`](https://git.example.com/os/compare/{'a' * 40}...{'c' * 40})",
+    ),
+    "the same commit": ("c" * 40, None),
+    "what is no commit": ("main](https://evil.example)", None),
+    "nothing": (None, None),
+}
+
+
+@pytest.mark.parametrize(("before", "told"), SOURCES.values(), ids=SOURCES)
+def test_a_source_that_moved_can_be_compared(before: str | None, told: str | None) -> None:
+    text = body(replace(LEAST, old_commit=before, source="https://git.example.com/os.git", commit="c" * 40))
+    (line,) = [line for line in text.splitlines() if line.startswith("**From** ")]
+    assert line.endswith(f", {told}." if told else f"/commit/{'c' * 40}).")
+
+
 def test_the_worst_findings_come_first_and_an_error_is_no_pass() -> None:
     findings = [Finding(rule="note", severity=Severity.INFO, message="i") for _ in range(30)]
     findings.append(Finding(rule="bad", severity=Severity.ERROR, message="e"))

@@ -116,7 +116,7 @@ class Actor:
                 image=change.image,
                 key=change.key,
                 title=group_title(group, all_facts, entry.title) if group else title(facts, entry.title),
-                body=partial(group_body, all_facts) if group else partial(body, facts),
+                body=(lambda room, _: group_body(all_facts, room)) if group else partial(body, facts),
                 when=self._now(),
                 manners=replace(entry.manners, draft=True) if on_its_way else entry.manners,
                 others=tuple(other for other, _ in lines[1:]),

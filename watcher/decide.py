@@ -189,7 +189,7 @@ def _after_the_build(seen: Observation, policy: Policy, now: datetime) -> Decisi
             kind=Kind.AWAITING_APPROVAL,
             reason=Reason.PROPOSAL_OPEN,
             message=f"{proposal.pull_request or proposal.branch} waits for a person",
-            next_step=f"read and merge {proposal.pull_request or proposal.branch}",
+            next_step=f"read and merge {_page_of(proposal)}",
         )
     if policy.hold_until_completed and not seen.wanted.update_completed:
         return Decision(
@@ -203,6 +203,12 @@ def _after_the_build(seen: Observation, policy: Policy, now: datetime) -> Decisi
         reason=Reason.IMAGE_READY,
         message=f"{seen.wanted.target} is built and not proposed yet",
     )
+
+
+def _page_of(proposal: ProposalState) -> str:
+    """Where there is none, the branch in full: what we remember of it would answer to its short name, too."""
+    is_page = proposal.pull_request not in (None, proposal.branch)
+    return str(proposal.pull_request) if is_page else f"refs/heads/{proposal.branch}"
 
 
 def _not_now(proposal: ProposalState, key: str, policy: Policy, now: datetime) -> Decision | None:

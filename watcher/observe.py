@@ -207,6 +207,7 @@ class Observer:
             base_name=provenance.base_name,
             base_digest=provenance.base_digest,
             version=provenance.base_version,
+            revision=provenance.revision,
         )
 
 

@@ -40,6 +40,7 @@ def proposal_facts(
         old_base=str(running.base_digest) if running and running.base_digest else None,
         source=redact(image.source.git),
         commit=wanted.commit,
+        old_commit=running.revision if running else None,
         evidence=evidence,
         rollouts=tuple(map(_rollout, [seen.pool, *seen.also])) if seen.pool is not None else (),
         build=build.name if build else None,
@@ -57,5 +58,6 @@ def _why(image: ImageSettings, seen: Observation) -> str:
     if running is None or running.key is None:
         return "it has none of ours yet"
     if running.base_digest not in {wanted.base.digest, *wanted.base.platforms.values()}:
-        return f"{'the cluster runs' if wanted.base.release else 'its base is'} {code(wanted.version)} now"
+        also = ", and its source is another commit" if running.revision not in (None, wanted.commit) else ""
+        return f"{'the cluster runs' if wanted.base.release else 'its base is'} {code(wanted.version)} now{also}"
     return "the source of the image changed"

@@ -19,7 +19,7 @@ def _time(value: Any) -> time:
     if isinstance(value, time):
         return value
     if not isinstance(value, str) or not re.fullmatch(_TIME, value):
-        raise ValueError('must be a time in quotes, as in "22:00"')
+        raise ValueError('must be a time from "00:00" to "23:59", in quotes')
     return time.fromisoformat(value)
 
 

@@ -86,6 +86,7 @@ class Running:
     base_name: str | None = None
     base_digest: Digest | None = None
     version: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -288,7 +288,9 @@ class Exchange:
         detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
         if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
             detail = "no answer in time"
-        return self._unavailable(f"the forge cannot be reached: {detail}", where, "see whether it is up")
+        return self._unavailable(
+            f"the forge cannot be reached: {detail}", where, f"see whether {self._base} is right, and up"
+        )
 
     def _unavailable(self, what: str, where: str, next_step: str = "try again later") -> UnavailableError:
         return UnavailableError(what, where=where, next_step=next_step, reason=Reason.FORGE_UNREACHABLE)

@@ -100,15 +100,16 @@ class Change:
 class Proposal:
     """One proposal to make. `key` is 64 hex digits; `body` is Markdown; `when` dates the commit.
 
-    `body` gives the text for at most so many characters, the least important cut. `others` are the further lines of a
-    shared proposal, in other files or other MachineConfigs, all with the same group.
+    `body` gives the text for at most so many characters, the least important cut; it is told what the line pins now.
+    `others` are the further lines of a shared proposal, in other files or other MachineConfigs, all with the same
+    group.
     """
 
     target: ProposalTarget
     image: ImageReference
     key: str
     title: str
-    body: Callable[[int], str]
+    body: Callable[[int, str | None], str]
     when: datetime
     manners: Manners = NO_MANNERS
     others: tuple[Change, ...] = ()

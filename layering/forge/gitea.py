@@ -157,6 +157,7 @@ class GiteaHost(LikeGitHub):
             clone_url=base["repo"].get("clone_url"),
             archived=base["repo"].get("archived") is True,
             opener=(found.get("user") or {}).get("login") or _GHOST,
+            comments=found.get("comments"),
         )
 
 

@@ -17,7 +17,7 @@ from layering.commands import Completed
 from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.excerpt import without_secrets
 from layering.forge.addresses import check_address
-from layering.forge.settings import Login
+from layering.forge.settings import TOKEN_VARIABLE, Login
 from layering.git import git
 from layering.reasons import Reason
 
@@ -145,6 +145,11 @@ class GitHttp:
         said, sentence = done.message, says_no(done)
         found = _STATUS.search(said)
         status = int(found["status"]) if found else 0
+        if _is_login_refused(said) and self._login() is None:
+            return self._refusal(
+                f"it wants a login, and there is no token{_in_brackets(sentence)}",
+                f"give a token: tokenFile (--token-file), or the variable {TOKEN_VARIABLE}",
+            )
         if _is_login_refused(said):
             return self._refusal(
                 f"the login was refused{_in_brackets(sentence)}", "give it a token that is valid and may read and push"

@@ -224,6 +224,7 @@ def _pull(found: Mapping[str, Any]) -> PullRequest:
         updated=moment(found["updated_at"]),
         labels=tuple(found.get("labels", ())),
         clone_url=f"{_PAGE.sub('', page)}.git" if _PAGE.search(page) else None,
+        comments=found.get("user_notes_count"),
     )
 
 

@@ -95,7 +95,7 @@ class LocalForge:
         _leave_working_trees_alone(seen)
         content = edited_text(seen.file.raw, proposal.target, proposal.image).encode("utf-8")
         by = signature(self._author.name, self._author.email, proposal.when)
-        commit = seen.repository.add_commit(seen.tip, {proposal.target.file: content}, _message(proposal), by)
+        commit = seen.repository.add_commit(seen.tip, {proposal.target.file: content}, _message(seen, proposal), by)
         moves = [Move(ref=seen.branch, new=commit, old=seen.head), Move(ref=seen.memory, new=commit, old=seen.known)]
         if not seen.repository.move([*_keep_a_persons_no(seen), *moves]):
             return None
@@ -149,7 +149,9 @@ def _as_proposed(found: ProposalState, reason: Reason, key: str) -> Proposed:
     )
 
 
-def _message(proposal: Proposal) -> str:
+def _message(seen: Seen, proposal: Proposal) -> str:
     """Title, body, and the trailers that make the commit ours."""
     trailers = f"{KEY_TRAILER}: {proposal.key}\n{IMAGE_TRAILER}: {proposal.image.without_tag()}"
-    return f"{proposal.title}\n\n{unfolded(proposal.body(_BODY_LENGTH_MAX)).strip()}\n\n{trailers}\n"
+    config = seen.file.config
+    text = proposal.body(_BODY_LENGTH_MAX, config.image if config else None)
+    return f"{proposal.title}\n\n{unfolded(text).strip()}\n\n{trailers}\n"

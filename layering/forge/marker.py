@@ -25,7 +25,8 @@ class Marker:
 
     `old`: what the base branch pinned at `base`, the commit ours is on. `title`: as we wrote it, without a draft's
     prefix. `todo`: what of the manners is still to be set. `written`: the forge's clock at our last write. `handled`:
-    the newest comment that was looked at for commands. `ignored`: closed by `/layerwatch ignore`. `members`: key, image
+    the newest comment that was looked at for commands. `comments`: how many there were when it was written, where the
+    forge tells. `ignored`: closed by `/layerwatch ignore`. `members`: key, image
     and old value of each line of a shared proposal, by `ProposalTarget.member`; empty when it has one line.
     """
 
@@ -38,6 +39,7 @@ class Marker:
     written: datetime
     todo: tuple[str, ...] = ()
     handled: int = 0
+    comments: int | None = None
     ignored: bool = False
     members: Mapping[str, "Line"] = field(default_factory=dict)
 
@@ -62,6 +64,8 @@ class Marker:
             document["todo"] = list(self.todo)
         if self.handled:
             document["handled"] = self.handled
+        if self.comments is not None:
+            document["comments"] = self.comments
         if self.ignored:
             document["ignored"] = True
         if self.members:
@@ -96,6 +100,7 @@ class Marker:
             written=written if written.tzinfo else written.replace(tzinfo=UTC),
             todo=tuple(map(_text, document.get("todo", ()))),
             handled=int(document.get("handled", 0)),
+            comments=int(document["comments"]) if "comments" in document else None,
             ignored=document.get("ignored") is True,
             members=members,
         )

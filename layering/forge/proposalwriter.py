@@ -178,6 +178,7 @@ class ProposalWriter:
             written=self._host.now(),
             todo=before.todo if before is not None and same_key else proposal.manners.todo,
             handled=command.comment.id if command else before.handled if before else 0,
+            comments=pull.comments if pull else 0,
             members=lines if proposal.target.group else {},
         )
 
@@ -254,7 +255,7 @@ class ProposalWriter:
     def _body(self, marker: Marker, todo: tuple[str, ...]) -> str:
         marker = replace(marker, todo=todo, written=self._host.now())
         room = self._host.body_length_max - len(marker.text()) - len("\n\n\n")
-        text = self._proposal.body(max(room, 0))
+        text = self._proposal.body(max(room, 0), marker.old)
         if len(text) > room:  # the first table and the marker are never cut
             target = self._proposal.target
             raise InputError(

@@ -24,6 +24,7 @@ class PullRequest:
     forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it; `archived` says that the
     repository takes no changes, as far as the answer tells. `opener` is the account that opened it, where that may be
     one that may only read; None where the forge lets nobody do so, or its answer tells that it was one that may push.
+    `comments` is how many there are; None where the answer does not tell.
     """
 
     number: int
@@ -40,6 +41,7 @@ class PullRequest:
     clone_url: str | None = None
     archived: bool = False
     opener: str | None = None
+    comments: int | None = None
 
     def __post_init__(self) -> None:
         """Raises TypeError: an answer may have anything in these places."""

@@ -121,7 +121,7 @@ class RemoteRepository:
         Without the marker nobody knows what was acted on: a command would be carried out again, on a person's commit.
         """
         marker = Marker.parse(pull.body)
-        if marker is None or pull.updated <= marker.written + _TOUCHED_AFTER:
+        if marker is None or not _is_touched(pull, marker):
             return None
         with self._guard:
             known = self._commands.get(pull.number)
@@ -193,3 +193,9 @@ class RemoteRepository:
         if self.host.signs_commits():
             return {email for _, email in people} <= set(self.host.commit_authors())
         return people == {(self._settings.commits_by.name, self._settings.commits_by.email)}
+
+
+def _is_touched(pull: PullRequest, marker: Marker) -> bool:
+    """Whether somebody did something to it after we wrote: later than our own writing is seen, or a comment."""
+    is_commented = None not in (pull.comments, marker.comments) and pull.comments != marker.comments
+    return is_commented or pull.updated > marker.written + _TOUCHED_AFTER

@@ -42,7 +42,7 @@ def propose(repository: Path, image: ImageReference = FIRST, **keys: Any) -> Pro
             image=image,
             key=KEYS[image],
             title="a title",
-            body=lambda length_max: "a body"[:length_max],
+            body=lambda length_max, pinned: "a body"[:length_max],
             when=NOW,
         )
     )

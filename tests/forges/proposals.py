@@ -48,6 +48,6 @@ def proposal(repository: str, digit: str = "1", title: str = "", text: str = "",
     )
 
 
-def body(text: str, length_max: int) -> str:
+def body(text: str, length_max: int, pinned: str | None) -> str:
     """As long as a forge lets it be."""
     return text[:length_max]

@@ -24,7 +24,7 @@ def grouped(world: World, count: int, digit: str = "1") -> Proposal:
     ]
     changes = [Change(target=target, image=image(digit), key=digit * 64) for target in targets]
     text = "A row of the first table, which is never cut.".ljust(ROW_LENGTH) * count
-    return replace(one, target=targets[0], others=tuple(changes[1:]), body=lambda length_max: text)
+    return replace(one, target=targets[0], others=tuple(changes[1:]), body=lambda length_max, pinned: text)
 
 
 def propose(world: World, count: int, digit: str = "1") -> Proposed:

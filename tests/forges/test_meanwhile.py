@@ -147,3 +147,16 @@ def test_what_is_merged_at_the_moment_of_closing_is_merged(kind: Kind, tmp_path:
         world.say("/layerwatch ignore")
         made = proposed_through(world, Meanwhile(moment=WRITTEN, act=lambda: merge(world)), "1")
         assert (made.reason, [each.state for each in world.pulls()]) == (Reason.ALREADY_ON_BASE, ["merged"])
+
+
+@pytest.mark.parametrize("kind", [Kind.GITEA, Kind.GITLAB])
+def test_a_command_in_the_second_of_our_writing_is_heard(kind: Kind, tmp_path: Path) -> None:
+    """These two tell how many comments there are; when it was changed tells no more than that we wrote."""
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        world.say("/layerwatch rebase", at_once=True)
+        assert propose(world.settings, world.repository, "1").state is State.UPDATED
+        world.say("/layerwatch ignore", at_once=True)
+        assert propose(world.settings, world.repository, "1").reason is Reason.IGNORED_BY_COMMAND
+        assert [each.answers for each in world.pulls()] == [2]

@@ -52,8 +52,8 @@ class World(Protocol):
     def label(self, name: str) -> None:
         """One more label."""
 
-    def say(self, text: str, who: str = PERSON) -> None:
-        """A comment."""
+    def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
+        """A comment; `at_once`: in the second in which we wrote."""
 
 
 class Open(World, Protocol):
@@ -108,8 +108,8 @@ class GitHubWorld:
     def label(self, name: str) -> None:
         self._change(labels=[*self._newest.labels, name])
 
-    def say(self, text: str, who: str = PERSON) -> None:
-        self.github.ahead += _LATER
+    def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
+        self.github.ahead += timedelta() if at_once else _LATER
         self.github.say(self._newest, self.github.user(who), text)
 
     def open(self, base: str, body: str, who: str) -> None:
@@ -170,8 +170,8 @@ class GitLabWorld:
     def label(self, name: str) -> None:
         self._change(labels=[*self._newest.labels, name])
 
-    def say(self, text: str, who: str = PERSON) -> None:
-        self.gitlab.ahead += _LATER
+    def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
+        self.gitlab.ahead += timedelta() if at_once else _LATER
         self.gitlab.note(self._newest, self.gitlab.user(who), text)
 
     @property

@@ -279,7 +279,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a window's time that YAML reads as a number": (
         one_proposal(windows=[{"from": 1320, "to": "04:00"}]),
         f"{PROPOSAL}.windows[0].from",
-        "a time in quotes",
+        "in quotes",
     ),
     "a day that is none": (
         one_proposal(windows=[{"days": ["day"], "from": "22:00", "to": "04:00"}]),

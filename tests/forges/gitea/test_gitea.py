@@ -208,7 +208,7 @@ def test_an_account_that_may_push_by_a_team_with_units_of_its_own_is_believed(wo
 def test_a_restart_midway_doubles_nothing(world: GiteaWorld) -> None:
     """It dies when the branch is pushed and the text is about to be written."""
 
-    def die(length_max: int) -> str:
+    def die(length_max: int, pinned: str | None) -> str:
         world.gitea.kill()
         return "never sent"
 

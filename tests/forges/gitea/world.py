@@ -78,16 +78,17 @@ class GiteaWorld:
         self.api("POST", f"issues/{self._newest}/labels", labels=[made["id"]])
         self._later()
 
-    def say(self, text: str, who: str = PERSON) -> None:
-        self.say_in(self._newest, text, who)
+    def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
+        self.say_in(self._newest, text, who, at_once=at_once)
 
     def open(self, base: str, body: str, who: str) -> None:
         self.api("POST", "pulls", who, head=BRANCH, base=base, title="Have a look", body=body)
         self._later()
 
-    def say_in(self, number: int, text: str, who: str = PERSON) -> None:
+    def say_in(self, number: int, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         self.api("POST", f"issues/{number}/comments", who, body=text)
-        self.gitea.later(self.repository, number, _LATER_SECONDS)
+        if not at_once:
+            self.gitea.later(self.repository, number, _LATER_SECONDS)
 
     def api(self, method: str, path: str, who: str = PERSON, **fields: Any) -> Any:
         return self.gitea.api(method, f"repos/{self.repository}/{path}", who, **fields)

@@ -47,7 +47,7 @@ class EmulateWorld:
     def label(self, name: str) -> None:
         self.api("POST", f"issues/{self._newest}/labels", labels=[name])
 
-    def say(self, text: str, who: str = PERSON) -> None:
+    def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         self.api("POST", f"issues/{self._newest}/comments", who, body=text)
 
     def change(self, **fields: Any) -> None:
