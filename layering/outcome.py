@@ -8,10 +8,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from layering import githubactions
 from layering.errors import ExitCode, LayerwatchError
+from layering.ourversion import our_version
+from layering.reasons import Reason
 from layering.secrets import redact
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -52,10 +55,34 @@ def outcome(command: str, work: Callable[[], int]) -> int:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with the flags as every other fault is said: to the runner, too. Exit code 2."""
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """All of them. What follows a flag that is unknown may be a secret: it is not said."""
+        arguments, left = self.parse_known_args(args, namespace)
+        if left:
+            flags = [word.partition("=")[0] for word in left if word.startswith("-")]
+            close = get_close_matches(flags[0], _options(self), n=1) if flags else []
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(flags or left)}{hint}")
+        return arguments
+
     def error(self, message: str) -> NoReturn:
-        """Print usage and the fault, and exit."""
-        githubactions.failed(self.prog, shown(message))
-        super().error(message)
+        """Print the fault, and exit."""
+        _tell(self.prog, f"{message}\n  next: see {self.prog} --help\n  reason: {Reason.INPUT_INVALID}")
+        self.exit(ExitCode.BAD_INPUT)
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """`--version`."""
+    parser.add_argument("--version", action="version", version=f"%(prog)s {our_version()}", help="say it, and end")
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """Its own, and those of its commands."""
+    found = [option for action in parser._actions for option in action.option_strings]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [option for each in action.choices.values() for option in _options(each)]
+    return found
 
 
 def _tell(command: str, why: str) -> None:

@@ -15,7 +15,7 @@ from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
 from layering.githubactions import is_runner
-from layering.outcome import Parser, outcome, say
+from layering.outcome import Parser, add_version, outcome, say
 from layering.variableflags import add_flags_from, with_flags_from
 from pipeline.registry_flags import add_registry_arguments
 
@@ -61,6 +61,7 @@ def _overview() -> argparse.ArgumentParser:
         epilog=f"steps:\n{listing}\n\n{_PROGRAM} STEP --help has each step's options and an example.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     parser.add_argument("step", choices=STEPS, metavar="STEP", help="one of the steps below")
     return parser
 

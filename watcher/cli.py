@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from layering.outcome import Parser, outcome
+from layering.outcome import Parser, add_version, outcome
 from layering.variableflags import add_flags_from, with_flags_from
 
 _PROGRAM = "layerwatch"
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     demo = _add(commands, "demo", "the whole job on embedded parts, told step by step", _demo)

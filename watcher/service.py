@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 
 from layering.commands import end_all, is_busy
 from layering.errors import ExitCode, LayerwatchError
+from layering.ourversion import our_version
 from layering.reasons import Reason
 from watcher.bell import Bell
 from watcher.configuration import load
@@ -69,7 +69,7 @@ class Service:
         self._elected_by: object = None
         self._http = Http()
         self._ticks_left = flags.ticks
-        self._metrics = Metrics(_our_version())
+        self._metrics = Metrics(our_version())
         self._clockwork = Clockwork()
         self._pulse = Pulse(steady_clock, is_busy)
         self._identity = new_identity()
@@ -240,13 +240,6 @@ class Service:
 def _election_of(settings: Settings) -> object:
     """What the election was begun with; it is the same for the life of a process."""
     return settings.home, home_namespace(settings), settings.daemon.leader_election
-
-
-def _our_version() -> str:
-    try:
-        return version("layerwatch")
-    except PackageNotFoundError:
-        return "unknown"  # run from a checkout, without an installation
 
 
 def _leave(code: int) -> None:
