@@ -8,10 +8,12 @@ It does not know when a program is ready.
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+_POLL_SECONDS = 0.01
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-servers")
 
 
@@ -52,8 +54,10 @@ class LocalProcess:
         return self._process.wait(timeout_seconds)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections are accepted by the kernel, and nobody answers."""
+        """SIGSTOP: connections are accepted by the kernel, and nobody answers. Returns when each thread has stopped."""
         self._send(signal.SIGSTOP)
+        while any(_state(thread) not in "TZX" for thread in Path(f"/proc/{self.pid}/task").iterdir()):
+            time.sleep(_POLL_SECONDS)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -78,3 +82,11 @@ class LocalProcess:
                 stderr=log,
                 start_new_session=True,  # so that Ctrl-C in the terminal reaches pytest alone, which then ends them
             )
+
+
+def _state(thread: Path) -> str:
+    """One letter, as in proc(5); X for a thread that has ended."""
+    try:
+        return thread.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
