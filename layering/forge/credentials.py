@@ -100,5 +100,6 @@ def _token(text: str, where: str) -> Secret:
     """Without the line end. What could not stand in a header is no token (RFC 9110 section 5.5)."""
     token = text.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise InputError("no token is in it", where=where, next_step="let it hold the token and nothing else")
+        what = "more than a token is in it" if token else "no token is in it"
+        raise InputError(what, where=where, next_step="let it hold the token and nothing else")
     return Secret(token)

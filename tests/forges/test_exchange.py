@@ -212,8 +212,8 @@ def test_the_next_page_is_asked_of_the_same_address_whatever_the_link_says(place
     ("text", "said"),
     [
         pytest.param("", "no token is in it", id="empty"),
-        pytest.param("two words", "no token is in it", id="two words"),
-        pytest.param("a\nb", "no token is in it", id="two lines"),
+        pytest.param("two words", "more than a token is in it", id="two words"),
+        pytest.param("a\nb", "more than a token is in it", id="two lines"),
         pytest.param(None, "cannot be read", id="no file"),
     ],
 )
