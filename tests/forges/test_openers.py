@@ -51,6 +51,7 @@ def forged(world: Open, digit: str, old: str = "0") -> str:
         base=str(world.origin.head("main")),
         title="Have a look",
         written=datetime.now(UTC),
+        comments=0,
     )
     return with_marker("Have a look.", marker)
 
