@@ -79,6 +79,15 @@ class Actor:
             return Failure.of(error)
         return None
 
+    def heed(self, entry: ProposalSettings) -> Failure | None:
+        """Close the open proposal that a person told us to ignore. None when it was done."""
+        try:
+            self._check_that_we_may()
+            self._forges[entry.forge].heed(entry.target)
+        except LayerwatchError as error:
+            return Failure.of(error)
+        return None
+
     def end_others(self, image: ImageSettings, seen: Observation) -> None:
         """The wanted image is there: what is still being built for another key is not wanted any more.
 

@@ -114,6 +114,9 @@ def _settle(
     """Act until nothing is left to do for this target, and return the last verdict."""
     if isinstance(verdict.seen, Observation) and verdict.seen.built is not None:
         actor.end_others(target[0], verdict.seen)
+    if _is_to_be_ignored(verdict) and target[1] is not None:
+        failure = actor.heed(target[1])
+        verdict = look_again(target) if failure is None else replace(verdict, decision=failed(failure))
     for _ in range(_ACTIONS_PER_TICK):
         if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break
@@ -124,6 +127,12 @@ def _settle(
             verdict = replace(verdict, decision=failed(failure))
             tell(verdict)
     return verdict
+
+
+def _is_to_be_ignored(verdict: Verdict) -> bool:
+    """Who proposes does what was told itself; all others would not come to it."""
+    proposal = verdict.seen.proposal if isinstance(verdict.seen, Observation) else None
+    return proposal is not None and proposal.is_to_be_ignored and verdict.decision.kind is not Kind.PROPOSE
 
 
 def judged(target: Target, seen: Observation | Failure, now: datetime) -> Verdict:

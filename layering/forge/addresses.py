@@ -12,7 +12,7 @@ def check_address(url: str, insecure: bool, *, what: str = "an http(s) address",
     Raises InputError for another scheme, a login in it, or plain http to others than loopback without `insecure`.
     """
     host = _host(url)
-    if host is None or not url.isprintable() or " " in url:
+    if host is None or not url.isprintable() or set(url) & set(" ?#"):
         raise InputError(f"it is not {what}", where=url, next_step=f"name that address: {name} of the forge")
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:

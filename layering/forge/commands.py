@@ -11,7 +11,7 @@ from enum import StrEnum
 from layering.forge.pullrequest import Comment
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(pre|script|style|textarea)\b.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _INDENTED = re.compile(r" {4}| {0,3}\t")
 
@@ -56,9 +56,9 @@ def _verb(text: str) -> Verb | None:
 
 
 def _spoken_lines(text: str) -> Iterator[str]:
-    """Without code blocks, fenced or indented, and HTML comments (CommonMark 0.31: 4.4, 4.5, 4.6).
+    """Without code blocks, fenced or indented, HTML comments, and what HTML shows as it is.
 
-    Lines end as there (2.1), and nowhere else.
+    CommonMark 0.31: 4.4, 4.5, 4.6. Lines end as there (2.1), and nowhere else.
     """
     fence = ""
     for line in _LINE_END.split(_HIDDEN.sub("", text)):

@@ -65,6 +65,7 @@ class ProposalState:
     `reason` is None when there is nothing to tell: nothing was proposed yet, or a newer key is due. `config` is the
     MachineConfig that pins it, None while there is no file. `pull_request` is the page a person opens, or the local
     forge's branch. `members` are the lines of a shared proposal that is open, by `ProposalTarget.member`.
+    `is_to_be_ignored`: a person told us to close the open one, whatever its key.
     """
 
     state: State
@@ -77,6 +78,7 @@ class ProposalState:
     config: Claim | None = None
     number: int | None = None
     members: Mapping[str, Line] = field(default_factory=dict)
+    is_to_be_ignored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,6 +168,9 @@ class Forge(Protocol):
 
     def propose(self, proposal: Proposal) -> Proposed:
         """Make the proposal, or find that it is made, refused or a person's. Raises ConflictError (ConflictOnBase)."""
+
+    def heed(self, target: ProposalTarget) -> None:
+        """Close the open one when it is to be ignored: for that nobody waits for a window, or a newer image."""
 
     def orphans(self, targets: Sequence[ProposalTarget]) -> "Sequence[Orphan]":
         """Open proposals of ours in the repositories of `targets` that none of these owns. Reads only."""

@@ -22,6 +22,7 @@ class KnownPulls:
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
         self._since: datetime | None = None
+        self._is_told = False  # by the answer to our own write, since the last time
         self._guard = threading.RLock()
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
@@ -35,20 +36,27 @@ class KnownPulls:
             return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
 
     def refresh(self) -> None:
-        """Take in what was updated since the last time. Nothing is asked as long as no branch is known."""
+        """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
+        a write of ours: its answer has just told, and the time after this one asks for what was updated since.
+        """
         with self._guard:
-            if self._since is None:
+            is_told, self._is_told = self._is_told, False
+            if self._since is None or is_told:
                 return
             changed = self._host.changed_pulls(self._repository, self._since - _SLACK)
             self._since = self._host.now()
             for pull in changed:
-                self.take(pull)
+                self._put(pull)
 
     def take(self, pull: PullRequest) -> None:
         """What an answer to our own request says of one."""
         with self._guard:
-            if pull.head in self._by_branch:
-                self._by_branch[pull.head][pull.number] = pull
+            self._is_told = True
+            self._put(pull)
+
+    def _put(self, pull: PullRequest) -> None:
+        if pull.head in self._by_branch:
+            self._by_branch[pull.head][pull.number] = pull
 
     def forget(self, head: str) -> None:
         """Ask for this branch again the next time."""

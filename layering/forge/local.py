@@ -80,6 +80,9 @@ class LocalForge:
             reason=Reason.FORGE_UNREACHABLE,
         )
 
+    def heed(self, target: ProposalTarget) -> None:
+        """See Forge. Nobody can tell us anything here but by git."""
+
     def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
         """See Forge: branches that hold what we put there."""
         owned = {(target.repository, target.proposal_branch) for target in targets}

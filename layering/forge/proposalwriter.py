@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from layering.errors import ConflictError, InputError
 from layering.forge.basefile import edited_text
+from layering.forge.closing import Moved
 from layering.forge.commands import Command
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
-from layering.forge.marker import Line, Marker, with_marker, withdrawn, without_marker
+from layering.forge.marker import Line, Marker, with_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, RemoteRepository
 from layering.forge.settings import ForgeSettings
@@ -21,18 +22,10 @@ from layering.reasons import Reason
 
 _EDITED_MARK = "<!-- layerwatch:edited -->"
 _EDITED = (
-    "Somebody else's commit is on this branch, so it is left alone from now on. A comment `/layerwatch rebase` by "
-    "somebody who may push here makes it one commit of layerwatch again."
+    "Somebody else's commit is on this branch, or it goes into another one now, so it is left alone from now on. "
+    "A comment `/layerwatch rebase` by somebody who may push here makes it one commit of layerwatch again."
 )
-_WITHDRAWN_LENGTH = 500  # of what is added
 _PUT_BACK = 4
-_WITHDRAWN_BECAUSE = (
-    "Closed by layerwatch: this branch has one pull request at a time, opened by an account that may push here."
-)
-
-
-class Moved(Exception):  # noqa: N818 it is no error: look again
-    """Something was moved by somebody else, or may have been by us: look again."""
 
 
 class ProposalWriter:
@@ -64,6 +57,8 @@ class ProposalWriter:
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
         self._check_that_it_holds(commit, written)
+        if pull is None and self._host.opens_doubles:
+            self._check_that_it_is_alone()
         if command is not None:
             self._host.acknowledge(self._repository.name, written.number, command.comment)
         return Proposed(
@@ -76,30 +71,6 @@ class ProposalWriter:
             number=written.number,
             warnings=(*told, *warnings),
         )
-
-    def ignore(self, pull: PullRequest, command: Command) -> None:
-        """Close it for this key, as a person who may push told us."""
-        marker = Marker.parse(pull.body)
-        body = None
-        if marker is not None:
-            ignored = replace(marker, ignored=True, handled=command.comment.id, written=self._host.now())
-            body = with_marker(without_marker(pull.body), ignored)
-        self._close(pull, body)
-        self._host.acknowledge(self._repository.name, pull.number, command.comment)
-
-    def close_doubles(self, seen: Seen) -> None:
-        """Close what stands in the place of ours. Without their markers: nobody refused a key by that."""
-        for pull in seen.doubles:
-            text = without_marker(pull.body)[: self._host.body_length_max - _WITHDRAWN_LENGTH]
-            self._close(pull, withdrawn(f"{_WITHDRAWN_BECAUSE}\n\n{text}"))
-
-    def _close(self, pull: PullRequest, body: str | None) -> None:
-        """Raises Moved when it was merged meanwhile."""
-        try:
-            closed = self._host.edit(self._repository.name, pull, body=body, closed=True)
-        except ConflictError as error:
-            raise Moved from error
-        self._repository.pulls.take(closed)
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once."""
@@ -269,6 +240,13 @@ class ProposalWriter:
         """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""
         branch = self._proposal.target.proposal_branch
         if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
+            raise Moved
+
+    def _check_that_it_is_alone(self) -> None:
+        """Of two of us at once each may have opened one. Raises Moved: one of them is to be closed."""
+        target = self._proposal.target
+        pulls = self._host.pulls_of(self._repository.name, target.proposal_branch, target.branch)
+        if sum(pull.state is PullState.OPEN and pull.base == target.branch for pull in pulls) > 1:
             raise Moved
 
 

@@ -8,17 +8,19 @@ anywhere in between, the next call finds what was done and does the rest. See do
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
+from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.host import Host
 from layering.forge.judgement import Due, Judgement, Seen, judge
 from layering.forge.marker import Marker
-from layering.forge.proposalwriter import Moved, ProposalWriter
+from layering.forge.proposalwriter import ProposalWriter
 from layering.forge.pullrequest import PullRequest, PullState
 from layering.forge.remotegit import RemoteGit
 from layering.forge.remoterepository import RemoteRepository
@@ -104,6 +106,16 @@ class RemoteForge:
             reason=Reason.FORGE_UNREACHABLE,
         )
 
+    def heed(self, target: ProposalTarget) -> None:
+        """See Forge. What is lost or moved meanwhile is seen by the next look."""
+        self._host.begin()
+        repository = self._repository(target.repository)
+        seen = repository.look(target)
+        command = repository.command(seen.open) if seen.open is not None else None
+        if seen.open is not None and command is not None and command.verb is Verb.IGNORE:
+            with suppress(Moved, LostAnswerError):
+                ignore(repository, seen.open, command)
+
     def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
         """See Forge. One listing of each repository that `targets` name."""
         self._host.begin()
@@ -121,7 +133,8 @@ class RemoteForge:
         seen = self._look(repository, target)
         found = judge(seen, key, image)
         too_many = found.state is State.ABSENT and self._is_full(target.repository)
-        if _command(repository, seen, found) is not None:  # what was commanded is due
+        command = _command(repository, seen, found)
+        if command is not None:  # what was commanded is due
             found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
         file = repository.file(seen.tip, target)
         marker = Marker.parse(seen.open.body) if seen.open else None
@@ -138,6 +151,7 @@ class RemoteForge:
             config=file.config,
             number=found.pull.number if found.pull else None,
             members=marker.members if marker and is_written_on else {},
+            is_to_be_ignored=command is not None and command.verb is Verb.IGNORE,
         )
 
     def _repository(self, name: str) -> RemoteRepository:
@@ -159,11 +173,11 @@ class RemoteForge:
         command = _command(repository, seen, found)
         if command is not None and seen.open is not None:
             if command.verb is Verb.IGNORE:
-                writer.ignore(seen.open, command)
+                ignore(repository, seen.open, command)
                 raise Moved
             return writer.write(seen, Due.COMMIT, seen.open, command)
         if found.due is Due.SINGLE:
-            writer.close_doubles(seen)
+            close_doubles(repository, seen)
             raise Moved
         if found.reason is Reason.CONFLICT_ON_BASE:
             raise _conflict(seen, found, self._settings.name)

@@ -32,6 +32,7 @@ def _said(*comments: tuple[int, str, str]) -> list[Comment]:
         pytest.param([(1, "maintainer", "Say:\n\n\t/layerwatch ignore")], 0, None, id="shown behind a tab"),
         pytest.param([(1, "maintainer", "Hm.\n<!--\n/layerwatch ignore\n-->")], 0, None, id="where nobody sees it"),
         pytest.param([(1, "maintainer", "<!-- say\n/layerwatch ignore")], 0, None, id="hidden to the end"),
+        pytest.param([(1, "maintainer", "<pre>\n/layerwatch ignore\n</pre>")], 0, None, id="shown by HTML"),
         pytest.param([(1, "maintainer", "No.\u2028/layerwatch ignore")], 0, None, id="on what looks like a line"),
         pytest.param(
             [(1, "maintainer", "```\nx\n```\n  /layerwatch ignore")], 0, (Verb.IGNORE, 1), id="after what is shown"

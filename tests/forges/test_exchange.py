@@ -42,13 +42,15 @@ def place(tmp_path: Path) -> Iterator[Place]:
         exchange.close()
 
 
-def test_the_token_is_sent_and_never_shown(place: Place) -> None:
-    place.script.say(422, {"message": f"what is {TOKEN}?"})
+@pytest.mark.parametrize("token", [TOKEN, "0123456789abcdef" * 2 + "01234567"], ids=["GitHub's", "of no known shape"])
+def test_the_token_is_sent_and_never_shown(place: Place, token: str) -> None:
+    place.token_file.write_text(f"{token}\n")
+    place.script.say(422, {"message": f"what is {token}?"})
     with pytest.raises(InputError) as caught:
         place.exchange.get("repos/o/r")
-    assert place.script.asked[0][2]["Authorization"] == f"Bearer {TOKEN}"
+    assert place.script.asked[0][2]["Authorization"] == f"Bearer {token}"
     shown = f"{caught.value} {caught.value!r} {place.sent} {place.exchange!r}"
-    assert TOKEN not in shown
+    assert token not in shown
     assert "what is ***?" in shown
 
 

@@ -137,6 +137,24 @@ def test_a_line_of_a_group_that_has_to_wait_stays_as_it_is(scenario: Scenario, w
     assert len(world.pulls()) == 1
 
 
+def test_ignore_waits_for_no_window(scenario: Scenario, world: World) -> None:
+    """It is said of the image that is open, and a window is for the newer one."""
+    configure(scenario, world)
+    scenario.tick()
+    hours = datetime.now(UTC).hour
+    never = [{"from": f"{(hours + 12) % 24:02}:00", "to": f"{(hours + 13) % 24:02}:00"}]
+    configure(scenario, world, {"pool": "worker", "file": FILE, "windows": never})
+    scenario.at("4.19.2")
+    assert scenario.tick() == ("Held", "OutsideWindow")
+    world.say("/layerwatch ignore")
+    assert scenario.decision() == ("Held", "OutsideWindow")
+    assert [(each.state, each.answers) for each in world.pulls()] == [("open", 0)]
+    assert scenario.tick() == ("Held", "OutsideWindow")
+    assert [(each.state, each.answers) for each in world.pulls()] == [("closed", 1)]
+    scenario.at("4.19.1")
+    assert scenario.tick() == ("Held", "IgnoredByCommand")
+
+
 def test_no_more_are_open_than_may_be(scenario: Scenario, world: World) -> None:
     entries = ({"pool": "worker", "file": FILE}, {"pool": "infra", "file": INFRA})
     configure(scenario, world, *entries, maxOpen=1)
