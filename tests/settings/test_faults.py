@@ -254,6 +254,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "Gitea nowhere": (document(forges=[{"name": "git", "kind": "gitea"}]), "forges[0]", "no public address"),
     "a forge in plain sight": (forges(url="http://git.example.com/api/v1"), "forges[0]", "plain http"),
     "a forge with a login": (forges(url="https://u:p@git.example.com"), "forges[0]", "carries a login"),
+    "a forge with a query": (forges(url="https://git.example.com/api/v1?x=1"), "forges[0]", "name that address: url"),
     "two secrets": (forges(tokenFile="t", tokenEnv="T"), "forges[0]", "exactly one of"),
     "an App elsewhere": (
         forges(app={"id": 1, "privateKeyFile": "k"}),
