@@ -164,7 +164,7 @@ def links(facts: Facts) -> str:
         lines.append(f"source {_link(facts.commit[:12], _page(place, f'/commit/{facts.commit}'))}")
         if facts.old_commit and facts.old_commit != facts.commit and _COMMIT.fullmatch(facts.old_commit):
             between = _page(place, f"/compare/{facts.old_commit}...{facts.commit}")
-            lines.append(f"before it {_link(facts.old_commit[:12], between)}")
+            lines.append(f"changed since {_link(facts.old_commit[:12], between)}")
     if facts.build:
         lines.append(f"build {_link(facts.build, _page(facts.build_url or ''))}")
     return f"**From** {', '.join(lines)}." if lines else ""

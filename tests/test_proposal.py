@@ -138,7 +138,7 @@ def test_the_image_that_the_line_pins_is_told_by_who_looked() -> None:
 SOURCES = {
     "another commit": (
         "a" * 40,
-        f"before it [`{'a' * 12}`](https://git.example.com/os/compare/{'a' * 40}...{'c' * 40})",
+        f"changed since [`{'a' * 12}`](https://git.example.com/os/compare/{'a' * 40}...{'c' * 40})",
     ),
     "the same commit": ("c" * 40, None),
     "what is no commit": ("main](https://evil.example)", None),

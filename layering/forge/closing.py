@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from layering.errors import ConflictError
 from layering.forge.commands import Command
+from layering.forge.exchange import LostAnswerError
 from layering.forge.judgement import Seen
 from layering.forge.marker import Marker, with_marker, withdrawn, without_marker
 from layering.forge.pullrequest import PullRequest
@@ -25,7 +26,15 @@ def ignore(repository: RemoteRepository, pull: PullRequest, command: Command) ->
         ignored = replace(marker, ignored=True, handled=command.comment.id, written=repository.host.now())
         body = with_marker(without_marker(pull.body), ignored)
     _close(repository, pull, body)
-    repository.host.acknowledge(repository.name, pull.number, command.comment)
+    acknowledge(repository, pull, command)
+
+
+def acknowledge(repository: RemoteRepository, pull: PullRequest, command: Command) -> None:
+    """Answer it. Once more when nobody knows whether that arrived: the same reaction twice is one."""
+    try:
+        repository.host.acknowledge(repository.name, pull.number, command.comment)
+    except LostAnswerError:
+        repository.host.acknowledge(repository.name, pull.number, command.comment)
 
 
 def close_doubles(repository: RemoteRepository, seen: Seen) -> None:

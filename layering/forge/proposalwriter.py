@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from layering.errors import ConflictError, InputError
 from layering.forge.basefile import edited_text
-from layering.forge.closing import Moved
+from layering.forge.closing import Moved, acknowledge
 from layering.forge.commands import Command
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import Author, Proposal, Proposed, State
@@ -60,7 +60,7 @@ class ProposalWriter:
         if pull is None and self._host.opens_doubles:
             self._check_that_it_is_alone()
         if command is not None:
-            self._host.acknowledge(self._repository.name, written.number, command.comment)
+            acknowledge(self._repository, written, command)
         return Proposed(
             state=State.UPDATED if pull else State.CREATED,
             reason=Reason.PROPOSAL_OPEN,

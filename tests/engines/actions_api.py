@@ -27,7 +27,8 @@ _RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)/(jobs|cancel)")
 class Actions:
     """`bodies` are the dispatches as they came; `knows_details`: as Enterprise Server does from 3.21 on.
 
-    `drops`: the next dispatch is done, and its answer is lost. `hides`: so many listings more do not have the newest.
+    `drops`: the next dispatch is done, and its answer is lost; `loses`: it is lost itself. `hides`: so many listings
+    more do not have the newest.
     """
 
     address: str = ""
@@ -35,6 +36,7 @@ class Actions:
     runs: list[dict[str, Any]] = field(default_factory=list)
     knows_details: bool = True
     drops: bool = False
+    loses: bool = False
     hides: int = 0
 
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -85,6 +87,9 @@ def actions_served() -> Iterator[Actions]:
         return heard.note(asked, body, served)
 
     def between(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if actions.loses and asked.method == "POST":
+            actions.loses = False
+            return None
         served = serve()
         drops, actions.drops = actions.drops and asked.method == "POST", actions.drops and asked.method != "POST"
         return None if drops else served

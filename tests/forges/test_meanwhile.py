@@ -160,3 +160,25 @@ def test_a_command_in_the_second_of_our_writing_is_heard(kind: Kind, tmp_path: P
         world.say("/layerwatch ignore", at_once=True)
         assert propose(world.settings, world.repository, "1").reason is Reason.IGNORED_BY_COMMAND
         assert [each.answers for each in world.pulls()] == [2]
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_an_answer_to_a_command_that_is_lost_is_given_once_more(kind: Kind, tmp_path: Path) -> None:
+    lost: list[str] = []
+
+    def between(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if asked.method == "POST" and asked.target.endswith(("/reactions", "/award_emoji")) and not lost:
+            lost.append(asked.target)
+            return None
+        return serve()
+
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        world.say("/layerwatch rebase")
+        host = world.settings.url.split("/")[2]
+        with relay_to(host, between) as address:
+            made = propose(
+                replace(world.settings, url=world.settings.url.replace(host, address)), world.repository, "1"
+            )
+        assert (made.state, len(lost), [each.answers for each in world.pulls()]) == (State.UPDATED, 1, [1])

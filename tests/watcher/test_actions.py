@@ -75,7 +75,14 @@ def test_a_server_that_does_not_know_of_details_is_asked_without(scenario: Scena
 def test_a_dispatch_whose_answer_is_lost_is_not_done_twice(scenario: Scenario, actions: Actions) -> None:
     actions.drops = True
     for _ in range(2):
-        tick(scenario)
+        assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert len(actions.runs) == 1
+
+
+def test_a_dispatch_that_never_arrived_is_done_by_the_next_look(scenario: Scenario, actions: Actions) -> None:
+    actions.loses = True
+    assert decided(scenario) == (11, "Unknown", "ForgeUnreachable")
+    assert actions.runs == []
     assert decided(scenario) == (0, "Building", "BuildRunning")
     assert len(actions.runs) == 1
 

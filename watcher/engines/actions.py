@@ -74,8 +74,7 @@ class ActionsEngine:
         earlier = [each for each in runs if each.key == key and each.attempt < attempt]  # one that took too long
         self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
         if not _has(runs, key, attempt):
-            self._dispatch(settings, inputs)
-            self._await_its_listing(settings, key, attempt)
+            self._dispatch(settings, inputs, key, attempt)
         return Build(
             engine="githubActions",
             name=None,
@@ -85,20 +84,26 @@ class ActionsEngine:
             message=f"{settings.workflow} in {settings.repository} was dispatched {tag(key[:12], attempt)}",
         )
 
-    def _dispatch(self, settings: GitHubActionsBuild, inputs: dict[str, str]) -> None:
+    def _dispatch(self, settings: GitHubActionsBuild, inputs: dict[str, str], key: str, attempt: int) -> None:
+        """When its answer is lost, the listing tells whether it was done. One that is not listed in time may be late,
+        and is not dispatched again: two runs of one attempt are worse than a look that is lost.
+        """
         try:
             self._workflows(settings.forge).dispatch(settings.repository, settings.workflow, settings.ref, inputs)
         except LostAnswerError as error:
-            error.reason = Reason.BUILD_RUNNING
-            error.next_step = "nothing to do; the next look tells whether it was dispatched"
-            raise
+            if not self._is_listed_soon(settings, key, attempt):
+                error.next_step = "nothing to do; the next look tells whether it was dispatched"
+                raise
+        else:
+            self._is_listed_soon(settings, key, attempt)
 
-    def _await_its_listing(self, settings: GitHubActionsBuild, key: str, attempt: int) -> None:
+    def _is_listed_soon(self, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
         """The next look finds the run by listing: one that came too early would dispatch it again."""
         for seconds in _LISTED_WITHIN_SECONDS:
             if _has(self._runs(settings), key, attempt):
-                return
+                return True
             self._sleep(seconds)
+        return False
 
     def _runs(self, build: GitHubActionsBuild) -> Sequence[KeyRun]:
         """All of ours of that workflow."""
