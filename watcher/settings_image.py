@@ -247,6 +247,12 @@ class ProposalSettings(ProposalManners, ProposalEntry):
             raise ValueError("group is for pull requests; a repository on this machine has none")
         return self
 
+    @model_validator(mode="after")
+    def _into_another_branch(self) -> Self:
+        if self.branch == self.target.proposal_branch:
+            raise ValueError(f"branch is the proposal's own, {self.branch}; name the one it is merged into")
+        return self
+
     @property
     def target(self) -> ProposalTarget:
         """The same place, as a forge takes it."""

@@ -266,6 +266,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a limit below nothing": (forges(maxOpen=-1), "forges[0].maxOpen", "greater than or equal to 0"),
     "an unknown placeholder": (on_forge(title="{node}"), f"{PROPOSAL}.title", "{node} is no placeholder"),
     "a team without a name": (on_forge(reviewers=["amy", "team:"]), f"{PROPOSAL}.reviewers[1]", "names no team"),
+    "a branch of ours": (one_proposal(branch="layerwatch/prod/worker"), PROPOSAL, "is the proposal's own"),
     "a group of branches": (one_proposal(group="os"), PROPOSAL, "group is for pull requests"),
     "a cluster called group": (
         document(clusters=[cluster(), cluster(name="group")]),
