@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from layering.errors import InputError
 from layering.forge.addresses import check_address
+from layering.forge.credentials import is_token
 from layering.forge.manners import Manners, check_reviewer, check_title
 from layering.forge.settings import (
     DEFAULT_URLS,
@@ -106,6 +107,8 @@ def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
     """The forge that the flags describe. Raises InputError."""
     if kind is Kind.LOCAL:
         return _local(arguments)
+    if arguments.token_file is not None and is_token(arguments.token_file.name):
+        raise InputError("this is a token", where="--token-file", next_step="write it into a file, and name the file")
     settings = ForgeSettings(
         name=str(kind),
         kind=kind,

@@ -253,6 +253,7 @@ ROWS = [
     ("forge in plain sight", REMOTE + "--repository o/r --forge gitea --forge-url http://f.test/api", 2, "plain http"),
     ("login in an address", REMOTE + "--repository o/r --forge gitea --forge-url https://u:p@f.test", 2, "a login"),
     ("no token file", REMOTE + "--repository o/r --forge github --token-file nope", 2, "token cannot be read"),
+    ("token as a file", REMOTE + "--repository o/r --forge github --token-file ghp_0123456789abcdef", 2, "is a token"),
     ("App of another forge", REMOTE + "--repository g/p --forge gitlab --app-id 1", 2, "Apps are GitHub's"),
     ("App without a key", REMOTE + "--repository o/r --forge github --app-id 1", 2, "an id and a key"),
     ("App with no key", REMOTE + "--repository o/r --forge github --app-id 1 --app-key-file f", 2, "no private key"),

@@ -16,6 +16,7 @@ from pydantic import (
 from layering.errors import InputError
 from layering.fields import STRICT, Name, Text
 from layering.forge.addresses import check_address
+from layering.forge.credentials import is_token
 from layering.forge.forge import Author
 from layering.forge.settings import DEFAULT_URLS, App, ForgeSettings, Kind, parse_author
 from watcher.settings_fields import LocalFile, said
@@ -95,6 +96,10 @@ class ForgeEntry(BaseModel):
             raise ValueError("app goes with kind github only")
         if self.url is None and Kind(self.kind) not in DEFAULT_URLS:
             raise ValueError(f"{self.kind} has no public address; give its url, https://HOST/api/v1")
+        if self.token_file is not None and is_token(self.token_file.name):
+            raise ValueError("tokenFile is a token; write that into a file, and name the file")
+        if self.token_env is not None and is_token(self.token_env):
+            raise ValueError("tokenEnv is a token; put that into a variable, and name the variable")
         for url, name in ((self.url, "url"), (self.git_url, "gitUrl")):
             if url is not None:
                 _checked(url, self.insecure, name)

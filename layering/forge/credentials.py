@@ -4,6 +4,7 @@ Tokens stay `Secret` until the line that sends them. How a GitHub App gets its t
 """
 
 import os
+import re
 import threading
 from collections.abc import Mapping
 from typing import Protocol
@@ -55,6 +56,11 @@ class TokenCredentials:
         """See Credentials."""
 
 
+def is_token(text: str) -> bool:
+    """Whether it looks like a token itself, where the name of what holds one should be. It is not to be shown then."""
+    return _IS_TOKEN.fullmatch(text) is not None
+
+
 def usual_variables(settings: ForgeSettings) -> tuple[str, ...]:
     """The variables that hold the token of a forge for which nothing else was named, the first one first."""
     return tuple(name for name in (TOKEN_VARIABLE, TOKEN_VARIABLES.get(settings.kind)) if name)
@@ -93,6 +99,8 @@ def _read(settings: ForgeSettings) -> Secret | None:
     return _token(os.environ[name], name) if name else None
 
 
+# GitHub's and GitLab's prefixes; Gitea's are a SHA-1 in hex
+_IS_TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_|glpat-)[\w.-]{16,}|[0-9a-f]{40}")
 _CHECK_FILE = "name a readable file that holds the token and nothing else"
 
 

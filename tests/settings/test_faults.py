@@ -255,6 +255,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a forge in plain sight": (forges(url="http://git.example.com/api/v1"), "forges[0]", "plain http"),
     "a forge with a login": (forges(url="https://u:p@git.example.com"), "forges[0]", "carries a login"),
     "a forge with a query": (forges(url="https://git.example.com/api/v1?x=1"), "forges[0]", "name that address: url"),
+    "a token for a file": (forges(tokenFile="0123456789abcdef" * 2 + "01234567"), "forges[0]", "tokenFile is a token"),
+    "a token for a variable": (forges(tokenEnv="ghp_0123456789abcdefghij"), "forges[0]", "tokenEnv is a token"),
     "two secrets": (forges(tokenFile="t", tokenEnv="T"), "forges[0]", "exactly one of"),
     "an App elsewhere": (
         forges(app={"id": 1, "privateKeyFile": "k"}),
