@@ -36,7 +36,6 @@ class GiteaHost(LikeGitHub):
     newest_change_first: Mapping[str, str | int] = {"sort": "recentupdate"}
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     body_length_max = 60_000
-    opens_doubles = True
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:

@@ -37,7 +37,6 @@ class GitHubHost(LikeGitHub):
     newest_change_first: Mapping[str, str | int] = {"sort": "updated", "direction": "desc"}
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     body_length_max = 60_000
-    opens_doubles = False
     set_when_opening: frozenset[str] = frozenset()
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:

@@ -37,7 +37,6 @@ class GitLabHost(ApiHost):
     product = "GitLab"
     git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
     body_length_max = 1_000_000  # of 1,048,576
-    opens_doubles = False
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
 
     def repository(self, name: str) -> Repository:

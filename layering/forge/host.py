@@ -27,9 +27,6 @@ class Host(Protocol):
     set_when_opening: frozenset[str]
     """The fields of Manners that `open` sets with the request that opens (names as in `Manners.todo`); may be none."""
 
-    opens_doubles: bool
-    """Whether it opens several for one branch when it is asked at the same time."""
-
     def begin(self) -> None:
         """An operation of this thread begins (see Exchange.begin)."""
 

@@ -57,8 +57,6 @@ class ProposalWriter:
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
         self._check_that_it_holds(commit, written)
-        if pull is None and self._host.opens_doubles:
-            self._check_that_it_is_alone()
         if command is not None:
             acknowledge(self._repository, written, command)
         return Proposed(
@@ -240,13 +238,6 @@ class ProposalWriter:
         """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""
         branch = self._proposal.target.proposal_branch
         if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
-            raise Moved
-
-    def _check_that_it_is_alone(self) -> None:
-        """Of two of us at once each may have opened one. Raises Moved: one of them is to be closed."""
-        target = self._proposal.target
-        pulls = self._host.pulls_of(self._repository.name, target.proposal_branch, target.branch)
-        if sum(pull.state is PullState.OPEN and pull.base == target.branch for pull in pulls) > 1:
             raise Moved
 
 
