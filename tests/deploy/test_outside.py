@@ -13,7 +13,7 @@ from tests.kubernetes.server import TestApiServer
 from tests.parts import require
 
 _CHECKOUT = Path(__file__).parents[2]
-_SECTION = re.compile(r"## A kubeconfig for a watcher elsewhere\n.*?```sh\n(?P<script>.*?)```", re.DOTALL)
+_SECTION = re.compile(r"## A kubeconfig for a watcher elsewhere\n.*?```console\n(?P<script>.*?)```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
