@@ -27,7 +27,7 @@ class Commands:
 
 
 def steps() -> Iterator[WriteFile | Commands]:
-    """What a reader does. `console` blocks are not among them: test_image.py and test_outside.py have their commands."""
+    """What a reader does. Not the `console` blocks: test_image.py and test_outside.py have their commands."""
     rest = (ROOT / "docs/install.md").read_text()
     while block := _BLOCK.search(rest):
         rest = block["after"]
