@@ -112,20 +112,22 @@ def _settle(
     others: Sequence[Member | Change],
 ) -> Verdict:
     """Act until nothing is left to do for this target, and return the last verdict."""
+
+    def after(failure: Failure | None, before: Verdict) -> Verdict:
+        if failure is None:
+            return look_again(target)
+        verdict = replace(before, decision=failed(failure))
+        tell(verdict)
+        return verdict
+
     if isinstance(verdict.seen, Observation) and verdict.seen.built is not None:
         actor.end_others(target[0], verdict.seen)
     if _is_to_be_ignored(verdict) and target[1] is not None:
-        failure = actor.heed(target[1])
-        verdict = look_again(target) if failure is None else replace(verdict, decision=failed(failure))
+        verdict = after(actor.heed(target[1]), verdict)
     for _ in range(_ACTIONS_PER_TICK):
         if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break
-        failure = actor.act(*target, verdict.seen, verdict.decision, others)
-        if failure is None:
-            verdict = look_again(target)
-        else:
-            verdict = replace(verdict, decision=failed(failure))
-            tell(verdict)
+        verdict = after(actor.act(*target, verdict.seen, verdict.decision, others), verdict)
     return verdict
 
 
