@@ -14,6 +14,7 @@ from layering.errors import InputError
 from layering.platform import Platform
 from layering.reference import ImageReference, Repository
 
+# Deferred: a model is built with the one that it is part of, and not by itself as well.
 STRICT = ConfigDict(defer_build=True, extra="forbid", frozen=True, populate_by_name=False, arbitrary_types_allowed=True)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _T = TypeVar("_T")

@@ -140,20 +140,23 @@ class GitHttp:
             ("http.lowSpeedTime", str(self._silence_seconds)),
         )
 
+    def _login_refused(self, sentence: str) -> LayerwatchError:
+        if self._login() is None:
+            return self._refusal(
+                f"it wants a login, and there is no token{_in_brackets(sentence)}",
+                f"give a token: tokenFile (--token-file), or the variable {TOKEN_VARIABLE}",
+            )
+        return self._refusal(
+            f"the login was refused{_in_brackets(sentence)}", "give it a token that is valid and may read and push"
+        )
+
     def failure(self, done: Completed) -> LayerwatchError:
         """What went wrong with a command that failed."""
         said, sentence = done.message, says_no(done)
         found = _STATUS.search(said)
         status = int(found["status"]) if found else 0
-        if _is_login_refused(said) and self._login() is None:
-            return self._refusal(
-                f"it wants a login, and there is no token{_in_brackets(sentence)}",
-                f"give a token: tokenFile (--token-file), or the variable {TOKEN_VARIABLE}",
-            )
         if _is_login_refused(said):
-            return self._refusal(
-                f"the login was refused{_in_brackets(sentence)}", "give it a token that is valid and may read and push"
-            )
+            return self._login_refused(sentence)
         if status in _NOTHING_THERE or _NOT_FOUND.search(said):
             return NotFoundError(
                 "there is no such repository, or the token may not see it",
