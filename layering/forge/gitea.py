@@ -37,6 +37,7 @@ class GiteaHost(LikeGitHub):
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
+    may_open_two = True  # it looks for another one without a lock
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch; `head` as a parameter would be passed over without a word."""

@@ -15,11 +15,12 @@ from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import moment
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
+from layering.forge.githubapp import InstallationTokens
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
 from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
+from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings
 from layering.forge.treechange import TreeChange
 
@@ -38,10 +39,16 @@ class GitHubHost(LikeGitHub):
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening: frozenset[str] = frozenset()
+    may_open_two = False
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
         super().__init__(settings, exchange, credentials)
         self._commits = GitHubCommits(settings, exchange, credentials)
+
+    def repository(self, name: str) -> Repository:
+        """See Host. An App is told with its token."""
+        told = self._credentials.repository(name) if isinstance(self._credentials, InstallationTokens) else None
+        return super().repository(name) if told is None else self._repository(told)
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch."""

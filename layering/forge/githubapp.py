@@ -64,6 +64,7 @@ class AppSignature:
 class _Minted:
     token: Secret
     ends: datetime
+    repository: Any  # GitHub's document of the one it is for, where the answer has it
 
 
 class InstallationTokens:
@@ -86,6 +87,7 @@ class InstallationTokens:
         signature.now = self._exchange.now
         self._minted: dict[str, _Minted] = {}
         self._installations: dict[str, int] = {}
+        self._slug: str | None = None
         self._guard = threading.RLock()
 
     def token(self, repository: str | None) -> Secret | None:
@@ -105,9 +107,17 @@ class InstallationTokens:
             return repository is not None and self._minted.pop(repository, None) is not None
 
     def slug(self) -> str:
-        """What the App is called in addresses; `SLUG[bot]` is the user its commits are by. One request."""
-        answer = self._exchange.get("app")
-        return str(_field(answer.json, "slug", str))
+        """What the App is called in addresses; `SLUG[bot]` is the user its commits are by. One request at most."""
+        with self._guard:
+            if self._slug is None:
+                self._slug = str(_field(self._exchange.get("app").json, "slug", str))
+            return self._slug
+
+    def repository(self, name: str) -> Any:
+        """GitHub's document of a repository, as it came with the token for it; None when none did."""
+        with self._guard:
+            known = self._minted.get(name)
+            return known.repository if known is not None else None
 
     def close(self) -> None:
         """Close all connections."""
@@ -123,7 +133,9 @@ class InstallationTokens:
             ends = moment(_field(answer.json, "expires_at", str))
         except ValueError:
             raise _odd("a time in expires_at") from None
-        return _Minted(Secret(_field(answer.json, "token", str)), ends)
+        told = answer.json.get("repositories")
+        only = told[0] if isinstance(told, list) and len(told) == 1 else None
+        return _Minted(Secret(_field(answer.json, "token", str)), ends, only)
 
     def _asked_for(self, repository: str) -> Answer:
         path = f"app/installations/{self._installation(repository)}/access_tokens"
@@ -139,6 +151,7 @@ class InstallationTokens:
             except NotFoundError:
                 raise self._refused(f"it is not installed for {repository}") from None
             self._installations[owner] = _field(answer.json, "id", int)
+            self._slug = self._slug or answer.json.get("app_slug")
         return self._installations[owner]
 
     def _refused(self, what: str) -> LayerwatchError:

@@ -27,6 +27,9 @@ class Host(Protocol):
     set_when_opening: frozenset[str]
     """The fields of Manners that `open` sets with the request that opens (names as in `Manners.todo`); may be none."""
 
+    may_open_two: bool
+    """Whether two `open` of one branch at the same moment may both succeed; refs/pull/N/head tell of it then."""
+
     def begin(self) -> None:
         """An operation of this thread begins (see Exchange.begin)."""
 

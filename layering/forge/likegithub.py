@@ -30,7 +30,9 @@ class LikeGitHub(ApiHost):
 
     def repository(self, name: str) -> Repository:
         """See Host."""
-        found = self._exchange.get(path_of(name)).json
+        return self._repository(self._exchange.get(path_of(name)).json)
+
+    def _repository(self, found: Any) -> Repository:
         return self._read(
             lambda: Repository(
                 clone_url=found["clone_url"], url=found["html_url"], archived=found.get("archived") is True

@@ -25,6 +25,7 @@ _EDITED = (
     "Somebody else's commit is on this branch, or it goes into another one now, so it is left alone from now on. "
     "A comment `/layerwatch rebase` by somebody who may push here makes it one commit of layerwatch again."
 )
+_NEAR = 10  # numbers
 _PUT_BACK = 4
 
 
@@ -57,6 +58,8 @@ class ProposalWriter:
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
         self._check_that_it_holds(commit, written)
+        if pull is None and self._host.may_open_two:
+            self._check_that_it_is_one(commit, written)
         if command is not None:
             acknowledge(self._repository, written, command)
         return Proposed(
@@ -238,6 +241,15 @@ class ProposalWriter:
         """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""
         branch = self._proposal.target.proposal_branch
         if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
+            raise Moved
+
+    def _check_that_it_is_one(self, commit: str, pull: PullRequest) -> None:
+        """Somebody may have opened another one at the same moment: its number is near, its head is our commit.
+
+        The forge's API would tell, too, by one request more of each proposal.
+        """
+        near = [number for number in range(pull.number - _NEAR, pull.number + _NEAR + 1) if 0 < number != pull.number]
+        if commit in self._repository.git.heads_of_pulls(near).values():
             raise Moved
 
 

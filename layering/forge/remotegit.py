@@ -32,6 +32,7 @@ _SILENCE_SECONDS = 60
 _FETCHES_MAX = 1000
 _SHA256_LENGTH = 64
 _HEADS = "refs/heads/"
+_PULLS = "refs/pull/"
 _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can tell the server what we have
 
 # With these git may leave files out, and fetches them when they are read (git's partial-clone.txt). They are set for
@@ -94,16 +95,24 @@ class RemoteGit:
 
     def refs(self, branches: Sequence[str]) -> Mapping[str, str]:
         """The commits of those branches (short names; one ending in `/*` for all below) that are there. 2 requests."""
-        patterns = [f"{_HEADS}{name}" for name in branches]
-        listed = self._http.read(
-            self._directory, ["ls-remote", "--heads", "--", self._http.url, *patterns], _LOOK_SECONDS
-        )
+        listed = self._listed(_HEADS, branches)
+        # git takes a pattern for the end of a name
+        return {name: commit for name, commit in listed.items() if any(_is_meant(name, each) for each in branches)}
+
+    def heads_of_pulls(self, numbers: Sequence[int]) -> Mapping[int, str]:
+        """The commits of those pull requests that are there, where the forge keeps refs/pull/N/head. 2 requests."""
+        listed = self._listed(_PULLS, [f"{number}/head" for number in numbers])
+        heads = {number: listed.get(f"{number}/head") for number in numbers}
+        return {number: commit for number, commit in heads.items() if commit is not None}
+
+    def _listed(self, above: str, patterns: Sequence[str]) -> Mapping[str, str]:
+        """The refs below `above`, by what follows that."""
+        arguments = ["ls-remote", "--refs", "--", self._http.url, *(f"{above}{pattern}" for pattern in patterns)]
+        listed = self._http.read(self._directory, arguments, _LOOK_SECONDS)
         if not listed.succeeded:
             raise self._http.failure(listed)
         lines = (line.split("\t", 1) for line in listed.stdout.decode("utf-8", "replace").splitlines() if "\t" in line)
-        found = {ref.removeprefix(_HEADS): commit for commit, ref in lines if ref.startswith(_HEADS)}
-        # git takes a pattern for the end of a name
-        return {name: commit for name, commit in found.items() if any(_is_meant(name, each) for each in branches)}
+        return {ref.removeprefix(above): commit for commit, ref in lines if ref.startswith(above)}
 
     def file(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, fetched without history and other files' bytes. Raises InputError when it is a link."""

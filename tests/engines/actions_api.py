@@ -28,7 +28,7 @@ class Actions:
     """`bodies` are the dispatches as they came; `knows_details`: as Enterprise Server does from 3.21 on.
 
     `drops`: the next dispatch is done, and its answer is lost; `loses`: it is lost itself. `hides`: so many listings
-    more do not have the newest.
+    more do not have the newest. `asked` is how many requests came.
     """
 
     address: str = ""
@@ -38,6 +38,7 @@ class Actions:
     drops: bool = False
     loses: bool = False
     hides: int = 0
+    asked: int = 0
 
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
         self.bodies.append(body)
@@ -59,6 +60,7 @@ class Actions:
         self.runs[-1] |= {"status": "completed", "conclusion": conclusion, "updated_at": ended}
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        self.asked += 1
         if found := _RUNS.fullmatch(path):
             if found[1] == "dispatches":
                 return self.dispatch(body)

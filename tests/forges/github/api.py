@@ -86,7 +86,7 @@ class Api:
         self._routes.append((method, _expression(pattern), route))
 
     def add_signed(self, method: str, pattern: str, route: Route) -> None:
-        """One that an App alone may ask, with `is_signature`. Called with what was asked, and what the path names."""
+        """One that an App alone may ask, with `is_signature`. Called with body, our address, and the path's names."""
         self._signed.append((method, _expression(pattern), route))
 
     def answer(self, asked: Asked, body: bytes, site: str) -> Served:
@@ -101,7 +101,7 @@ class Api:
         path, _, query = asked.target.removeprefix(PREFIX).partition("?")
         token = asked.headers.get("authorization", "").partition(" ")[2]
         if self.is_signature(token):
-            return self._signed_done(asked.method, path)
+            return self._signed_done(asked.method, path, json.loads(body) if body else {}, site)
         user = self._github.tokens.get(token)
         if user is None:
             raise RefusalError(401, "Bad credentials")
@@ -113,10 +113,10 @@ class Api:
                 return given if isinstance(given, tuple) else (201 if method == "POST" else 200, given)
         raise RefusalError(404, "Not Found")
 
-    def _signed_done(self, method: str, path: str) -> tuple[int, Any]:
+    def _signed_done(self, method: str, path: str, *given: Any) -> tuple[int, Any]:
         for wanted, pattern, route in self._signed:
             if (found := re.fullmatch(pattern, path)) and method == wanted:
-                return 201 if method == "POST" else 200, route(path, *found.groups())
+                return 201 if method == "POST" else 200, route(*given, *found.groups())
         raise RefusalError(404, "Not Found")
 
     def _objects(self, call: Call, path: str, method: str, named: Sequence[str]) -> Iterable[Any]:

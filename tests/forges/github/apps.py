@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from tests.forges.github import accounts
 from tests.forges.github.accounts import BEGINNING
 from tests.forges.github.api import Api, Call, RefusalError
-from tests.forges.github.documents import moment
+from tests.forges.github.documents import Documents, moment
 from tests.forges.github.gitobjects import GitObjects
 from tests.forges.github.state import GitHub, Repository
 
@@ -109,13 +109,20 @@ class App:
             **self._known,
         }
 
-    def _mint(self, _: Any, number: int) -> Any:
+    def _mint(self, body: Any, site: str, _number: str) -> Any:
         token = f"ghs_{len(self.minted)}_minted_for_a_test"
         self.minted.append(token)
         self.github.tokens[token] = self.github.user(f"{self.slug}[bot]")
         for repository in self.github.repositories:
             repository.permissions.setdefault(self.github.tokens[token].id, "write")
-        return {"token": token, "expires_at": moment(self.github.now() + timedelta(hours=1))}
+        documents = Documents(site=site)
+        meant = [each for each in self.github.repositories if each.name.partition("/")[2] in body["repositories"]]
+        return {
+            "token": token,
+            "expires_at": moment(self.github.now() + timedelta(hours=1)),
+            "repository_selection": "selected",
+            "repositories": [documents.repository(each) for each in meant],
+        }
 
     def _user(self, call: Call, name: str) -> Any:
         found = self.github.known(name)

@@ -151,7 +151,7 @@ def test_an_apps_commits_are_githubs_own(place: Place, app: InstalledApp) -> Non
 
 @pytest.mark.parametrize(
     ("manners", "most"),
-    [({}, 8), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 13)],
+    [({}, 7), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 12)],
     ids=["plain", "all-manners"],
 )
 def test_what_an_apps_proposal_costs(place: Place, app: InstalledApp, manners: dict[str, Any], most: int) -> None:
