@@ -46,9 +46,10 @@ class GitHubHost(LikeGitHub):
         self._commits = GitHubCommits(settings, exchange, credentials)
 
     def repository(self, name: str) -> Repository:
-        """See Host. An App is told with its token."""
+        """See Host. An App may have been told with its token."""
         told = self._credentials.repository(name) if isinstance(self._credentials, InstallationTokens) else None
-        return super().repository(name) if told is None else self._repository(told)
+        is_whole = isinstance(told, Mapping) and {"clone_url", "html_url"} <= told.keys()
+        return self._repository(told) if is_whole else super().repository(name)
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch."""

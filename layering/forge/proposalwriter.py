@@ -244,12 +244,15 @@ class ProposalWriter:
             raise Moved
 
     def _check_that_it_is_one(self, commit: str, pull: PullRequest) -> None:
-        """Somebody may have opened another one at the same moment: its number is near, its head is our commit.
+        """Somebody may have opened another one at the same moment: its number is near, and its head our commit.
 
-        The forge's API would tell, too, by one request more of each proposal.
+        git is asked first: the forge's API would tell, too, by one request more for each proposal.
         """
         near = [number for number in range(pull.number - _NEAR, pull.number + _NEAR + 1) if 0 < number != pull.number]
-        if commit in self._repository.git.heads_of_pulls(near).values():
+        if commit not in self._repository.git.heads_of_pulls(near).values():
+            return
+        listed = self._host.pulls_of(self._repository.name, pull.head, pull.base)
+        if any(other.state is PullState.OPEN for other in listed if other.number != pull.number):
             raise Moved
 
 

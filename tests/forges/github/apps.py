@@ -26,7 +26,9 @@ _GITHUB = {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@githu
 
 @dataclass(kw_only=True)
 class App:
-    """One that is installed everywhere. `host`: what GitHub's no-reply addresses are of."""
+    """One that is installed everywhere. `host`: what GitHub's no-reply addresses are of. `tells_repositories`: with a
+    token goes the document of each repository that it is for.
+    """
 
     github: GitHub
     id: str
@@ -34,6 +36,7 @@ class App:
     key: RSAPublicKey
     host: str
     minted: list[str] = field(default_factory=list)
+    tells_repositories: bool = True
 
     def plug_into(self, api: Api) -> None:
         """The App's own requests are told from others' by their token: a signature, which is checked."""
@@ -117,12 +120,9 @@ class App:
             repository.permissions.setdefault(self.github.tokens[token].id, "write")
         documents = Documents(site=site)
         meant = [each for each in self.github.repositories if each.name.partition("/")[2] in body["repositories"]]
-        return {
-            "token": token,
-            "expires_at": moment(self.github.now() + timedelta(hours=1)),
-            "repository_selection": "selected",
-            "repositories": [documents.repository(each) for each in meant],
-        }
+        known = {"repository_selection": "selected", "repositories": [documents.repository(each) for each in meant]}
+        ends = moment(self.github.now() + timedelta(hours=1))
+        return {"token": token, "expires_at": ends, **(known if self.tells_repositories else {})}
 
     def _user(self, call: Call, name: str) -> Any:
         found = self.github.known(name)
