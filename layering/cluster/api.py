@@ -1,7 +1,7 @@
 """A cluster's API: get, list, create, replace, patch and watch objects, and read a pod's log. There is no delete.
 
 Objects are plain dictionaries, as the API server gives them; what they mean is told by the modules beside this one.
-Every call is bounded as a whole by the time limit and is tried once; errors are ours and name the cluster in `where`.
+Every call is bounded as a whole by the time limit; errors are ours and name the cluster in `where`.
 """
 
 import copy

@@ -1,8 +1,10 @@
 """One HTTP exchange with a cluster's API server, bounded as a whole: connecting, sending, and every byte of the answer.
 
-Nothing is tried again here but what a 401 answers, once, with a credential that was read anew. It knows no resources.
+Tried again is what a 401 answers, once, with a credential that was read anew; and a read that is told to come again
+(429, Retry-After) when that is soon enough. It knows no resources.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from layering.reasons import Reason
 _CHUNK_BYTES = 64 * 1024
 _ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _REFUSAL_BYTES_MAX = 64 * 1024
+_SECONDS = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,17 +54,27 @@ class Exchange:
 
     def opened(self, request: Request, limit: "Limit") -> urllib3.BaseHTTPResponse:
         """The answer, when it is 2xx, with its body still to be read. Raises as `whole` does."""
+        while True:
+            response = self._answered(request, limit)
+            if 200 <= response.status < 300:
+                return response
+            pause = _asked_to_wait(response) if request.method == "GET" else None
+            if pause is None or pause >= limit.left(request.where):
+                break
+            response.close()
+            time.sleep(pause)
+        try:
+            raise self._refused(response, request, limit)
+        finally:
+            response.close()
+
+    def _answered(self, request: Request, limit: "Limit") -> urllib3.BaseHTTPResponse:
         connection = self._connector.get()
         response = self._sent(request, connection, limit)
         if response.status == 401 and (renewed := self._connector.after_refusal(connection)) is not None:
             response.close()
             response = self._sent(request, renewed, limit)
-        if 200 <= response.status < 300:
-            return response
-        try:
-            raise self._refused(response, request, limit)
-        finally:
-            response.close()
+        return response
 
     def _sent(self, request: Request, connection: Connection, limit: "Limit") -> urllib3.BaseHTTPResponse:
         headers = {"Accept": request.accept, "Accept-Encoding": "identity", "User-Agent": "layerwatch"}
@@ -114,6 +127,12 @@ class Limit:
         if left <= 0:
             raise timed_out(self.seconds, where)
         return left
+
+
+def _asked_to_wait(response: urllib3.BaseHTTPResponse) -> int | None:
+    """Seconds, 1 at least; None when it is no 429, or does not say. An API server says so while it fills a cache."""
+    said = _SECONDS.fullmatch(response.headers.get("Retry-After", "")) if response.status == 429 else None
+    return max(1, int(said[0])) if said else None
 
 
 def chunks(response: urllib3.BaseHTTPResponse, limit: Limit, where: str) -> Iterator[bytes]:

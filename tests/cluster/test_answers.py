@@ -98,6 +98,24 @@ def test_answers(
     assert len(caught.value.what) < 600
 
 
+class _Throttled(_Answer):
+    """Asks the first one to come again in a second."""
+
+    def do_GET(self) -> None:
+        if not self.headers_sent.pop("Retry-After", None):
+            super().do_GET()
+            return
+        self.send_response(429)
+        self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_a_read_that_is_told_to_come_again_soon_does(answering: Callable[..., ClusterApi]) -> None:
+    api = answering(200, b'{"items": []}', {"Retry-After": "1"}, _Throttled)
+    assert api.list(NODES).items == ()
+
+
 class _Dripping(_Answer):
     """A byte at a time, never done."""
 

@@ -246,7 +246,8 @@ def test_too_many_requests_are_throttled(server: TestApiServer, tmp_path: Path) 
             if reason_of(lambda: api.list(NODES)) is Reason.THROTTLED:
                 throttled.set()
 
-    with ClusterApi(access, name="prod") as api, ThreadPoolExecutor(max_workers=8) as threads:
+    # a limit that leaves no room for the second that the server asks for
+    with ClusterApi(access, name="prod", timeout_seconds=0.9) as api, ThreadPoolExecutor(max_workers=8) as threads:
         wait([threads.submit(ask, api) for _ in range(8)])
     assert throttled.is_set()
 
