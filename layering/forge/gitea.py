@@ -37,6 +37,7 @@ class GiteaHost(LikeGitHub):
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
+    selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:

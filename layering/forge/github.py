@@ -39,6 +39,7 @@ class GitHubHost(LikeGitHub):
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     body_length_max = 60_000
     set_when_opening: frozenset[str] = frozenset()
+    selects_by_head = True
     may_open_two = False
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:

@@ -38,6 +38,7 @@ class GitLabHost(ApiHost):
     git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
     body_length_max = 1_000_000  # of 1,048,576
     set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
+    selects_by_head = True
     may_open_two = False
 
     def repository(self, name: str) -> Repository:

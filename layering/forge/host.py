@@ -27,6 +27,9 @@ class Host(Protocol):
     set_when_opening: frozenset[str]
     """The fields of Manners that `open` sets with the request that opens (names as in `Manners.todo`); may be none."""
 
+    selects_by_head: bool
+    """Whether `pulls_of` asks for one branch alone; else it lists all there are, as `changed_pulls` does."""
+
     may_open_two: bool
     """Whether two `open` of one branch at the same moment may both succeed; refs/pull/N/head tell of it then."""
 

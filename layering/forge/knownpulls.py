@@ -1,16 +1,19 @@
 """The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
 
-A process that looks once asks one question per branch. One that stays asks, at each look, a single question for the
-whole repository: what was updated since. Nothing is judged here.
+A process that looks once asks one question per branch; where the forge can tell of all branches only, one for all of
+them. One that stays asks, at each look, a single question for the whole repository: what was updated since. Nothing is
+judged here.
 """
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from layering.forge.host import Host
 from layering.forge.pullrequest import PullRequest
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_OURS = "layerwatch/"
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
 
 
@@ -21,6 +24,7 @@ class KnownPulls:
         self._host = host
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
+        self._is_listed = False  # all of our branches are known
         self._since: datetime | None = None
         self._is_told = False  # by the answer to our own write, since the last time
         self._guard = threading.RLock()
@@ -28,12 +32,22 @@ class KnownPulls:
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
         with self._guard:
-            if head not in self._by_branch:
-                listed = self._host.pulls_of(self._repository, head, base)
-                self._by_branch[head] = {pull.number: pull for pull in listed}
-                self._since = min(self._since or self._host.now(), self._host.now())
-            known = self._by_branch[head]
+            if head not in self._by_branch and not self._is_listed:
+                self._ask(head, base)
+            known = self._by_branch.get(head, {})
             return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
+
+    def _ask(self, head: str, base: str) -> None:
+        began = self._host.now()  # many pages take a while
+        if self._host.selects_by_head:
+            listed = self._host.pulls_of(self._repository, head, base)
+        else:
+            listed = self._host.changed_pulls(self._repository, _EVER)
+            self._is_listed = True
+        self._by_branch[head] = {}
+        for pull in listed:
+            self._put(pull)
+        self._since = min(self._since or began, began, self._host.now())
 
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
@@ -55,10 +69,11 @@ class KnownPulls:
             self._put(pull)
 
     def _put(self, pull: PullRequest) -> None:
-        if pull.head in self._by_branch:
-            self._by_branch[pull.head][pull.number] = pull
+        if pull.head in self._by_branch or (self._is_listed and pull.head.startswith(_OURS)):
+            self._by_branch.setdefault(pull.head, {})[pull.number] = pull
 
     def forget(self, head: str) -> None:
         """Ask for this branch again the next time."""
         with self._guard:
             self._by_branch.pop(head, None)
+            self._is_listed = False
