@@ -44,6 +44,8 @@ from layering.registry.upload import BlobCopy
 
 __all__ = ["Asked", "BlobCopy", "RegistryClient", "Request"]
 
+_READ = 8  # times the bytes of a configuration is what it takes when it was read
+
 
 class RegistryClient:
     """All registries, through one pool of connections. Thread-safe; close it, or use it in a `with`.
@@ -72,6 +74,7 @@ class RegistryClient:
         self._manifests = Manifests(self._host_of)
         self._held: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(lambda held: len(held.raw))
         self._blobs: RememberedContent[bytes] = RememberedContent(len)
+        self._configs: RememberedContent[ImageConfig] = RememberedContent(lambda held: _READ * len(held.raw))
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
@@ -134,7 +137,8 @@ class RegistryClient:
     def config(self, repository: Repository, manifest: ImageManifest) -> ImageConfig:
         """The configuration of an image."""
         raw = self.read_blob(repository, manifest.config, limit_bytes=MANIFEST_BYTES_MAX)
-        return parse_config(raw, str(repository.at(manifest.digest)))
+        where = str(repository.at(manifest.digest))
+        return self._configs(repository, manifest.config.digest, lambda: parse_config(raw, where))
 
     def read_blob(self, repository: Repository, descriptor: Descriptor, *, limit_bytes: int) -> bytes:
         """A small blob, whole and checked. Raises ContentError when it is larger than `limit_bytes`."""
