@@ -57,7 +57,7 @@ def absolute(location: str, base: str, where: str) -> str:
 
 def same_origin(one: str, other: str) -> bool:
     """Whether two URLs are of one scheme, host and port."""
-    return origin(parse_url(one)) == origin(parse_url(other))
+    return one == other or origin(parse_url(one)) == origin(parse_url(other))
 
 
 def check_redirect(current: str, target: str) -> None:

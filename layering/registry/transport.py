@@ -116,7 +116,7 @@ class Transport:
         self._foreign = {least: verified_session(context, least) for least in Reach}
         self._reach = Once(lambda host: reach_of_host(str(host)))
         self._watchdog = Watchdog()
-        self._proxy = settings.proxy
+        self._proxies = Once(lambda origin: proxies_for(str(origin), settings.proxy))
         self._sleep = sleep
         self._rest = rest
         self._on_request = on_request
@@ -201,13 +201,15 @@ class Transport:
         return self._verified if call.verify else self._unverified
 
     def _once(self, call: Call, url: str, headers: Mapping[str, str], least: Reach | None) -> requests.Response:
-        where, session = parse_url(url).netloc or "", self._session(call, least)
-        left, proxies = call.deadline.remaining(where), proxies_for(url, self._proxy)
+        asked = parse_url(url)
+        where, session = asked.netloc or "", self._session(call, least)
+        left, proxies = call.deadline.remaining(where), self._proxies(f"{asked.scheme}://{where}")
         if least is not None and proxies:
-            check_literal(parse_url(url).host or "", least)
+            check_literal(asked.host or "", least)
         try:
-            asked = requests.Request(call.method, url, headers={**_OURS, **headers}, data=call.data)
-            request = session.prepare_request(asked)
+            request = session.prepare_request(
+                requests.Request(call.method, url, headers={**_OURS, **headers}, data=call.data)
+            )
             request.url = url  # to the letter: what is escaped without need is spelt otherwise in what was prepared
             response = session.send(
                 request,
