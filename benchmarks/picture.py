@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LEFT, _BAR, _ROW, _PANEL_WIDTH = 860, 210, 130, 22, 215
+_WIDTH, _LEFT, _BAR, _ROW, _PANEL_WIDTH = 880, 226, 130, 22, 215
 _OURS, _THEIRS = "#1d63b8", "#a8b2bd"
 _TABLE = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9.]+")
