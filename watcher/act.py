@@ -13,7 +13,7 @@ from layering.base import Base
 from layering.errors import CheckError, LayerwatchError, UnavailableError
 from layering.evidence import gather
 from layering.findings import Severity, passed
-from layering.forge.forge import Change, Forge, Proposal
+from layering.forge.forge import Change, Forge, Proposal, State
 from layering.proposal import Facts, body, group_body, group_title, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
@@ -57,6 +57,7 @@ class Actor:
         self._now = now
         self._may_act = may_act
         self._ended_for: dict[str, str] = {}
+        self._not_ended: set[str] = set()
 
     def act(
         self,
@@ -91,10 +92,13 @@ class Actor:
     def end_others(self, image: ImageSettings, seen: Observation) -> None:
         """The wanted image is there: what is still being built for another key is not wanted any more.
 
-        Asked once for each key; what the engine cannot do now is tried again by the next tick.
+        Asked once for each key; what the engine cannot do now is tried again by the next tick. Not when the image is
+        proposed already: whoever did that has asked, and a request at each look would be too many. A key that comes
+        back while another one is built lets that build end: it pushes an image that nobody uses.
         """
         key = str(seen.wanted.key)
-        if self._ended_for.get(image.name) == key:
+        is_proposed = seen.proposal is not None and seen.proposal.state is State.UNCHANGED
+        if self._ended_for.get(image.name) == key or (is_proposed and image.name not in self._not_ended):
             return
         try:
             self._check_that_we_may()
@@ -102,8 +106,10 @@ class Actor:
         except LayerwatchError as error:
             level = logging.DEBUG if isinstance(error, UnavailableError) else logging.WARNING
             _log.log(level, "builds of other keys may still run: %s", error, extra={"image": image.name})
+            self._not_ended.add(image.name)
         else:
             self._ended_for[image.name] = key
+            self._not_ended.discard(image.name)
 
     def _build(self, image: ImageSettings, seen: Observation) -> None:
         self._check_that_we_may()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
-from layering.forge.forge import Change, State
+from layering.forge.forge import Change
 from layering.forge.judgement import same_value
 from layering.forge.marker import Line
 from layering.reference import ImageReference
@@ -120,7 +120,7 @@ def _settle(
         tell(verdict)
         return verdict
 
-    if isinstance(verdict.seen, Observation) and verdict.seen.built is not None and not _is_proposed(verdict.seen):
+    if isinstance(verdict.seen, Observation) and verdict.seen.built is not None:
         actor.end_others(target[0], verdict.seen)
     if _is_to_be_ignored(verdict) and target[1] is not None:
         verdict = after(actor.heed(target[1]), verdict)
@@ -129,11 +129,6 @@ def _settle(
             break
         verdict = after(actor.act(*target, verdict.seen, verdict.decision, others), verdict)
     return verdict
-
-
-def _is_proposed(seen: Observation) -> bool:
-    """Other builds were ended before that was done; asking again would cost a request at each look."""
-    return seen.proposal is not None and seen.proposal.state is State.UNCHANGED
 
 
 def _is_to_be_ignored(verdict: Verdict) -> bool:

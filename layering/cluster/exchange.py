@@ -20,6 +20,7 @@ from layering.reasons import Reason
 _CHUNK_BYTES = 64 * 1024
 _ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _REFUSAL_BYTES_MAX = 64 * 1024
+_PATIENCE_SECONDS = 3.0  # of one read: others share the time limit, and the next look is not far
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 
@@ -54,14 +55,16 @@ class Exchange:
 
     def opened(self, request: Request, limit: "Limit") -> urllib3.BaseHTTPResponse:
         """The answer, when it is 2xx, with its body still to be read. Raises as `whole` does."""
+        patience = min(_PATIENCE_SECONDS, limit.seconds / 2)
         while True:
             response = self._answered(request, limit)
             if 200 <= response.status < 300:
                 return response
             pause = _asked_to_wait(response) if request.method == "GET" else None
-            if pause is None or pause >= limit.left(request.where):
+            if pause is None or pause > patience or pause >= limit.left(request.where):
                 break
             response.close()
+            patience -= pause
             time.sleep(pause)
         try:
             raise self._refused(response, request, limit)

@@ -43,7 +43,7 @@ def refused(status: int, body: bytes, where: str, retry_after: str = "") -> Laye
     if status == 410:
         return ExpiredError(f"too old: {said}", where=where, reason=Reason.UNREACHABLE)
     if status == 429:
-        wait = f"; it asks to wait {retry_after} s" if retry_after.isdecimal() else ""
+        wait = f"; it asks to wait {retry_after} s" if retry_after.isdecimal() and len(retry_after) < 6 else ""
         return UnavailableError(
             f"the cluster asks for fewer requests (429){wait}",
             where=where,

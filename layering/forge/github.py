@@ -47,10 +47,11 @@ class GitHubHost(LikeGitHub):
         self._commits = GitHubCommits(settings, exchange, credentials)
 
     def repository(self, name: str) -> Repository:
-        """See Host. An App may have been told with its token."""
+        """See Host. An App may have been told with its token; what was archived then may be archived no more."""
         told = self._credentials.repository(name) if isinstance(self._credentials, InstallationTokens) else None
-        is_whole = isinstance(told, Mapping) and {"clone_url", "html_url"} <= told.keys()
-        return self._repository(told) if is_whole else super().repository(name)
+        if isinstance(told, Mapping) and told.get("archived") is False and {"clone_url", "html_url"} <= told.keys():
+            return self._repository(told)
+        return super().repository(name)
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch."""

@@ -55,10 +55,11 @@ class GitLabHost(ApiHost):
         """See Host. Whatever their target branch."""
         return self._listed(repository, source_branch=head, state="all", order_by="created_at", sort="desc")
 
-    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
+    def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:
         """See Host."""
         after = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return self._listed(repository, updated_after=after, state="all", order_by="updated_at", sort="asc")
+        listed = self._listed(repository, updated_after=after, state="all", order_by="updated_at", sort="asc")
+        return [pull for pull in listed if pull.head.startswith(below)]
 
     def pull(self, repository: str, number: int) -> PullRequest:
         """See Host."""

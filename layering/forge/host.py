@@ -61,8 +61,9 @@ class Host(Protocol):
         tell with the same number of requests. One request where the forge can select by head, pages otherwise.
         """
 
-    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
-        """Those of the repository itself, whatever their branch, updated at `since` or later, oldest change first.
+    def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:
+        """Those of the repository itself whose branch begins with `below`, updated at `since` or later, oldest change
+        first.
 
         One request and more pages when there are; with an ETag where the forge offers them.
         """

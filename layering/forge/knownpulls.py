@@ -6,6 +6,7 @@ judged here.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -38,16 +39,17 @@ class KnownPulls:
             return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
 
     def _ask(self, head: str, base: str) -> None:
-        began = self._host.now()  # many pages take a while
+        began = time.monotonic()
         if self._host.selects_by_head:
             listed = self._host.pulls_of(self._repository, head, base)
         else:
-            listed = self._host.changed_pulls(self._repository, _EVER)
+            listed = self._changed(_EVER)
             self._is_listed = True
         self._by_branch[head] = {}
         for pull in listed:
             self._put(pull)
-        self._since = min(self._since or began, began, self._host.now())
+        as_of = self._as_of(began)
+        self._since = min(self._since or as_of, as_of)
 
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
@@ -57,10 +59,10 @@ class KnownPulls:
             is_told, self._is_told = self._is_told, False
             if self._since is None or is_told:
                 return
-            changed = self._host.changed_pulls(self._repository, self._since - _SLACK)
-            self._since = self._host.now()
-            for pull in changed:
+            began = time.monotonic()
+            for pull in self._changed(self._since - _SLACK):
                 self._put(pull)
+            self._since = self._as_of(began)
 
     def take(self, pull: PullRequest) -> None:
         """What an answer to our own request says of one."""
@@ -68,8 +70,15 @@ class KnownPulls:
             self._is_told = True
             self._put(pull)
 
+    def _changed(self, since: datetime) -> Sequence[PullRequest]:
+        return self._host.changed_pulls(self._repository, since, below=_OURS)
+
+    def _as_of(self, began: float) -> datetime:
+        """When what was asked at `began` was true, by the forge's clock: many pages take a while."""
+        return self._host.now() - timedelta(seconds=time.monotonic() - began)
+
     def _put(self, pull: PullRequest) -> None:
-        if pull.head in self._by_branch or (self._is_listed and pull.head.startswith(_OURS)):
+        if pull.head in self._by_branch or self._is_listed:
             self._by_branch.setdefault(pull.head, {})[pull.number] = pull
 
     def forget(self, head: str) -> None:

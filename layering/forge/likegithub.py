@@ -3,6 +3,7 @@
 Subclasses say what one of their pull requests is. Where the two differ, each does it by itself.
 """
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -40,14 +41,11 @@ class LikeGitHub(ApiHost):
             "a repository",
         )
 
-    def changed_pulls(self, repository: str, since: datetime) -> Sequence[PullRequest]:
+    def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:
         """See Host."""
-        found: list[PullRequest] = []
-        for pull in self._listed(repository, {"state": "all", **self.newest_change_first}):
-            if pull.updated < since:
-                break
-            found.append(pull)
-        return found[::-1]
+        listed = self._listed(repository, {"state": "all", **self.newest_change_first})
+        changed = itertools.takewhile(lambda pull: pull.updated >= since, listed)
+        return [pull for pull in changed if pull.head.startswith(below)][::-1]
 
     def pull(self, repository: str, number: int) -> PullRequest:
         """See Host."""

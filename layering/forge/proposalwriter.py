@@ -252,7 +252,8 @@ class ProposalWriter:
         if commit not in self._repository.git.heads_of_pulls(near).values():
             return
         listed = self._host.pulls_of(self._repository.name, pull.head, pull.base)
-        if any(other.state is PullState.OPEN for other in listed if other.number != pull.number):
+        opened = [other for other in listed if other.state is PullState.OPEN and other.base == pull.base]
+        if any(other.number != pull.number for other in opened):
             raise Moved
 
 

@@ -95,19 +95,22 @@ class RemoteGit:
 
     def refs(self, branches: Sequence[str]) -> Mapping[str, str]:
         """The commits of those branches (short names; one ending in `/*` for all below) that are there. 2 requests."""
-        listed = self._listed(_HEADS, branches)
+        listed = self._listed("--heads", _HEADS, branches)
         # git takes a pattern for the end of a name
         return {name: commit for name, commit in listed.items() if any(_is_meant(name, each) for each in branches)}
 
     def heads_of_pulls(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        """The commits of those pull requests that are there, where the forge keeps refs/pull/N/head. 2 requests."""
-        listed = self._listed(_PULLS, [f"{number}/head" for number in numbers])
+        """The commits of those pull requests that are there, where the forge keeps refs/pull/N/head.
+
+        2 requests; the answer has all refs of the repository, because git asks for less of branches and tags only.
+        """
+        listed = self._listed("--refs", _PULLS, [f"{number}/head" for number in numbers])
         heads = {number: listed.get(f"{number}/head") for number in numbers}
         return {number: commit for number, commit in heads.items() if commit is not None}
 
-    def _listed(self, above: str, patterns: Sequence[str]) -> Mapping[str, str]:
-        """The refs below `above`, by what follows that."""
-        arguments = ["ls-remote", "--refs", "--", self._http.url, *(f"{above}{pattern}" for pattern in patterns)]
+    def _listed(self, flag: str, above: str, patterns: Sequence[str]) -> Mapping[str, str]:
+        """The refs below `above`, by what follows that. `flag` is what the server is asked for."""
+        arguments = ["ls-remote", flag, "--", self._http.url, *(f"{above}{pattern}" for pattern in patterns)]
         listed = self._http.read(self._directory, arguments, _LOOK_SECONDS)
         if not listed.succeeded:
             raise self._http.failure(listed)

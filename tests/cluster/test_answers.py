@@ -116,6 +116,24 @@ def test_a_read_that_is_told_to_come_again_soon_does(answering: Callable[..., Cl
     assert api.list(NODES).items == ()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "asked"),
+    [
+        pytest.param("1", 2, id="again and again: others share the time limit"),
+        pytest.param("2", 1, id="later than there is time for"),
+        pytest.param("9" * 5000, 1, id="a number without end"),
+    ],
+)
+def test_a_read_that_is_told_to_come_again_ends(answering: Callable[..., ClusterApi], seconds: str, asked: int) -> None:
+    codes: list[int | str] = []
+    api = answering(429, b"", {"Retry-After": seconds})
+    api._exchange._on_request = codes.append
+    with pytest.raises(UnavailableError) as caught:
+        api.list(NODES)
+    assert (caught.value.reason, len(str(caught.value)) < 300) == (Reason.THROTTLED, True)
+    assert codes == [429] * asked
+
+
 class _Dripping(_Answer):
     """A byte at a time, never done."""
 

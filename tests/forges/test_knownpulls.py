@@ -34,9 +34,10 @@ class Counted:
         self.asked.append("all of a branch")
         return [pull("listed")]
 
-    def changed_pulls(self, repository: str, since: datetime) -> list[PullRequest]:
+    def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
         self.asked.append("changed")
-        return [pull("changed"), pull("another's", OTHER), pull("a person's", "fix-typo")]
+        assert BRANCH.startswith(below)
+        return [pull("changed"), pull("another's", OTHER)]
 
 
 def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:

@@ -64,6 +64,22 @@ def test_refs_are_two_requests(origin: Origin, git: RemoteGit, asked: list[str],
     assert origin.kinds == LOOK
 
 
+def test_branches_are_asked_for_without_the_pull_requests_refs(origin: Origin, git: RemoteGit) -> None:
+    bodies = []
+
+    def between(asked: Asked, serve: Callable[[], Served]) -> Served:
+        served = serve()
+        bodies.append(served.body)
+        return served
+
+    for number in (1, 2, 12):
+        origin.git("update-ref", f"refs/pull/{number}/head", "main")
+    origin.between = between
+    git.refs(["main"])
+    assert not any(b"refs/pull" in body for body in bodies)
+    assert git.heads_of_pulls([2, 3]) == {2: tip(origin)}
+
+
 def test_a_file_and_no_other_ones_bytes(origin: Origin, git: RemoteGit) -> None:
     filters = origin.git("config", "uploadpack.allowFilter") == "true"
     assert git.file(tip(origin), FILE) == b"old\n"
