@@ -96,17 +96,23 @@ class _Stream:
         return b"".join(parts)
 
     def take_extension(self, size: int) -> bytes:
-        """The `size` bytes of an extension header, which nobody needs to be long."""
+        """The `size` bytes of an extension header, which nobody needs to be long. Some read their padding, too."""
         if size > _EXTENSION_MAX:
             raise ContentError(f"a tar header is longer than {_EXTENSION_MAX} bytes", where=self._where)
-        return self.take_padded(size)
+        content = self._take_blocks(size)
+        if any(content[size:]):
+            raise ContentError("a tar header that does not end where it says", where=self._where)
+        return content[:size]
 
     def take_padded(self, size: int) -> bytes:
         """A member's `size` bytes, without their padding."""
+        return self._take_blocks(size)[:size]
+
+    def _take_blocks(self, size: int) -> bytes:
         content = self.take(size + -size % _BLOCK)
         if len(content) < size:
             raise ContentError("the tar stream ends within a member", where=self._where)
-        return content[:size]
+        return content
 
     def skip_padded(self, size: int) -> None:
         """Step over a member's `size` bytes and their padding."""

@@ -121,6 +121,7 @@ AMBIGUOUS = {
     "a global record behind another": pax(PATH) + tars.extension(b"g", b"") + FILE,
     "a name said twice": pax(PATH) + pax(tars.record(b"mtime", b"1")) + FILE,
     "a name said in two forms": pax(PATH) + tars.extension(b"L", b"c\0") + FILE,
+    "a name that goes on in its padding": tars.extension(b"L", b"c")[:-511] + b"c" * 511 + FILE,
     "an empty name": tars.extension(b"L", b"\0") + FILE,
     "an empty record": pax(tars.record(b"path", b"")) + FILE,
     "a record that does not end": pax(b"8 path=b!") + FILE,
