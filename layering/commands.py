@@ -62,18 +62,20 @@ def run(
     stdin: bytes | None = None,
     timeout_seconds: float,
     say: Say | None = None,
+    kept_bytes_max: int | None = None,
 ) -> Completed:
     """Run `argv` to its end. Never raises for a returncode.
 
     `env` is added to our own environment; None takes a variable out of it. Without `stdin` the program reads an empty
-    input. `say` receives each line of stderr as it comes, without its line end.
+    input. `say` receives each line of stderr as it comes, without its line end. Of stdout and of stderr at most
+    `kept_bytes_max` are kept, each; what comes then is read and thrown away.
 
     Raises InputError when the program is missing or may not be run, UnavailableError when `timeout_seconds` are over;
     the program and all it started are dead by then.
     """
     process = _start(argv, cwd, env, with_input=stdin is not None)
     _running.add(process)
-    output, errors = _Reader(process.stdout), _Reader(process.stderr, say)
+    output, errors = _Reader(process.stdout, kept_bytes_max), _Reader(process.stderr, kept_bytes_max, say)
     workers = (output, errors, _Feeder(process.stdin, stdin))
     try:
         for worker in workers:
@@ -161,18 +163,19 @@ def _shown(argv: Sequence[str]) -> str:
 
 
 class _Reader(threading.Thread):
-    """Keeps all that a pipe gives, and passes its lines on; a fault of the listener is raised later, in the caller."""
+    """Keeps what a pipe gives, and passes its lines on; a fault of the listener is raised later, in the caller."""
 
-    def __init__(self, pipe: IO[bytes] | None, say: Say | None = None) -> None:
+    def __init__(self, pipe: IO[bytes] | None, kept_bytes_max: int | None, say: Say | None = None) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
+        self._room = float("inf") if kept_bytes_max is None else kept_bytes_max
         self._say = say
         self._chunks: list[bytes] = []
         self._fault: Exception | None = None
 
     @property
     def data(self) -> bytes:
-        """All that came so far."""
+        """What was kept so far."""
         return b"".join(self._chunks)
 
     def run(self) -> None:
@@ -181,8 +184,13 @@ class _Reader(threading.Thread):
         with self._pipe as pipe:
             read = pipe.read if self._say is None else pipe.readline
             while chunk := read(_CHUNK_BYTES):
-                self._chunks.append(chunk)
+                self._keep(chunk)
                 self._pass_on(chunk)
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._room > 0:
+            self._chunks.append(chunk if len(chunk) <= self._room else chunk[: int(self._room)])
+            self._room -= len(chunk)
 
     def complain(self) -> None:
         """Raise what the listener raised."""

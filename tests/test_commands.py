@@ -33,6 +33,12 @@ def test_input_arrives_whole(stdin: bytes) -> None:
     assert python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=stdin).stdout == stdin
 
 
+def test_no_more_is_kept_than_was_asked_for_and_the_program_ends_as_it_would() -> None:
+    code = "import sys; sys.stdout.write('o' * 300_000); sys.stderr.write('e' * 300_000); sys.exit(3)"
+    done = run([PYTHON, "-c", code], timeout_seconds=30, kept_bytes_max=100_001)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"o" * 100_001, b"e" * 100_001)
+
+
 def test_without_input_the_program_reads_nothing() -> None:
     assert python("import sys; print(len(sys.stdin.read()))").stdout == b"0\n"
 

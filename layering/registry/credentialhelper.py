@@ -29,7 +29,12 @@ def ask_helper(name: str, server: str, origin: str) -> Credential | None:
         raise InputError(f"{name!r} is no name of a credential helper", where=origin)
     program = f"docker-credential-{name}"
     try:
-        ended = commands.run([program, "get"], stdin=server.encode(), timeout_seconds=_TIMEOUT_SECONDS)
+        ended = commands.run(
+            [program, "get"],
+            stdin=server.encode(),
+            timeout_seconds=_TIMEOUT_SECONDS,
+            kept_bytes_max=_LONGEST_ANSWER_BYTES,
+        )
     except InputError as error:
         error.where = f"{origin}, credential helper for {server}"
         raise

@@ -11,6 +11,7 @@ from layering.errors import ContentError, InputError, RefusedError, UnavailableE
 from layering.signing.publickey import PublicKey, decoded
 
 _TIMEOUT_SECONDS = 60.0
+_ANSWER_BYTES_MAX = 64 * 1024
 
 
 class ProgramKey:
@@ -40,10 +41,17 @@ class ProgramKey:
         return signature
 
     def _asked(self, word: str, message: bytes) -> bytes:
-        """What it prints. Raises InputError (missing), RefusedError (it failed), UnavailableError (it hangs)."""
+        """What it prints. Raises InputError (missing), RefusedError (it failed), UnavailableError (it hangs),
+        ContentError (it prints more than 64 KiB).
+        """
         where = f"{self._program} {word}"
         try:
-            ended = commands.run([self._program, word], stdin=message, timeout_seconds=self._timeout_seconds)
+            ended = commands.run(
+                [self._program, word],
+                stdin=message,
+                timeout_seconds=self._timeout_seconds,
+                kept_bytes_max=_ANSWER_BYTES_MAX + 1,
+            )
         except UnavailableError as error:
             error.where = where
             raise
@@ -51,4 +59,6 @@ class ProgramKey:
             raise RefusedError(
                 f"it ended with {ended.returncode}", where=where, next_step=f"see what `{where}` says when run by hand"
             )
+        if len(ended.stdout) > _ANSWER_BYTES_MAX:
+            raise ContentError(f"it prints more than {_ANSWER_BYTES_MAX} bytes", where=where)
         return ended.stdout
