@@ -5,21 +5,22 @@ image is refused with every reason. Nothing is written to the registry here: pub
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layering.containerfile_text import read_text
+from layering.containerfile_text import Instruction, read_text
 from layering.layer import LayerEntry, write_layer
 from layering.platform import Platform
+from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
-from layering.registry.manifest import DOCKER_MANIFEST
+from layering.registry.manifest import DOCKER_MANIFEST, ImageConfig
 from pipeline.builders.basetree import BaseTree, FactsCache
 from pipeline.builders.filetree import LookUp, Origin, apply_steps
 from pipeline.builders.ignorefile import NOTHING_IGNORED, read_ignore_file
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase, rfc3339
 from pipeline.builders.imageconfig import ConfigState, render_config, scratch_config, start_config, triggers
-from pipeline.builders.interpreter import interpret
+from pipeline.builders.interpreter import Reading, interpret
 from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.stages import Stages, StageTree, lay_out, split_stages
 
@@ -72,23 +73,39 @@ def plan(request: BuildRequest, base: PlatformBase, look_up: LookUp, scratch: Pa
         return (refused.at(0),)
     stages = split_stages(read_text(request.text, request.containerfile_name).instructions)
     arguments = {**_platform_args(base.platform), **request.build_args}
+    from_base = _FromBase(
+        reference=request.base,
+        config=base.config,
+        triggers=read_text(triggered, "the base's ONBUILD").instructions,
+        look_up=look_up,
+    )
     reading = interpret(
         stages.instructions(stages.last),
         state,
         arguments,
-        base=request.base,
-        triggers=read_text(triggered, "the base's ONBUILD").instructions,
+        base=from_base.reference,
+        triggers=from_base.triggers,
         labelled=bool(request.labels),
     )
     if reading.refusals:
         return reading.refusals
     origin = Origin(context=request.context, scratch=scratch, ignored=ignored)
-    earlier = _EarlierStages(stages=stages, origin=origin, arguments=arguments)
+    earlier = _EarlierStages(stages=stages, origin=origin, arguments=arguments, from_base=from_base)
     entries, refusals = apply_steps(reading.steps, origin, look_up, earlier.before(stages.last))
     if refusals:
         return tuple(refusals)
     state.add_labels(request.labels)
     return Plan(entries=entries, state=state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FromBase:
+    """What a stage FROM the base begins with."""
+
+    reference: ImageReference
+    config: ImageConfig
+    triggers: Sequence[Instruction]
+    look_up: LookUp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +115,7 @@ class _EarlierStages:
     stages: Stages
     origin: Origin
     arguments: Mapping[str, str]
+    from_base: _FromBase
     made: dict[int, StageTree] = field(default_factory=dict)
 
     def before(self, number: int) -> Callable[[str], StageTree]:
@@ -112,11 +130,27 @@ class _EarlierStages:
     def _composed(self, number: int) -> StageTree:
         if number >= _STAGES_MAX:
             raise Refused(RefusalReason.SEVERAL_STAGES, f"it has more than {_STAGES_MAX} stages")
-        reading = interpret(self.stages.instructions(number), scratch_config(), self.arguments, base=None)
-        entries, refusals = apply_steps(reading.steps, self.origin, lambda _: None, self.before(number))
-        for refusal in (*reading.refusals, *refusals):
+        reading, base_at = self._read(number)
+        refusals: Sequence[Refusal] = reading.refusals
+        if not refusals:
+            entries, refusals = apply_steps(reading.steps, self.origin, base_at or _nothing, self.before(number))
+        for refusal in refusals:
             raise Refused(refusal.reason, refusal.detail, refusal.line)
-        return lay_out(entries, Path(tempfile.mkdtemp(dir=self.origin.scratch)))
+        return lay_out(entries, Path(tempfile.mkdtemp(dir=self.origin.scratch)), base_at)
+
+    def _read(self, number: int) -> tuple[Reading, LookUp | None]:
+        """What a stage does, and what is below that; None when it is FROM scratch, or from something else."""
+        base, instructions = self.from_base, self.stages.instructions(number)
+        on_scratch = interpret(instructions, scratch_config(), self.arguments, base=None)
+        if not on_scratch.is_of_another_base:
+            return on_scratch, None
+        state = start_config(base.config)
+        on_base = interpret(instructions, state, self.arguments, base=base.reference, triggers=base.triggers)
+        return (on_scratch, None) if on_base.is_of_another_base else (on_base, base.look_up)
+
+
+def _nothing(path: str) -> None:
+    """What scratch has at a path."""
 
 
 def _platform_args(platform: Platform) -> dict[str, str]:

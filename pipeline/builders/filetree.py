@@ -96,8 +96,8 @@ class FileTree:
 
     def copy(self, step: CopyStep, origin: Origin) -> None:
         """COPY or ADD."""
-        if origin.stage is not None and len(origin.stage.entries) + len(self.entries) > _ENTRIES_MAX:
-            raise Refused(RefusalReason.SEVERAL_STAGES, f"a stage has more than {_ENTRIES_MAX} files")
+        if origin.stage is not None:
+            self._check_stage(step, origin.stage)
         found = [find_sources(origin.context, source, step.line, step.stage) for source in step.sources]
         directory, rename = self._destination(step, found, origin.context)
         directory = self._resolved(directory)
@@ -108,6 +108,12 @@ class FileTree:
             taken = [source for source in sources if self._copy_one(source, step, origin, directory, rename)]
             if not taken:
                 raise Refused(RefusalReason.IGNORE_FILE, f"the ignore file leaves out all that {pattern} names")
+
+    def _check_stage(self, step: CopyStep, stage: StageTree) -> None:
+        if len(stage.entries) + len(self.entries) > _ENTRIES_MAX:
+            raise Refused(RefusalReason.SEVERAL_STAGES, f"a stage has more than {_ENTRIES_MAX} files")
+        for source in step.sources:
+            stage.check_own(source)
 
     def _destination(self, step: CopyStep, found: Sequence[Sequence[Source]], context: Path) -> tuple[str, str | None]:
         """The directory that is copied into, and the name that a file gets there (add.go, `renameTarget`)."""

@@ -23,6 +23,7 @@ _SIGNALS = frozenset(signal.Signals.__members__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _AUTOMATIC_ARGUMENT = re.compile(r"BUILD(?:PLATFORM|OS|ARCH|VARIANT)|TARGETVARIANT|[A-Za-z]+_PROXY|[a-z]+_proxy")
+_OTHER_BASE = (RefusalReason.SEVERAL_STAGES, RefusalReason.FROM_NOT_COMPOSABLE)
 _ROOT_USERS = ("", "root", "root:root")
 _HEALTHCHECK_FLAG = re.compile(r"--(?:interval|timeout|start-period)=[0-9]+(?:ms|s|m|h)|--retries=[1-9][0-9]{0,8}")
 _TRIGGERS = ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "RUN", "USER", "VOLUME", "WORKDIR")
@@ -70,6 +71,11 @@ class Reading:
 
     steps: tuple[Step, ...]
     refusals: tuple[Refusal, ...]
+
+    @property
+    def is_of_another_base(self) -> bool:
+        """Whether the FROM says something else than what was given as base."""
+        return any(each.reason in _OTHER_BASE for each in self.refusals)
 
 
 def interpret(
@@ -178,7 +184,7 @@ class _Reader:
         words = split_words(instruction.arguments)
         if instruction.flags or len(words) not in (1, 3) or not self._is_base(expand(words[0], self._global_args)):
             if self._base is None:
-                raise Refused(RefusalReason.SEVERAL_STAGES, "a stage that is copied from is not FROM scratch")
+                raise Refused(RefusalReason.SEVERAL_STAGES, "a stage that is copied from is FROM another image")
             raise Refused(RefusalReason.FROM_NOT_COMPOSABLE, "this FROM is not simply the base")
 
     def _is_base(self, name: str) -> bool:

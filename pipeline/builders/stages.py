@@ -1,17 +1,21 @@
 """The stages of a Containerfile: which one a `COPY --from` names, and what stands in it, so that it can be copied.
 
-Only stages that are `FROM scratch` are composed. Those that nothing is copied from are not looked at: buildah does not
-build them either (imagebuildah/executor.go). No content is copied; the tree on disk only has the names and kinds.
+Stages FROM scratch and FROM the base are composed; of the latter only what they put there themselves can be copied. A
+stage that nothing is copied from is not looked at: buildah does not build it either (imagebuildah/executor.go). No
+content is copied; the tree on disk only has the names and kinds.
 """
 
 import os
+import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layering.containerfile_text import Instruction
 from layering.layer import EntryKind, LayerEntry
+from layering.layerfacts import Node
+from pipeline.builders.globs import has_meta
 from pipeline.builders.refusal import RefusalReason, Refused
 from pipeline.builders.sources import SourceFile
 
@@ -62,10 +66,26 @@ def _name_of(line: Instruction) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageTree:
-    """A composed stage. Below `root` stands what `entries` have, by path; contents, owners and modes are theirs."""
+    """A composed stage. Below `root` stands what `entries` have, by path; contents, owners and modes are theirs.
+
+    `base_at` says what its base has at a path; None for a stage FROM scratch.
+    """
 
     root: Path
     entries: Mapping[str, LayerEntry]
+    base_at: Callable[[str], Node | None] | None = None
+
+    def check_own(self, source: str) -> None:
+        """Raises Refused for a source that its base may have a part in: a base's contents are not read here."""
+        path = posixpath.normpath(f"/{source}").strip("/")
+        if self.base_at is not None and (has_meta(source) or not self._is_own(path, self.base_at)):
+            raise Refused(RefusalReason.SEVERAL_STAGES, f"/{path} may be, in part, of the base of the stage")
+
+    def _is_own(self, path: str, base_at: Callable[[str], Node | None]) -> bool:
+        entry = self.entries.get(path)
+        if entry is None or entry.kind is EntryKind.SYMLINK:
+            return False
+        return entry.kind is not EntryKind.DIRECTORY or base_at(path) is None
 
     def described(self, path: str, file: SourceFile, *, keeps_owner: bool) -> SourceFile:
         """`file`, found at `path` below the root, as the stage has it."""
@@ -76,9 +96,12 @@ class StageTree:
         )  # fmt: skip
 
 
-def lay_out(entries: Sequence[LayerEntry], root: Path) -> StageTree:
+def lay_out(
+    entries: Sequence[LayerEntry], root: Path, base_at: Callable[[str], Node | None] | None = None
+) -> StageTree:
     """Make the tree in the empty directory `root`."""
-    for entry in sorted(entries, key=lambda one: one.path.split("/")):
+    there = [entry for entry in entries if entry.kind is not EntryKind.WHITEOUT]
+    for entry in sorted(there, key=lambda one: one.path.split("/")):
         path = root / entry.path
         if entry.kind is EntryKind.DIRECTORY:
             path.mkdir()
@@ -88,4 +111,4 @@ def lay_out(entries: Sequence[LayerEntry], root: Path) -> StageTree:
             os.mkfifo(path)
         else:
             path.touch()
-    return StageTree(root=root, entries={entry.path: entry for entry in entries})
+    return StageTree(root=root, entries={entry.path: entry for entry in there}, base_at=base_at)

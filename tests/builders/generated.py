@@ -5,6 +5,7 @@ A case says whether it needs the contents of files that are not in its context (
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.builders.generated_world import BASES, CONTEXTS
@@ -54,6 +55,8 @@ _FOREIGN = (
 
 _STAGE_SOURCES = ("/", "/p", "p/", "/p/f", "/s", "s/*", "/p /s", "/p/../s/f", "/p/link", "p/sub", "t/*", "t")
 
+_OWN_SOURCES = ("/p", "p/", "/p/f", "/p /s", "/p/../s/f", "p/sub", "t")  # of a stage on the base, made by that stage
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
@@ -90,15 +93,17 @@ def _with_stages(chance: random.Random, lines: list[str]) -> list[str]:
     """For one in four: a stage or two before the lines, and copies from them among these."""
     if chance.random() < 0.75:
         return lines
-    stages = ["FROM scratch AS one", *_stage(chance)]
-    names = ["one", "1"]
+    first = chance.choice(("scratch", "scratch", "{base}"))
+    stages, names = [f"FROM {first} AS one", *_stage(chance)], ["one", "1"]
+    sources = dict.fromkeys(names, _STAGE_SOURCES if first == "scratch" else _OWN_SOURCES)
     if chance.random() < 0.4:
-        copies = [_copy_from(chance, "one", "/p/") for _ in range(2)]
+        copies = [_copy_from(chance, "one", sources["one"], "/p/") for _ in range(2)]
         stages += ["FROM scratch", *_stage(chance), *copies, "FROM none.example/unused AS unused", "RUN false"]
         names.append("2")
     after = [*lines]
     for _ in range(chance.randint(1, 3)):
-        after.insert(chance.randint(2, len(after)), _copy_from(chance, chance.choice(names)))
+        name = chance.choice(names)
+        after.insert(chance.randint(2, len(after)), _copy_from(chance, name, sources.get(name, _STAGE_SOURCES)))
     return [*stages, "FROM {base}", *after]
 
 
@@ -115,9 +120,9 @@ def _stage(chance: random.Random) -> list[str]:
     return [*made, *(chance.choice(_SETTINGS) for _ in range(chance.randint(0, 2)))]
 
 
-def _copy_from(chance: random.Random, stage: str, place: str = "") -> str:
+def _copy_from(chance: random.Random, stage: str, sources: Sequence[str], place: str = "") -> str:
     flags, place = chance.choice(_FLAGS), place or chance.choice(_PLACES)
-    return f"COPY --from={stage} {flags}{chance.choice(_STAGE_SOURCES)} {place}"
+    return f"COPY --from={stage} {flags}{chance.choice(sources)} {place}"
 
 
 def _spelled(chance: random.Random, lines: list[str]) -> str:

@@ -74,6 +74,13 @@ EXACT = {
         "oci",
         ".dockerignore",
     ),
+    "what a stage on the base made itself": (
+        "COPY --chown=3:4 suid linked f /d/\nCOPY f /etc/new.conf\nCOPY over/conf.d /etc/motd\nENV E=/d\nWORKDIR /w/v\n"
+        "COPY d x/\nFROM {base} AS b\nCOPY --from=0 /etc/new.conf /etc/motd /tmp/\nCOPY --from=0 /d /w/v/x/sub /w/\n"
+        "FROM {base}\nCOPY --from=0 /d/suid /w/v/x /all/\nCOPY --from=0 --chown=9 /w /opt/old\n"
+        "COPY --from=b /tmp/new.conf tmp/motd /etc/",
+    ),
+    "a stage on a base with triggers": ("COPY f /x/\nFROM {base}\nCOPY --from=0 /triggered /x /y/", "docker triggers"),
     "stages that nothing needs": (
         "RUN exit 1\nFROM none.example/none AS n\nFROM scratch\nCOPY none /\nFROM {base}\nCOPY f /etc/",
     ),
@@ -122,7 +129,14 @@ REFUSED = {
     "COPY --from=build f /etc/": "FlagNotComposable (line 3)",
     "COPY f /etc/\n\nRUN \\\n true": "InstructionNotComposable (line 5)",
     "COPY --from=1 f /x\nFROM scratch": "FromNotComposable (line 4)",
-    "COPY f /x\nFROM {base}\nCOPY --from=0 /x /etc/": "SeveralStages (line 2)",
+    "COPY f /x\nFROM {base}\nCOPY --from=0 /etc/motd /x": "SeveralStages (line 5)",
+    "COPY f /etc/\nFROM {base}\nCOPY --from=0 /etc/ /x": "SeveralStages (line 5)",
+    "COPY f /etc/x\nFROM {base}\nCOPY --from=0 /etc/x* /x": "SeveralStages (line 5)",
+    "COPY f /mnt/x\nFROM {base}\nCOPY --from=0 /mnt/x /x": "SeveralStages (line 5)",
+    "COPY d /d\nFROM {base}\nCOPY --from=0 /d/link /x": "SeveralStages (line 5)",
+    "COPY f /x\nFROM {base}\nCOPY --from=0 / /x": "SeveralStages (line 5)",
+    "RUN x\nFROM {base}\nCOPY --from=0 /x /etc/": "InstructionNotComposable (line 3)",
+    "COPY f /x\nFROM other.example/os AS o\nCOPY f /x\nFROM {base}\nCOPY --from=o /x /etc/": "SeveralStages (line 4)",
     "FROM scratch AS a\nCOPY f /\nRUN x\nFROM {base}\nCOPY --from=a f /": "InstructionNotComposable (line 5)",
     "FROM scratch\n" * 52 + "FROM {base}\nCOPY --from=52 f /": "SeveralStages (line 56)",
     "FROM scratch AS a\nFROM scratch AS a\nFROM {base}\nCOPY --from=a f /": "FlagNotComposable (line 6)",

@@ -65,9 +65,7 @@ PRINT_OTHER_SIGNATURE = (
         pytest.param({"sign": "sys.stdout.buffer.write(bytes(range(256)))"}, ContentError, "base64", id="raw bytes"),
         pytest.param({"sign": "pass"}, ContentError, "not base64", id="sign says nothing"),
         pytest.param({"sign": PRINT_OTHER_SIGNATURE}, ContentError, "does not verify", id="another signature"),
-        pytest.param(
-            {"sign": "print('TUVVQ' * 100_000)"}, ContentError, "more than 65536 bytes", id="sign talks"
-        ),
+        pytest.param({"sign": "print('TUVVQ' * 100_000)"}, ContentError, "more than 65536 bytes", id="sign talks"),
         pytest.param({"sign": "time.sleep(60)"}, UnavailableError, "did not end", id="sign hangs"),
         pytest.param({"public_key": "time.sleep(60)"}, UnavailableError, "did not end", id="public-key hangs"),
     ],
