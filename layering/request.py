@@ -5,6 +5,7 @@ It holds everything a rebuild depends on, so that an engine needs nothing else. 
 
 import json
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_serializer
@@ -17,6 +18,8 @@ from layering.reference import ImageReference
 
 API_VERSION = "layerwatch/v1alpha1"
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+_NAMED_LENGTH_MAX = 200  # characters of a path, and of what is said of it
+_LISTED_LENGTH_MAX = 1500
 KeyHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -108,7 +111,7 @@ class RebuildRequest(BaseModel):
 
     @classmethod
     def parse(cls, text: str, where: str = "request") -> Self:
-        """Read JSON. Raises InputError that names every fault with its path."""
+        """Read JSON. Raises InputError that names the faults with their paths, the first ones of very many."""
         try:
             document = json.loads(text, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
@@ -138,5 +141,8 @@ def _faults(error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
-        lines.append(f"{path or 'document'}: {fault['msg'].removeprefix('Value error, ')}")
-    return "\n  ".join(lines)
+        said = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{path[:_NAMED_LENGTH_MAX] or 'document'}: {said[:_NAMED_LENGTH_MAX]}")
+    shown = [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= _LISTED_LENGTH_MAX]
+    more = [f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
+    return "\n  ".join([*shown, *more])

@@ -136,3 +136,11 @@ def test_every_name_and_label_is_a_legal_one(name: str, key: str, attempt: int) 
 
 def test_names_of_up_to_100_attempts_have_at_most_57_characters() -> None:
     assert len(run_name("a" * 40, KEY, 100)) == 57
+
+
+def test_faults_of_a_request_are_told_at_a_length_that_can_be_read() -> None:
+    odd = {"a" * 5000: 1, **{f"key{number}": 1 for number in range(1000)}}
+    with pytest.raises(InputError) as caught:
+        RebuildRequest.parse(json.dumps(odd))
+    assert len(str(caught.value)) < 2000
+    assert re.search(r"apiVersion: Field required\n(?s:.*)\n  and [0-9]+ more", caught.value.what)
