@@ -17,6 +17,9 @@ from layering.machineconfig_merge import Claim
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
+OUR_BRANCHES = "layerwatch/"
+"""How the names of all branches begin that proposals are made on."""
+
 
 class State(StrEnum):
     """What became of a proposal. Observing gives `absent` or `outdated` where proposing would write."""
@@ -50,7 +53,7 @@ class ProposalTarget:
     @property
     def proposal_branch(self) -> str:
         """The branch of the proposal itself."""
-        return f"layerwatch/group/{self.group}" if self.group else f"layerwatch/{self.cluster}/{self.pool}"
+        return f"{OUR_BRANCHES}group/{self.group}" if self.group else f"{OUR_BRANCHES}{self.cluster}/{self.pool}"
 
     @property
     def member(self) -> str:

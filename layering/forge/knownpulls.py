@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
 from layering.forge.pullrequest import PullRequest
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_OURS = "layerwatch/"
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
 
 
@@ -71,7 +71,7 @@ class KnownPulls:
             self._put(pull)
 
     def _changed(self, since: datetime) -> Sequence[PullRequest]:
-        return self._host.changed_pulls(self._repository, since, below=_OURS)
+        return self._host.changed_pulls(self._repository, since, below=OUR_BRANCHES)
 
     def _as_of(self, began: float) -> datetime:
         """When what was asked at `began` was true, by the forge's clock: many pages take a while."""

@@ -16,7 +16,7 @@ from layering.errors import ConflictError, UnavailableError
 from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
-from layering.forge.forge import Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
+from layering.forge.forge import OUR_BRANCHES, Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.host import Host
 from layering.forge.judgement import Due, Judgement, Seen, judge
 from layering.forge.marker import Marker
@@ -30,7 +30,7 @@ from layering.reasons import Reason
 from layering.reference import ImageReference
 
 _ATTEMPTS = 5  # each one lost means that somebody else's was written
-_ALL_OURS = "layerwatch/*"
+_ALL_OURS = f"{OUR_BRANCHES}*"
 
 
 @dataclass(kw_only=True)
@@ -210,7 +210,7 @@ class RemoteForge:
         return sum(self._is_ours(repository, pull) for pull in opened)
 
     def _is_ours(self, repository: str, pull: PullRequest) -> bool:
-        is_like_it = pull.state is PullState.OPEN and pull.head.startswith("layerwatch/") and Marker.parse(pull.body)
+        is_like_it = pull.state is PullState.OPEN and pull.head.startswith(OUR_BRANCHES) and Marker.parse(pull.body)
         return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
 
 
