@@ -8,10 +8,10 @@ Changes no text; containerfile.py does.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from layering.containerfile_stages import Containerfile, GlobalArg, Stage
 from layering.errors import InputError
+from layering.excerpt import beginning
 from layering.reasons import Reason
 from layering.reference import ImageReference, Repository
 
@@ -158,10 +158,8 @@ def _ambiguous(what: str, candidates: Sequence[Candidate], where: str) -> InputE
         match = _match_for(candidate, candidates)
         hint = f"match {match}" if match else "give it a name with AS to choose it"
         lines.append(f"line {candidate.stage.line}: FROM {candidate.stage.base.text[:_SHOWN_LENGTH_MAX]} ({hint})")
-    shown = [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= _LISTED_LENGTH_MAX]
-    more = [f"{len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
     return InputError(
-        f"{what}: {'; '.join([*shown, *more])}",
+        f"{what}: {'; '.join(beginning(lines, _LISTED_LENGTH_MAX))}",
         where=where,
         next_step="say which one with match (source.match, --match)",
         reason=Reason.BASE_AMBIGUOUS,

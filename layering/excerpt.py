@@ -1,10 +1,12 @@
-"""The end of a log, short enough for a report and without what could be a secret.
+"""The end of a log, short enough for a report and without what could be a secret; the beginning of a list of faults.
 
 What people's builds print is not ours: tokens, passwords and keys of the usual shapes are taken out, and characters
 that would command a terminal. A secret of no known shape cannot be told from other text.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate
 
 from layering.secrets import redact
 
@@ -29,6 +31,12 @@ _NAMED = re.compile(
     (?P<value> "[^"\n]*"? | '[^'\n]*'? | [^\s"',;}]+ )
     """
 )
+
+
+def beginning(lines: Sequence[str], characters: int) -> list[str]:
+    """The first lines, so many characters together at most; the last one says how many more there are."""
+    shown = [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= characters]
+    return [*shown, f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else shown
 
 
 def excerpt(log: str, lines: int = LINES_MAX, characters: int = CHARACTERS_MAX) -> str:

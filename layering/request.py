@@ -5,12 +5,12 @@ It holds everything a rebuild depends on, so that an engine needs nothing else. 
 
 import json
 from collections.abc import Mapping
-from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_serializer
 
 from layering.errors import InputError
+from layering.excerpt import beginning
 from layering.fields import STRICT, InsidePath, Name, PinnedImage, PlatformField, TaggedImage, Text
 from layering.forge.forge import ProposalTarget
 from layering.platform import Platform
@@ -143,6 +143,4 @@ def _faults(error: ValidationError) -> str:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
         said = fault["msg"].removeprefix("Value error, ")
         lines.append(f"{path[:_NAMED_LENGTH_MAX] or 'document'}: {said[:_NAMED_LENGTH_MAX]}")
-    shown = [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= _LISTED_LENGTH_MAX]
-    more = [f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
-    return "\n  ".join([*shown, *more])
+    return "\n  ".join(beginning(lines, _LISTED_LENGTH_MAX))
