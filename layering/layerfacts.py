@@ -12,7 +12,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,9 @@ class Node:
     has_xattrs: bool = False
     target: str = ""
 
+
+LookUp = Callable[[str], Node | None]
+"""What says what stands at a path; None for nothing."""
 
 FILE = Node(standing=Standing.FILE)
 IMPLIED = Node(standing=Standing.IMPLIED)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from layering.containerfile_text import Instruction, read_text
 from layering.layer import LayerEntry, write_layer
+from layering.layerfacts import LookUp
 from layering.platform import Platform
 from layering.reference import ImageReference
 from layering.registry.client import RegistryClient
 from layering.registry.manifest import DOCKER_MANIFEST, ImageConfig
 from pipeline.builders.basetree import BaseTree, FactsCache
-from pipeline.builders.filetree import LookUp, Origin, apply_steps
+from pipeline.builders.filetree import Origin, apply_steps
 from pipeline.builders.ignorefile import NOTHING_IGNORED, read_ignore_file
 from pipeline.builders.image import BuildRequest, BuiltImage, NewLayer, PlatformBase, rfc3339
 from pipeline.builders.imageconfig import ConfigState, render_config, scratch_config, start_config, triggers

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layering.layer import EntryKind, LayerEntry
-from layering.layerfacts import Node, Standing, parents
+from layering.layerfacts import LookUp, Standing, parents
 from pipeline.builders import archives
 from pipeline.builders.globs import has_meta
 from pipeline.builders.ignorefile import NOTHING_IGNORED, IgnoreFile
@@ -22,7 +22,6 @@ from pipeline.builders.refusal import Refusal, RefusalReason, Refused
 from pipeline.builders.sources import Source, SourceFile, find_sources, walk
 from pipeline.builders.stages import StageTree
 
-LookUp = Callable[[str], Node | None]
 _NEW_DIRECTORY_MODE = 0o755
 _LINKS_FOLLOWED_MAX = 64
 _ENTRIES_MAX = 200_000  # stages that copy each other twice would double without end

@@ -8,13 +8,13 @@ content is copied; the tree on disk only has the names and kinds.
 import os
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layering.containerfile_text import Instruction
 from layering.layer import EntryKind, LayerEntry
-from layering.layerfacts import Node
+from layering.layerfacts import LookUp
 from pipeline.builders.globs import has_meta
 from pipeline.builders.refusal import RefusalReason, Refused
 from pipeline.builders.sources import SourceFile
@@ -73,7 +73,7 @@ class StageTree:
 
     root: Path
     entries: Mapping[str, LayerEntry]
-    base_at: Callable[[str], Node | None] | None = None
+    base_at: LookUp | None = None
 
     def check_own(self, source: str) -> None:
         """Raises Refused for a source that its base may have a part in: a base's contents are not read here."""
@@ -81,7 +81,7 @@ class StageTree:
         if self.base_at is not None and (has_meta(source) or not self._is_own(path, self.base_at)):
             raise Refused(RefusalReason.SEVERAL_STAGES, f"/{path} may be, in part, of the base of the stage")
 
-    def _is_own(self, path: str, base_at: Callable[[str], Node | None]) -> bool:
+    def _is_own(self, path: str, base_at: LookUp) -> bool:
         entry = self.entries.get(path)
         if entry is None or entry.kind is EntryKind.SYMLINK:
             return False
@@ -96,9 +96,7 @@ class StageTree:
         )  # fmt: skip
 
 
-def lay_out(
-    entries: Sequence[LayerEntry], root: Path, base_at: Callable[[str], Node | None] | None = None
-) -> StageTree:
+def lay_out(entries: Sequence[LayerEntry], root: Path, base_at: LookUp | None = None) -> StageTree:
     """Make the tree in the empty directory `root`."""
     there = [entry for entry in entries if entry.kind is not EntryKind.WHITEOUT]
     for entry in sorted(there, key=lambda one: one.path.split("/")):
