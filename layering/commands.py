@@ -168,7 +168,7 @@ class _Reader(threading.Thread):
     def __init__(self, pipe: IO[bytes] | None, kept_bytes_max: int | None, say: Say | None = None) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
-        self._room = float("inf") if kept_bytes_max is None else kept_bytes_max
+        self._room = kept_bytes_max
         self._say = say
         self._chunks: list[bytes] = []
         self._fault: Exception | None = None
@@ -188,9 +188,11 @@ class _Reader(threading.Thread):
                 self._pass_on(chunk)
 
     def _keep(self, chunk: bytes) -> None:
-        if self._room > 0:
-            self._chunks.append(chunk if len(chunk) <= self._room else chunk[: int(self._room)])
-            self._room -= len(chunk)
+        kept = chunk[: self._room]
+        if self._room is not None:
+            self._room -= len(kept)
+        if kept:
+            self._chunks.append(kept)
 
     def complain(self) -> None:
         """Raise what the listener raised."""

@@ -109,9 +109,7 @@ class InstallationTokens:
     def slug(self) -> str:
         """What the App is called in addresses; `SLUG[bot]` is the user its commits are by. One request at most."""
         with self._guard:
-            if self._slug is None:
-                self._slug = str(_field(self._exchange.get("app").json, "slug", str))
-            return self._slug
+            return self._slug or str(_field(self._exchange.get("app").json, "slug", str))
 
     def repository(self, name: str) -> Any:
         """GitHub's document of a repository, as it came with the token for it; None when none did."""
@@ -151,7 +149,8 @@ class InstallationTokens:
             except NotFoundError:
                 raise self._refused(f"it is not installed for {repository}") from None
             self._installations[owner] = _field(answer.json, "id", int)
-            self._slug = self._slug or answer.json.get("app_slug")
+            told = answer.json.get("app_slug")
+            self._slug = told if isinstance(told, str) else None
         return self._installations[owner]
 
     def _refused(self, what: str) -> LayerwatchError:

@@ -44,7 +44,7 @@ from layering.registry.upload import BlobCopy
 
 __all__ = ["Asked", "BlobCopy", "RegistryClient", "Request"]
 
-_READ = 8  # times the bytes of a configuration is what it takes when it was read
+_PARSED = 8  # times the bytes of a configuration is what it takes in memory
 
 
 class RegistryClient:
@@ -74,7 +74,7 @@ class RegistryClient:
         self._manifests = Manifests(self._host_of)
         self._held: RememberedContent[ImageManifest | ImageIndex] = RememberedContent(lambda held: len(held.raw))
         self._blobs: RememberedContent[bytes] = RememberedContent(len)
-        self._configs: RememberedContent[ImageConfig] = RememberedContent(lambda held: _READ * len(held.raw))
+        self._configs: RememberedContent[ImageConfig] = RememberedContent(lambda held: _PARSED * len(held.raw))
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._guard = threading.Lock()
 
