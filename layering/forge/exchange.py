@@ -1,6 +1,6 @@
 """HTTP with one forge: one session, its limits kept, its failures told in our errors. Knows no pull request.
 
-The only module of `layering/forge/` that sends through `requests`. Redirects are not followed: a token goes to the
+The only module of `layering/forge/` that sends. Redirects are not followed: a token goes to the
 address that was configured and nowhere else. A read that fails for now is repeated as long as the thread's patience
 lasts; a write whose answer is lost is not: who wrote looks first.
 """
@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import requests
 import urllib3
 
 from layering.causes import causes
@@ -27,10 +26,12 @@ from layering.forge.credentials import Credentials, authorization, usual_variabl
 from layering.forge.patience import Patience
 from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
 from layering.forge.settings import ForgeSettings
+from layering.linkheader import next_in
 from layering.reasons import Reason
+from layering.registry.connections import Connections
 from layering.registry.deadline import Deadline
-from layering.registry.proxies import proxies_for
-from layering.registry.trust import authorities, verified_session
+from layering.registry.proxies import proxy_for
+from layering.registry.trust import authorities
 from layering.registry.watchdog import Watchdog
 
 _CONNECT_SECONDS = 10.0
@@ -77,7 +78,7 @@ class Exchange:
         self._headers = {**_OURS, **headers}
         self._on_request = on_request
         self._patience = patience or Patience(settings.max_wait_seconds)
-        self._session = verified_session(authorities(settings.ca_file))
+        self._connections = Connections(authorities(settings.ca_file))
         self._watchdog = Watchdog()
         self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._ahead = timedelta()
@@ -86,7 +87,7 @@ class Exchange:
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._connections.close()
         self._watchdog.close()
         self._credentials.close()
 
@@ -190,10 +191,10 @@ class Exchange:
         headers = {"If-None-Match": known[0]} if known else {}
         response, content = self._exchanged(method, url, body, headers, where)
         self._learn_time(response)
-        if response.status_code == 304 and known:
+        if response.status == 304 and known:
             return known[1]
         answer = Answer(
-            status=response.status_code,
+            status=response.status,
             json=self._parsed(response, content, where),
             headers=response.headers,
             next_page=self._next_page(response, url),
@@ -204,7 +205,7 @@ class Exchange:
 
     def _exchanged(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], where: str
-    ) -> tuple[requests.Response, bytes]:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         """One request, and the whole of its answer. Raises UnavailableError; RefusedError for who is not trusted."""
         token = self._credentials.token(_repository_in(url, self._base))
         sent = {**self._headers, **headers, **({"Content-Type": "application/json"} if body is not None else {})}
@@ -212,51 +213,50 @@ class Exchange:
         whole = Deadline.after(_CONNECT_SECONDS + read_seconds)  # also of an answer that drips
         try:
             with self._watchdog.until(whole) as watch, watch.sending():
-                response = self._session.request(
+                response = self._connections.ask(
                     method,
                     url,
                     headers={**sent, **(authorization(self._settings.kind, token) if token else {})},
-                    data=body,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(_CONNECT_SECONDS, read_seconds),
-                    proxies=proxies_for(url, None),
+                    body=body,
+                    timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds),
+                    proxy=proxy_for(url, None),
                 )
-                content = response.raw.read(_BODY_BYTES_MAX + 1, decode_content=True)
+                content = response.read(_BODY_BYTES_MAX + 1, decode_content=True)
                 response.close()
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self._note(method, url, 0)
             raise self._translated(error, where) from None
-        self._note(method, url, response.status_code)
+        self._note(method, url, response.status)
         if whole.left <= 0:
             raise self._unavailable("its answer took too long", where, _IS_URL_RIGHT)
         if len(content) > _BODY_BYTES_MAX:
             raise self._unavailable(f"its answer is longer than {_BODY_BYTES_MAX} bytes", where, _IS_URL_RIGHT)
-        if token is not None and response.status_code >= 400:  # some say which token it is that they do not take
+        if token is not None and response.status >= 400:  # some say which token it is that they do not take
             content = content.replace(token.reveal().encode(), str(token).encode())
         return response, content
 
-    def _parsed(self, response: requests.Response, content: bytes, where: str) -> Any:
+    def _parsed(self, response: urllib3.BaseHTTPResponse, content: bytes, where: str) -> Any:
         if not content.strip():
             return None
         try:
             return jsonlib.loads(content)
         except (ValueError, RecursionError):
-            if response.status_code >= 300:
+            if response.status >= 300:
                 return None  # a proxy's page; the status says what there is to say
             raise self._unavailable("its answer is no JSON", where, _IS_URL_RIGHT) from None
 
-    def _next_page(self, response: requests.Response, url: str) -> str | None:
+    def _next_page(self, response: urllib3.BaseHTTPResponse, url: str) -> str | None:
         """On our own address, whatever the link says: behind a proxy a forge may know itself by another name."""
-        link = response.links.get("next", {}).get("url", "")
+        link = next_in(response.headers.get("Link", "")) or ""
         query = link.partition("#")[0].partition("?")[2]
         return f"{url.partition('?')[0]}?{query}" if query else None
 
-    def _learn_time(self, response: requests.Response) -> None:
+    def _learn_time(self, response: urllib3.BaseHTTPResponse) -> None:
         told = parse_date(response.headers.get("Date", ""))
         if told is not None:
             self._ahead = told - datetime.now(UTC)
-        if (seconds := pause_seconds(response.headers, self.now())) > 0 and response.status_code < 400:
+        if (seconds := pause_seconds(response.headers, self.now())) > 0 and response.status < 400:
             self._hold(seconds)
 
     def _remember(self, url: str, etag: str, answer: Answer) -> None:
@@ -288,7 +288,7 @@ class Exchange:
                 reason=Reason.FORGE_REFUSED,
             )
         detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
-        if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
+        if any(isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError) for cause in found):
             detail = "no answer in time"
         return self._unavailable(
             f"the forge cannot be reached: {detail}", where, f"see whether {self._base} is right, and up"

@@ -1,1 +1,1 @@
-"""Everything that speaks the OCI distribution protocol; the only owner of `requests` for registries."""
+"""Everything that speaks the OCI distribution protocol; over urllib3."""

@@ -5,18 +5,18 @@ Headers are hints: a digest in one must be that of the bytes, and a header that 
 
 import hashlib
 
-import requests
-
 from layering.errors import ContentError, InputError
+from layering.linkheader import next_in
 from layering.reference import Digest, ImageReference, Repository
 from layering.registry.addresses import absolute
 from layering.registry.host import Fetched
 from layering.registry.manifest import INDEX_TYPES, MANIFEST_BYTES_MAX, MANIFEST_TYPES, Descriptor, parse_object
+from layering.registry.response import Response
 
 _DIGEST_HEADER = "Docker-Content-Digest"
 
 
-def described(answer: requests.Response, reference: ImageReference) -> Descriptor | None:
+def described(answer: Response, reference: ImageReference) -> Descriptor | None:
     """What a HEAD says, when it says enough. Raises ContentError when it contradicts the digest asked for."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     digest = claimed_digest(answer, str(reference))
@@ -31,7 +31,7 @@ def described(answer: requests.Response, reference: ImageReference) -> Descripto
     return Descriptor(media_type=media_type, digest=wanted or digest, size=int(length))
 
 
-def claimed_digest(answer: requests.Response | Fetched, where: str) -> Digest | None:
+def claimed_digest(answer: Response | Fetched, where: str) -> Digest | None:
     """The digest that an answer names in its header. Raises ContentError when that is none."""
     claimed = answer.headers.get(_DIGEST_HEADER)
     try:
@@ -61,7 +61,5 @@ def tags_of(page: Fetched, repository: Repository) -> list[str]:
 
 def next_page(page: Fetched, repository: Repository) -> str | None:
     """The URL of the page after this one (RFC 8288, rel="next")."""
-    for link in requests.utils.parse_header_links(page.headers.get("Link", "")):
-        if link.get("rel") == "next" and "url" in link:
-            return absolute(link["url"], page.url, str(repository))
-    return None
+    found = next_in(page.headers.get("Link", ""))
+    return absolute(found, page.url, str(repository)) if found is not None else None

@@ -9,7 +9,6 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-import requests
 import urllib3
 from urllib3.util import parse_url
 
@@ -17,6 +16,7 @@ from layering.errors import ContentError, UnavailableError
 from layering.registry.challenge import parse_challenges
 from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
+from layering.registry.response import Response
 
 _CHUNK_BYTES = 64 * 1024
 _ERROR_BODY_BYTES_MAX = 64 * 1024
@@ -30,7 +30,7 @@ class BrokenOffError(UnavailableError):
     """An answer began and did not come to its end; who asked may ask again."""
 
 
-def body(response: requests.Response, *, limit_bytes: int, deadline: Deadline) -> bytes:
+def body(response: Response, *, limit_bytes: int, deadline: Deadline) -> bytes:
     """The whole body. Raises ContentError when it is longer than `limit_bytes`, else what `chunks` raises."""
     parts: list[bytes] = []
     length = 0
@@ -42,7 +42,7 @@ def body(response: requests.Response, *, limit_bytes: int, deadline: Deadline) -
     return b"".join(parts)
 
 
-def chunks(response: requests.Response, *, deadline: Deadline) -> Iterator[bytes]:
+def chunks(response: Response, *, deadline: Deadline) -> Iterator[bytes]:
     """The body as it comes. Raises BrokenOffError when it breaks off, UnavailableError when it takes too long, and
     ContentError when it is not HTTP or comes in crumbs, each of which takes time of ours.
     """
@@ -67,16 +67,17 @@ def chunks(response: requests.Response, *, deadline: Deadline) -> Iterator[bytes
         yield chunk
 
 
-def give_back(response: requests.Response) -> None:
+def give_back(response: Response) -> None:
     """End with an answer. What little is left of it is read, so that its connection serves the next request too."""
     left = response.raw.length_remaining
     if left is None or left <= _LEFT_OVER_BYTES_MAX:
         with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):  # then it is closed, as follows
             response.raw.read(_LEFT_OVER_BYTES_MAX, decode_content=False)
-    response.close()
+    response.raw.close()
+    response.raw.release_conn()
 
 
-def error_text(response: requests.Response, deadline: Deadline) -> str:
+def error_text(response: Response, deadline: Deadline) -> str:
     """What the registry says of a refusal (distribution-spec, error codes), as one short printable line, or "".
 
     OpenShift's registry says only in its challenge that access is denied (RFC 6750 section 3, `error`). What we sent as
@@ -88,7 +89,7 @@ def error_text(response: requests.Response, deadline: Deadline) -> str:
         said = [f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors]
     except (ContentError, UnavailableError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         said = []
-    challenges = parse_challenges(response.raw.headers.getlist("WWW-Authenticate"))
+    challenges = parse_challenges(response.headers.getlist("WWW-Authenticate"))
     said += [challenge.parameters["error"] for challenge in challenges if "error" in challenge.parameters]
     text = "; ".join(said)
     for secret in _sent(response):
@@ -96,14 +97,14 @@ def error_text(response: requests.Response, deadline: Deadline) -> str:
     return "".join(character for character in text if character.isprintable())[:_ERROR_TEXT_LENGTH_MAX]
 
 
-def host_of(response: requests.Response) -> str:
+def host_of(response: Response) -> str:
     """HOST[:PORT] that answered."""
     return parse_url(response.url).netloc or ""
 
 
-def _sent(response: requests.Response) -> Iterator[str]:
+def _sent(response: Response) -> Iterator[str]:
     """The secrets of the request's Authorization header: as sent, and the password in it."""
-    scheme, _, value = str(response.request.headers.get("Authorization", "")).partition(" ")
+    scheme, _, value = response.asked.get("Authorization", "").partition(" ")
     if not value:
         return
     yield value

@@ -238,7 +238,7 @@ class RegistryClient:
             repeatable=True,  # the same bytes under the same name: a repeated PUT changes nothing
         )
         with host.ask(asking) as answer:
-            if answer.status_code not in (200, 201):
+            if answer.status not in (200, 201):
                 raise host.refusal(answer, asking)
             answers.check_bytes(raw, answers.claimed_digest(answer, str(reference)), str(reference))
         self._routes.written(reference.repository)
@@ -280,8 +280,8 @@ class RegistryClient:
         path = f"/v2/{repository.path}/blobs/{digest}"
         asking = Asking(method="HEAD", path=path, repository=repository, deadline=deadline)
         with host.ask(asking) as answer:
-            if answer.status_code in (200, 404):
-                return answer.status_code == 200
+            if answer.status in (200, 404):
+                return answer.status == 200
             raise host.refusal(answer, asking)
 
     def _stream(

@@ -8,14 +8,13 @@ import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-import requests
-
 from layering.errors import ContentError
 from layering.reference import Repository
 from layering.registry.bodies import BrokenOffError, chunks
 from layering.registry.deadline import Deadline
 from layering.registry.host import Asking, RegistryHost
 from layering.registry.manifest import Descriptor
+from layering.registry.response import Response
 from layering.registry.transport import TRIES
 
 
@@ -70,10 +69,10 @@ def _from(host: RegistryHost, asking: Asking, start: int) -> Iterator[bytes]:
             skip -= min(skip, len(chunk))
 
 
-def _to_skip(host: RegistryHost, asking: Asking, answer: requests.Response, start: int) -> int:
-    if answer.status_code == 200:
+def _to_skip(host: RegistryHost, asking: Asking, answer: Response, start: int) -> int:
+    if answer.status == 200:
         return start
-    if answer.status_code != 206:
+    if answer.status != 206:
         raise host.refusal(answer, asking)
     if not start or not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         raise ContentError("another part of the blob than was asked for", where=asking.what)

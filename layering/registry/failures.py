@@ -1,4 +1,4 @@
-"""What the errors of requests, urllib3 and ssl mean to whoever must act.
+"""What the errors of urllib3 and ssl mean to whoever must act.
 
 Their texts may hold URLs with secrets, so only the reason at the bottom of them is kept. This module raises nothing.
 """
@@ -7,8 +7,8 @@ import http.client
 import socket
 import ssl
 
-import requests
-from urllib3.exceptions import InvalidHeader, NameResolutionError
+from urllib3.exceptions import InvalidHeader, NameResolutionError, ProxyError
+from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
 from layering.causes import causes
 from layering.errors import ContentError, RefusedError, UnavailableError
@@ -35,11 +35,9 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError 
     if any(_is_malformed(cause) for cause in found):
         return ContentError("the answer is not HTTP as it should be", where=where)
     detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
-    if any(isinstance(cause, requests.Timeout | TimeoutError) for cause in found):
+    if any(isinstance(cause, LibraryTimeoutError | TimeoutError) for cause in found):
         detail = "no answer in time"
-    culprit = (
-        "the proxy" if any(isinstance(cause, requests.exceptions.ProxyError) for cause in found) else "the registry"
-    )
+    culprit = "the proxy" if any(isinstance(cause, ProxyError) for cause in found) else "the registry"
     unresolved = any(isinstance(cause, socket.gaierror | NameResolutionError) for cause in found)
     return UnavailableError(
         f"{culprit} cannot be reached: {detail}",

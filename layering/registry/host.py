@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import requests
-
 from layering.errors import ContentError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.reference import DEFAULT_DOMAIN, Repository
 from layering.registry.addresses import absolute, check_own, may_tell, same_origin
@@ -21,6 +19,7 @@ from layering.registry.challenge import Challenge, parse_challenges
 from layering.registry.credentials import Credential
 from layering.registry.deadline import Deadline
 from layering.registry.keychain import Keychain
+from layering.registry.response import Response
 from layering.registry.tokens import Ask, TokenCache, allow, basic, described
 from layering.registry.transport import TRIES, Body, Call, Transport, retry_after
 
@@ -112,7 +111,7 @@ class RegistryHost:
         self._read[repository] = None
 
     @contextlib.contextmanager
-    def ask(self, asking: Asking) -> Iterator[requests.Response]:
+    def ask(self, asking: Asking) -> Iterator[Response]:
         """Send, with authorization; a 401 is answered once. Gives any other answer as it is, and a second 401.
 
         What a shared token does not get is asked for once more, with a token of its own.
@@ -125,7 +124,7 @@ class RegistryHost:
             challenge = self._challenge
             sent = self._authorized(asking, endpoint.tokens, credential, challenge)
             with self._transport.exchange(self._call(asking, url, sent.headers)) as response:
-                status, ours = response.status_code, same_origin(url, response.url)
+                status, ours = response.status, same_origin(url, response.url)
                 again = sent.is_doubted(endpoint.tokens, status) and ours and number < 2
                 if status == 401 and ours and (again or number == 0):
                     again = self._learn(response, endpoint, credential, challenge) or again
@@ -140,7 +139,7 @@ class RegistryHost:
 
         def once() -> Fetched:
             with self.ask(asking) as answer:
-                if answer.status_code != 200:
+                if answer.status != 200:
                     raise self.refusal(answer, asking)
                 raw = body(answer, limit_bytes=limit_bytes, deadline=asking.deadline)
                 return Fetched(raw=raw, headers=answer.headers, url=answer.url)
@@ -161,9 +160,9 @@ class RegistryHost:
         """See Transport.pause."""
         return self._transport.pause(attempt, deadline)
 
-    def refusal(self, response: requests.Response, asking: Asking) -> LayerwatchError:
+    def refusal(self, response: Response, asking: Asking) -> LayerwatchError:
         """The error for an answer that is none of the expected."""
-        status, text = response.status_code, error_text(response, asking.deadline)
+        status, text = response.status, error_text(response, asking.deadline)
         where = asking.what or str(asking.repository)
         said = f"the registry answers {status}" + (f" ({text})" if text else "")
         if status in (408, 429) or status >= 500:
@@ -267,13 +266,13 @@ class RegistryHost:
 
     def _learn(
         self,
-        response: requests.Response,
+        response: Response,
         endpoint: _Endpoint,
         credential: Credential | None,
         known: Challenge | None,
     ) -> bool:
         """Take the challenge of a 401. False when there is nothing new to try."""
-        offered = parse_challenges(response.raw.headers.getlist("WWW-Authenticate"))
+        offered = parse_challenges(response.headers.getlist("WWW-Authenticate"))
         chosen = _choose(offered, endpoint.url, self._allowed, has_password=bool(basic(credential)))
         if chosen is None or (chosen.scheme == "basic" and chosen == known):
             return False

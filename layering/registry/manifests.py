@@ -40,13 +40,13 @@ class Manifests:
         if known is not None:
             asking = replace(asking, headers={**asking.headers, "If-None-Match": f'"{known.digest}"'})
         with host.ask(asking) as answer:
-            if answer.status_code == 304 and known is not None:
+            if answer.status == 304 and known is not None:
                 return known
-            if answer.status_code == 200 and (descriptor := answers.described(answer, reference)) is not None:
+            if answer.status == 200 and (descriptor := answers.described(answer, reference)) is not None:
                 if reference.digest is None:
                     self._named[reference] = descriptor
                 return descriptor
-            if answer.status_code not in (200, 405, 501):
+            if answer.status not in (200, 405, 501):
                 raise host.refusal(answer, asking)
         manifest = self.read(place, deadline)
         return Descriptor(media_type=manifest.media_type, digest=manifest.digest, size=len(manifest.raw))

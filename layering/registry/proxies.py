@@ -1,22 +1,32 @@
 """Through which proxy a URL is asked: the environment's, or one that was named instead."""
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import urlsplit
-
-import requests
+from urllib.request import getproxies
 
 from layering.registry.settings import Proxy
 
 
-def proxies_for(url: str, proxy: Proxy | None) -> dict[str, str]:
-    """Proxy URLs by scheme, as `requests` takes them; empty for a URL that is asked directly."""
-    if proxy is None:
-        return dict(requests.utils.get_environ_proxies(url))
+def proxy_for(url: str, proxy: Proxy | None) -> str | None:
+    """The URL of the proxy to ask through; None for a URL that is asked directly. A proxy's name alone means http."""
     target = urlsplit(url)
-    if bypassed(target.hostname or "", target.port, proxy.no_proxy):
-        return {}
+    named, no_proxy = _of_environment() if proxy is None else _of(proxy)
+    if bypassed(target.hostname or "", target.port, no_proxy):
+        return None
+    found = named.get(target.scheme) or named.get("all")
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def _of_environment() -> tuple[Mapping[str, str], str]:
+    """$HTTPS_PROXY and the like in either case, as Python reads them; and $NO_PROXY."""
+    found = getproxies()
+    return found, found.get("no", "")
+
+
+def _of(proxy: Proxy) -> tuple[Mapping[str, str], str]:
     named = {"http": proxy.http, "https": proxy.https}
-    return {scheme: secret.reveal() for scheme, secret in named.items() if secret is not None}
+    return {scheme: secret.reveal() for scheme, secret in named.items() if secret is not None}, proxy.no_proxy
 
 
 def bypassed(host: str, port: int | None, no_proxy: str) -> bool:

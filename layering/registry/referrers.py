@@ -45,9 +45,9 @@ def _page(host: RegistryHost, asking: Asking) -> Fetched | None:
 
     def once() -> Fetched | None:
         with host.ask(asking) as answer:
-            if answer.status_code in _NOT_OFFERED:
+            if answer.status in _NOT_OFFERED:
                 return None
-            if answer.status_code != 200:
+            if answer.status != 200:
                 raise host.refusal(answer, asking)
             if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCI_INDEX:
                 return None

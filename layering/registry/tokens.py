@@ -187,7 +187,7 @@ class TokenCache:
         """One that knows no such form (404, 405) gets an identity token as a password."""
         call = self._call(ask, realm, deadline)
         with self.transport.exchange(call) as response:
-            status = response.status_code
+            status = response.status
             if status == 200:
                 return status, body(response, limit_bytes=TOKEN_BYTES_MAX, deadline=deadline)
         known = ask.credential

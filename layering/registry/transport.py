@@ -1,6 +1,6 @@
 """One HTTP exchange with a registry: pooled connections, time limits, redirects, and another try for what is temporary.
 
-The only module that sends through `requests`. It follows redirects itself (GET and HEAD only, without credentials on
+The only module that sends. It follows redirects itself (GET and HEAD only, without credentials on
 another origin) and turns every failure into a LayerwatchError. It knows nothing of tokens or manifests.
 """
 
@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlencode
 
-import requests
 import urllib3
 from urllib3.util import parse_url
 
@@ -20,13 +20,15 @@ from layering.errors import ContentError, UnavailableError
 from layering.once import Once
 from layering.registry.addresses import REDIRECTS_MAX, absolute, check_redirect, same_origin
 from layering.registry.bodies import give_back
+from layering.registry.connections import Connections
 from layering.registry.deadline import Deadline
 from layering.registry.failures import translated
-from layering.registry.proxies import proxies_for
+from layering.registry.proxies import proxy_for
 from layering.registry.reach import Reach, check_literal, reach_of_host
+from layering.registry.response import Response
 from layering.registry.rest import Rest
 from layering.registry.settings import RegistrySettings
-from layering.registry.trust import authorities, unverified_session, verified_session
+from layering.registry.trust import authorities, nobody_checked
 from layering.registry.watchdog import Watch, Watchdog
 
 TRIES = 4
@@ -37,7 +39,8 @@ _BACKOFF_LONGEST_SECONDS = 30.0
 _RETRY_AFTER_LONGEST_SECONDS = 60.0
 _TEMPORARY = {408, 429, 500, 502, 503, 504, 522}
 _REDIRECTS = {301, 302, 303, 307, 308}
-_OURS = {"Accept-Encoding": "identity", "User-Agent": "layerwatch"}
+_OURS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "layerwatch"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,8 +102,8 @@ class Call:
 
 
 class Transport:
-    """Sessions: one that verifies certificates, one for hosts that were named insecure, and one for each kind of host
-    that registries send us to. Thread-safe.
+    """Connections: some that verify certificates, some for hosts that were named insecure, and some for each kind of
+    host that registries send us to. Thread-safe.
     """
 
     def __init__(
@@ -111,24 +114,24 @@ class Transport:
         rest: Rest,
     ) -> None:
         context = authorities(settings.ca_file, settings.ca_pem)
-        self._verified = verified_session(context)
-        self._unverified = unverified_session()
-        self._foreign = {least: verified_session(context, least) for least in Reach}
+        self._verified = Connections(context)
+        self._unverified = Connections(nobody_checked())
+        self._foreign = {least: Connections(context, least) for least in Reach}
         self._reach = Once(lambda host: reach_of_host(str(host)))
         self._watchdog = Watchdog()
-        self._proxies = Once(lambda origin: proxies_for(str(origin), settings.proxy))
+        self._proxies = Once(lambda origin: proxy_for(str(origin), settings.proxy))
         self._sleep = sleep
         self._rest = rest
         self._on_request = on_request
 
     def close(self) -> None:
         """Close all connections."""
-        for session in (self._verified, self._unverified, *self._foreign.values()):
-            session.close()
+        for connections in (self._verified, self._unverified, *self._foreign.values()):
+            connections.close()
         self._watchdog.close()
 
     @contextlib.contextmanager
-    def exchange(self, call: Call) -> Iterator[requests.Response]:
+    def exchange(self, call: Call) -> Iterator[Response]:
         """Send and give the answer, whatever its status; its body is still to be read. The connection is given back.
 
         Raises UnavailableError when no answer comes, RefusedError for an untrusted certificate.
@@ -148,7 +151,7 @@ class Transport:
         self._sleep(wait)
         return True
 
-    def _restful(self, call: Call, watch: Watch) -> requests.Response:
+    def _restful(self, call: Call, watch: Watch) -> Response:
         """See Rest: not while the host is left alone, and it is when it does not answer."""
         host = parse_url(call.url).netloc or ""
         began = self._rest.begin(host)
@@ -158,11 +161,11 @@ class Transport:
             self._rest.after_failure(host, error, began)
             raise
         self._rest.answered(host)
-        if response.status_code in _TEMPORARY and same_origin(call.url, response.url):
-            self._rest.after_refusal(host, response.status_code, retry_after(response))
+        if response.status in _TEMPORARY and same_origin(call.url, response.url):
+            self._rest.after_refusal(host, response.status, retry_after(response))
         return response
 
-    def _persist(self, call: Call, watch: Watch) -> requests.Response:
+    def _persist(self, call: Call, watch: Watch) -> Response:
         for attempt in range(1, call.tries):
             try:
                 response = self._follow(call, watch)
@@ -170,21 +173,21 @@ class Transport:
                 if not self.pause(attempt, call.deadline):
                     raise
                 continue
-            if response.status_code not in _TEMPORARY:
+            if response.status not in _TEMPORARY:
                 return response
             if not self.pause(attempt, call.deadline, retry_after(response)):
                 return response
             give_back(response)
         return self._follow(call, watch)
 
-    def _follow(self, call: Call, watch: Watch) -> requests.Response:
+    def _follow(self, call: Call, watch: Watch) -> Response:
         url, headers, least = call.url, dict(call.headers), call.least
         where = parse_url(call.url).netloc or ""
         for _ in range(REDIRECTS_MAX + 1):
             with watch.sending():
                 response = self._once(call, url, headers, least)
             location = response.headers.get("Location")
-            if response.status_code not in _REDIRECTS or not call.follows or location is None:
+            if response.status not in _REDIRECTS or not call.follows or location is None:
                 return response
             give_back(response)
             target = absolute(location, url, where)
@@ -195,37 +198,35 @@ class Transport:
             url = target
         raise ContentError(f"more than {REDIRECTS_MAX} redirects", where=where)
 
-    def _session(self, call: Call, least: Reach | None) -> requests.Session:
+    def _connections(self, call: Call, least: Reach | None) -> Connections:
         if least is not None:
             return self._foreign[least]
         return self._verified if call.verify else self._unverified
 
-    def _once(self, call: Call, url: str, headers: Mapping[str, str], least: Reach | None) -> requests.Response:
+    def _once(self, call: Call, url: str, headers: Mapping[str, str], least: Reach | None) -> Response:
         asked = parse_url(url)
-        where, session = asked.netloc or "", self._session(call, least)
-        left, proxies = call.deadline.remaining(where), self._proxies(f"{asked.scheme}://{where}")
-        if least is not None and proxies:
+        where = asked.netloc or ""
+        left, proxy = call.deadline.remaining(where), self._proxies(f"{asked.scheme}://{where}")
+        if least is not None and proxy is not None:
             check_literal(asked.host or "", least)
+        sent, body = _sent(call, headers)
         try:
-            request = session.prepare_request(
-                requests.Request(call.method, url, headers={**_OURS, **headers}, data=call.data)
+            raw = self._connections(call, least).ask(
+                call.method,
+                url,
+                headers=sent,
+                body=body,
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)),
+                proxy=proxy,
             )
-            request.url = url  # to the letter: what is escaped without need is spelt otherwise in what was prepared
-            response = session.send(
-                request,
-                stream=True,
-                allow_redirects=False,
-                timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),
-                proxies=proxies,
-                verify=session is not self._unverified,
-            )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self._note(call.method, url, 0)
             call.deadline.remaining(where)
             raise translated(error, where) from None
-        self._note(call.method, url, response.status_code)
+        self._note(call.method, url, raw.status)
+        response = Response(status=raw.status, url=url, headers=raw.headers, raw=raw, asked=sent)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            response.close()
+            raw.close()
             raise ContentError("the registry encodes its answer, which was not asked for", where=where)
         return response
 
@@ -237,7 +238,17 @@ class Transport:
             )
 
 
-def retry_after(response: requests.Response) -> float:
+def _sent(call: Call, headers: Mapping[str, str]) -> tuple[Mapping[str, str], bytes | Body | None]:
+    """What is sent of a call: all headers, and the body as bytes, or as pieces whose length stands in a header."""
+    ours = {**_OURS, **headers}
+    if call.data is None or isinstance(call.data, bytes):
+        return ours, call.data
+    if isinstance(call.data, Mapping):
+        return {**ours, **_FORM}, urlencode(call.data).encode()
+    return {**ours, "Content-Length": str(len(call.data))}, call.data
+
+
+def retry_after(response: Response) -> float:
     """Seconds that the answer asks to wait, in seconds or as a date (RFC 9110 section 10.2.3); 0 when it does not."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote
 
-import requests
-
 from layering.errors import ContentError, LayerwatchError, RefusedError, UnavailableError
 from layering.reference import Digest, Repository
 from layering.registry.addresses import absolute
@@ -20,6 +18,7 @@ from layering.registry.answers import claimed_digest
 from layering.registry.deadline import Deadline
 from layering.registry.host import Asking, RegistryHost
 from layering.registry.manifest import Descriptor
+from layering.registry.response import Response
 from layering.registry.transport import TRIES
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
@@ -182,9 +181,9 @@ def mount(
     )
     try:
         with host.ask(asking) as response:
-            if response.status_code == 201:
+            if response.status == 201:
                 return _is_mounted(response, digest, target)
-            if response.status_code == 202:
+            if response.status == 202:
                 return _session(response, target)
             if isinstance(refusal := host.refusal(response, asking), UnavailableError):
                 raise refusal
@@ -193,12 +192,12 @@ def mount(
     return False
 
 
-def _is_mounted(response: requests.Response, digest: Digest, target: Repository) -> bool:
+def _is_mounted(response: Response, digest: Digest, target: Repository) -> bool:
     _check_kept(response, digest, target)
     return True
 
 
-def _check_kept(response: requests.Response, digest: Digest, target: Repository) -> None:
+def _check_kept(response: Response, digest: Digest, target: Repository) -> None:
     """Raises ContentError when the registry says that another blob is there now."""
     claimed = claimed_digest(response, str(target))
     if claimed is not None and claimed.algorithm == digest.algorithm and claimed != digest:
@@ -208,7 +207,7 @@ def _check_kept(response: requests.Response, digest: Digest, target: Repository)
 def _begin(host: RegistryHost, repository: Repository, deadline: Deadline) -> Session:
     asking = replace(_writing("POST", f"/v2/{repository.path}/blobs/uploads/", repository, deadline), repeatable=True)
     with host.ask(asking) as response:
-        if response.status_code != 202:
+        if response.status != 202:
             raise host.refusal(response, asking)
         return _session(response, repository)
 
@@ -219,7 +218,7 @@ def _patch(
     headers = {**_OCTETS, "Content-Range": f"{start}-{start + len(piece) - 1}"}
     asking = replace(_writing("PATCH", session.url, repository, deadline), headers=headers, data=piece)
     with host.ask(asking) as response:
-        if response.status_code == 416:
+        if response.status == 416:
             raise UnavailableError("the registry lost a part of the upload", where=str(repository))
         _check_done(host, response, asking)
         return replace(_session(response, repository), chunk_bytes=session.chunk_bytes)
@@ -232,7 +231,7 @@ def _status(host: RegistryHost, repository: Repository, session: Session, deadli
     """
     with host.ask(_writing("GET", session.url, repository, deadline)) as response:
         held = _HELD.fullmatch(response.headers.get("Range", ""))
-        if response.status_code not in _DONE or held is None or not response.headers.get("Location"):
+        if response.status not in _DONE or held is None or not response.headers.get("Location"):
             raise UnavailableError("the registry lost the upload", where=str(repository))
         last = int(held[1])
         return replace(_session(response, repository), chunk_bytes=session.chunk_bytes), last + 1 if last else 0
@@ -254,14 +253,14 @@ def _finish(
         _check_kept(response, digest, repository)
 
 
-def _check_done(host: RegistryHost, response: requests.Response, asking: Asking) -> None:
+def _check_done(host: RegistryHost, response: Response, asking: Asking) -> None:
     """Raises _GoneError for 404, _PiecesRefusedError for a no to a piece or to all of them, else what it means."""
-    if response.status_code in _DONE:
+    if response.status in _DONE:
         return
-    if response.status_code in _NO_SUCH_PIECES and (asking.method == "PATCH" or asking.data is None):
+    if response.status in _NO_SUCH_PIECES and (asking.method == "PATCH" or asking.data is None):
         raise _PiecesRefusedError
     refusal = host.refusal(response, asking)
-    if response.status_code == 404:
+    if response.status == 404:
         raise _GoneError(refusal)
     raise refusal
 
@@ -269,14 +268,14 @@ def _check_done(host: RegistryHost, response: requests.Response, asking: Asking)
 def _is_there(host: RegistryHost, repository: Repository, digest: Digest, deadline: Deadline) -> bool:
     path = f"/v2/{repository.path}/blobs/{digest}"
     with host.ask(Asking(method="HEAD", path=path, repository=repository, deadline=deadline)) as response:
-        return response.status_code == 200
+        return response.status == 200
 
 
 def _writing(method: str, path: str, repository: Repository, deadline: Deadline) -> Asking:
     return Asking(method=method, path=path, repository=repository, deadline=deadline, actions="pull,push")
 
 
-def _session(response: requests.Response, repository: Repository) -> Session:
+def _session(response: Response, repository: Repository) -> Session:
     """Where the upload goes on: absolute or relative to the request, its query untouched. RegistryHost checks it."""
     location = response.headers.get("Location")
     if not location:

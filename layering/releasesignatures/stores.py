@@ -90,7 +90,7 @@ class WebStore:
 
     def _get(self, url: str, deadline: Deadline) -> bytes:
         with self.transport.exchange(Call(method="GET", url=url, deadline=deadline)) as answer:
-            status = answer.status_code
+            status = answer.status
             if status == 200:
                 return body(answer, limit_bytes=SIGNATURE_BYTES_MAX, deadline=deadline)
         if status in (404, 410):

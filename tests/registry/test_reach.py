@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
 
 from layering.errors import RefusedError
 from layering.reference import Repository
 from layering.registry import reach as module
 from layering.registry.client import RegistryClient
+from layering.registry.connections import Connections
 from layering.registry.reach import NotPublicError, Reach, allowed_addresses, check_literal, reach_of
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked, error
 from layering.registry.settings import ANY_REGISTRY, RegistrySettings
-from layering.registry.trust import authorities, verified_session
+from layering.registry.trust import authorities
 from tests.docker_registry import write_auth_file
 
 NOWHERE = None
@@ -143,9 +146,10 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_gone_to(monkeypatch: 
     monkeypatch.setattr(module, "_addresses", once)
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     monkeypatch.setattr("layering.registry.transport.reach_of_host", lambda host: Reach.EVERYWHERE)
-    made = verified_session(authorities(None), Reach.EVERYWHERE)
-    with pytest.raises(OSError):  # noqa: PT011 requests' own errors are OSErrors
-        made.get("http://elsewhere.example.com/x", timeout=1)
+    made = Connections(authorities(None), Reach.EVERYWHERE)
+    url, timeout = "http://elsewhere.example.com/x", Timeout(1)
+    with pytest.raises(HTTPError):
+        made.ask("GET", url, headers={}, body=None, timeout=timeout, proxy=None)
     assert went == ["8.8.8.8"]
 
 

@@ -1,8 +1,9 @@
 """What reaches a child process: flags without secrets, files that nobody else reads, a proxy."""
 
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from layering.registry.client import RegistryClient
 from layering.registry.deadline import Allowance
 from layering.registry.keychain import Keychain
 from layering.registry.mirrors import load_mirrors
-from layering.registry.proxies import bypassed, proxies_for
+from layering.registry.proxies import bypassed, proxy_for
 from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked
 from layering.registry.settings import (
@@ -117,12 +118,37 @@ def test_no_proxy(host: str, port: int | None, no_proxy: str, expected: bool) ->
 def test_a_named_proxy_takes_the_environments_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://of-the-environment:1")
     proxy = Proxy(http=Secret("http://p:1"), no_proxy=".svc")
-    assert proxies_for("https://q.io/v2/", None)["https"] == "http://of-the-environment:1"
-    assert proxies_for("https://q.io/v2/", proxy) == {"http": "http://p:1"}
-    assert proxies_for("http://a.svc/v2/", proxy) == {}
+    assert proxy_for("https://q.io/v2/", None) == "http://of-the-environment:1"
+    assert proxy_for("https://q.io/v2/", proxy) is None
+    assert proxy_for("http://q.io/v2/", proxy) == "http://p:1"
+    assert proxy_for("http://a.svc/v2/", proxy) is None
     assert proxy_environment(RegistrySettings()) == {}
     named = proxy_environment(RegistrySettings(proxy=proxy))
     assert (named["http_proxy"], named["HTTPS_PROXY"], named["NO_PROXY"]) == ("http://p:1", "", ".svc")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"HTTPS_PROXY": "http://p:1"}, "http://p:1", id="of the scheme"),
+        pytest.param({"https_proxy": "http://p:1", "HTTPS_PROXY": "http://other:1"}, "http://p:1", id="small letters"),
+        pytest.param({"HTTP_PROXY": "http://p:1"}, None, id="of another scheme"),
+        pytest.param({"ALL_PROXY": "http://p:1"}, "http://p:1", id="of all schemes"),
+        pytest.param({"HTTPS_PROXY": "p:1"}, "http://p:1", id="without a scheme of its own"),
+        pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "q.io"}, None, id="but not to this host"),
+        pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None, id="but to no host"),
+        pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "o"}, "http://p:1", id="an end of a name is no domain"),
+    ],
+)
+def test_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str], expected: str | None
+) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for("https://q.io/v2/", None) == expected
 
 
 def test_a_registry_is_asked_through_the_proxy() -> None:

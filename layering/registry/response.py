@@ -1,0 +1,20 @@
+"""An answer whose body is still to be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Response:
+    """What a host answered to one request. `url` is what was asked for, after redirects; `asked` the request's headers.
+
+    Names of `headers` are in any case; of one that comes several times the values are joined with commas.
+    """
+
+    status: int
+    url: str = field(repr=False)
+    headers: HTTPHeaderDict = field(repr=False)
+    raw: BaseHTTPResponse = field(repr=False)
+    asked: Mapping[str, str] = field(repr=False)
