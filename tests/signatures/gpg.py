@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.daemon.process import eventually
+
 IDENTITY = "quay.io/openshift-release-dev/ocp-release"
 LONG_AGO = "20200201T000000"  # as gpg reads a time that it shall take for now
 
@@ -70,6 +72,7 @@ class Gpg:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         agent = ["gpg-connect-agent", "--homedir", str(self._home), "--no-autostart", "killagent", "/bye"]
         subprocess.run(agent, capture_output=True, timeout=30)
+        eventually("the agent removed its sockets", lambda: not list(self._home.glob("S.*")))  # it answers before that
         shutil.rmtree(self._home)
 
 
