@@ -1,5 +1,6 @@
 """For which machine is an image: operating system, architecture and, rarely, variant."""
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ class Platform:
     variant: str = ""
 
     @classmethod
+    @functools.lru_cache(maxsize=64)  # a thousand images are for the same few
     def parse(cls, text: str) -> "Platform":
         """Read `OS/ARCHITECTURE[/VARIANT]`. Raises InputError for anything else."""
         parts = text.split("/")

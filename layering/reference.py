@@ -5,6 +5,7 @@ refusals of our own: digests other than sha256 and sha512, and a first element t
 (`foo_bar.com/x`, which the original silently reads as a path without a host). This module asks no registry.
 """
 
+import functools
 import re
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,7 @@ class Digest:
             )
 
     @classmethod
+    @functools.lru_cache(maxsize=4096)  # a registry names the same ones at each look
     def parse(cls, text: str) -> "Digest":
         """Read `ALGORITHM:HEX`. Raises InputError for any other algorithm, length or case."""
         algorithm, _, hex_digits = text.partition(":")

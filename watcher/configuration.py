@@ -4,7 +4,6 @@ All faults are reported together, each with its path, its line and, for a misspe
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from pydantic_core import ErrorDetails
 from layering.suggestion import did_you_mean
 from watcher.settings import Settings
 from watcher.settings_cluster import IN_CLUSTER, FileAccess, KubeconfigAccess
-from watcher.settings_document import Document, read_document
+from watcher.settings_document import read_document
 from watcher.settings_faults import ConfigurationError, Fault, Location
 from watcher.settings_fields import DIRECTORY
 from watcher.settings_image import FollowedCluster, FollowedName
@@ -50,7 +49,7 @@ def load(file: Path) -> Settings:
     else:
         if not faults:
             return settings
-    raise ConfigurationError(file, [_located(fault, document) for fault in faults])
+    raise ConfigurationError(file, document.located(faults))
 
 
 def _translated(error: ValidationError) -> Iterator[Fault]:
@@ -84,7 +83,3 @@ def _suggestion(detail: ErrorDetails, at: Location) -> str:
     if at[-1] in known:
         return "it goes with another form of this place, such as another engine"
     return did_you_mean(str(at[-1]), known) or f"it has {', '.join(known)}"
-
-
-def _located(fault: Fault, document: Document) -> Fault:
-    return fault if fault.line else replace(fault, line=document.line(fault.at))

@@ -4,8 +4,8 @@ One document, a mapping; no key twice, no merge keys, nothing that only a progra
 that multiply). It knows nothing of what a configuration may say.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ _UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, Overflow
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """Plain values, the line of each place, and the faults met on the way."""
+    """Plain values, and the faults met on the way."""
 
     value: Any
-    lines: Mapping[Location, int]
     faults: tuple[Fault, ...]
+    raw: bytes = field(repr=False)
 
-    def line(self, at: Location) -> int | None:
-        """The line of the nearest place that is written."""
-        return next((self.lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in self.lines), None)
+    def located(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Each with the line of the nearest place that is written. Most files have no fault, so none are kept."""
+        (root,) = yaml.compose_all(self.raw, Loader=_Loader)
+        return [fault if fault.line else replace(fault, line=_line_of(root, fault.at)) for fault in faults]
 
 
 def read_document(file: Path) -> Document:
@@ -50,7 +51,7 @@ def read_document(file: Path) -> Document:
         )
     reader = _Reader(file=file)
     value = reader.plain(nodes[0], ())
-    return Document(value=value, lines=reader.lines, faults=tuple(reader.faults))
+    return Document(value=value, faults=tuple(reader.faults), raw=raw)
 
 
 def _bytes(file: Path) -> bytes:
@@ -86,8 +87,38 @@ class _Mark:
 
 
 class _Loader(yaml.SafeLoader):
+    """Of a node its line is kept, and one mark for all that begin there."""
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self._beginning = _Mark(0, 0)
+
     def get_mark(self) -> _Mark:  # type: ignore[override] # what is asked of it are line and column
         return _Mark(self.line, self.column)
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        node = super().compose_node(parent, index)
+        if node is not None and node.end_mark is not None:  # None: it was met before, and an alias is of it
+            if node.start_mark.line != self._beginning.line:
+                self._beginning = _Mark(node.start_mark.line, 0)
+            node.start_mark, node.end_mark = self._beginning, None
+        return node
+
+
+def _line_of(node: yaml.Node, at: Location) -> int:
+    """From 1: of the key in a mapping, of the item in a list."""
+    line = node.start_mark.line
+    for part in at:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            found = (node.value[part], node.value[part])
+        else:
+            found = None
+        if found is None:
+            break
+        line, node = found[0].start_mark.line, found[1]
+    return int(line) + 1
 
 
 @dataclass(kw_only=True, slots=True)
@@ -95,15 +126,15 @@ class _Reader:
     """Goes through the nodes of one file."""
 
     file: Path
-    lines: dict[Location, int] = field(default_factory=dict)
+    places: int = 0
     faults: list[Fault] = field(default_factory=list)
     _scalars: yaml.SafeLoader = field(default_factory=lambda: yaml.SafeLoader(""))
 
     def plain(self, node: yaml.Node, at: Location) -> Any:
         """The plain value of a node."""
         line = node.start_mark.line + 1
-        self.lines.setdefault(at, line)
-        if len(at) > _DEPTH_MAX or len(self.lines) > _PLACES_MAX:
+        self.places += 1
+        if len(at) > _DEPTH_MAX or self.places > _PLACES_MAX:
             raise InputError(
                 "nested too deeply, or aliases that multiply",
                 where=f"{self.file}, line {line}",
@@ -126,15 +157,15 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             key, line = key_node.value, key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == _MERGE:
                 self.faults.append(Fault(at=at, message="a key must be plain text, no merge key", line=line))
             elif key in found:
-                first = self.lines[*at, key]
-                message = f"the key stands twice, first in line {first}"
+                message = f"the key stands twice, first in line {lines[key]}"
                 self.faults.append(Fault(at=(*at, key), message=message, suggestion="keep one", line=line))
             else:
-                self.lines[*at, key] = line
+                lines[key] = line
                 found[key] = self.plain(value_node, (*at, key))
         return found

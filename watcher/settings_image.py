@@ -208,6 +208,9 @@ class GitHubActionsBuild(LocalBuild):
         return _a_second_or_more(seconds)
 
 
+_AS_USUAL = LocalBuild()
+
+
 def _engine(value: Any) -> str | None:
     if isinstance(value, LocalBuild):
         return value.engine
@@ -281,7 +284,7 @@ class ImageSettings(BaseModel):
         description="All of them, or nothing, is built.",
         json_schema_extra={"minItems": 1},
     )
-    build: Build = Field(default_factory=LocalBuild, description="How it is built.")
+    build: Build = Field(default_factory=lambda: _AS_USUAL, description="How it is built.")
     proposals: tuple[ProposalSettings, ...] = Field(default=(), description="Where its digest is proposed.")
 
     @field_validator("platforms")

@@ -51,7 +51,7 @@ def chunks(response: Response, *, deadline: Deadline) -> Iterator[bytes]:
     while True:
         deadline.remaining(where)
         try:
-            chunk = response.raw.read1(_CHUNK_BYTES, decode_content=False)
+            chunk = response.raw.read1(_room(response), decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             deadline.remaining(where)
             failure = translated(error, where)
@@ -65,6 +65,12 @@ def chunks(response: Response, *, deadline: Deadline) -> Iterator[bytes]:
         if pieces > _PIECES_FREE and length < pieces * _PIECE_BYTES_LEAST:
             raise ContentError("the answer comes in pieces of a few bytes", where=where)
         yield chunk
+
+
+def _room(response: Response) -> int:
+    """Bytes to ask for at once: so much memory is taken, whatever comes. One more than are left sees the end, too."""
+    left = response.raw.length_remaining
+    return _CHUNK_BYTES if left is None else min(_CHUNK_BYTES, left + 1)
 
 
 def give_back(response: Response) -> None:
