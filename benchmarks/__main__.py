@@ -38,7 +38,7 @@ _PARTS = (
         "knows nothing: it also needs tokens, what is behind a digest once in each repository, and the target's tag.\n"
         "crane and skopeo are a process for each reference, eight at a time. The floor is what 1,000 HEADs over eight\n"
         "connections must wait. The registry, on the same two cores, is not counted. The tick is\n"
-        "measured by itself: the daemon's schedule, pages and metrics add about six megabytes.",
+        "measured by itself; what the whole daemon takes stands below. A MB of memory is 1,024 kB here.",
     ),
     (
         "latency",

@@ -70,6 +70,14 @@ class World:
             self.traffic.round_trip_seconds = away
             return self._row(name, lambda: process.tick()[0])
 
+    def whole(self) -> float:
+        """Peak memory in MB of `layerwatch run` with all that belongs to it, after three ticks."""
+        document = json.loads((self.directory / "layerwatch.yaml").read_text())
+        file = self.directory / "whole.yaml"
+        file.write_text(json.dumps({**document, "schedule": {"every": "1s"}}))
+        argv = ["run", "-c", str(file), "--ticks", "3", "--dry-run", "--listen", "127.0.0.1:0"]
+        return measured([sys.executable, "-m", "watcher.cli", *argv], self.directory / "log").peak_rss_mb
+
     def _row(self, name: str, run: Callable[[], Used]) -> Row:
         self.traffic.reset()
         tokens, started = self.tokens_asked(), time.monotonic()
@@ -111,6 +119,8 @@ def main() -> None:
                 ]
             print(f"{len(world.references)} references, round trip {milliseconds} ms.\n")
             print(_table(rows, len(world.references), milliseconds / 1000))
+        world.traffic.round_trip_seconds = 0.0
+        print(f"The whole of `layerwatch run`, with its schedule, pages and metrics, peaks at {world.whole():.0f} MB.\n")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ another origin) and turns every failure into a LayerwatchError. It knows nothing
 
 import contextlib
 import email.utils
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,7 @@ _RETRY_AFTER_LONGEST_SECONDS = 60.0
 _TEMPORARY = {408, 429, 500, 502, 503, 504, 522}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OURS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "layerwatch"}
+_parsed = functools.lru_cache(maxsize=64)(parse_url)  # each is looked at several times in a row
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -153,7 +155,7 @@ class Transport:
 
     def _restful(self, call: Call, watch: Watch) -> Response:
         """See Rest: not while the host is left alone, and it is when it does not answer."""
-        host = parse_url(call.url).netloc or ""
+        host = _parsed(call.url).netloc or ""
         began = self._rest.begin(host)
         try:
             response = self._persist(call, watch)
@@ -182,7 +184,7 @@ class Transport:
 
     def _follow(self, call: Call, watch: Watch) -> Response:
         url, headers, least = call.url, dict(call.headers), call.least
-        where = parse_url(call.url).netloc or ""
+        where = _parsed(call.url).netloc or ""
         for _ in range(REDIRECTS_MAX + 1):
             with watch.sending():
                 response = self._once(call, url, headers, least)
@@ -194,7 +196,7 @@ class Transport:
             check_redirect(url, target)
             if not same_origin(call.url, target):
                 headers.pop("Authorization", None)
-                least = call.least or self._reach(parse_url(call.url).host or "")
+                least = call.least or self._reach(_parsed(call.url).host or "")
             url = target
         raise ContentError(f"more than {REDIRECTS_MAX} redirects", where=where)
 
@@ -204,7 +206,7 @@ class Transport:
         return self._verified if call.verify else self._unverified
 
     def _once(self, call: Call, url: str, headers: Mapping[str, str], least: Reach | None) -> Response:
-        asked = parse_url(url)
+        asked = _parsed(url)
         where = asked.netloc or ""
         left, proxy = call.deadline.remaining(where), self._proxies(f"{asked.scheme}://{where}")
         if least is not None and proxy is not None:
@@ -232,7 +234,7 @@ class Transport:
 
     def _note(self, method: str, url: str, status: int) -> None:
         if self._on_request is not None:
-            parsed = parse_url(url)
+            parsed = _parsed(url)
             self._on_request(
                 Request(registry=parsed.netloc or "", method=method, path=parsed.path or "/", status=status)
             )
