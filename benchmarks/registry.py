@@ -120,7 +120,7 @@ def main() -> None:
             print(f"{len(world.references)} references, round trip {milliseconds} ms.\n")
             print(_table(rows, len(world.references), milliseconds / 1000))
         world.traffic.round_trip_seconds = 0.0
-        print(f"The whole of `layerwatch run`, with its schedule, pages and metrics, peaks at {world.whole():.0f} MB.\n")
+        print(f"The whole of `layerwatch run`, with schedule, pages and metrics, peaks at {world.whole():.0f} MB.\n")
 
 
 @contextmanager
