@@ -89,7 +89,7 @@ class GiteaHost(LikeGitHub):
         return self._pull(answer.json)
 
     def dress(
-        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str, *, is_new: bool
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host."""
         path = f"{path_of(repository)}/pulls/{pull.number}"

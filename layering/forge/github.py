@@ -18,7 +18,7 @@ from layering.forge.exchange import Exchange
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
-from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
+from layering.forge.likegithub import LikeGitHub, path_of
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings
@@ -87,17 +87,12 @@ class GitHubHost(LikeGitHub):
         return self._pull(self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change).json)
 
     def dress(
-        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str, *, is_new: bool
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
-        """See Host. A milestone goes with the body, by way of the issue that a pull request is, too."""
+        """See Host. Some of it goes with the body, by way of the issue that a pull request is, too."""
         wanted = GitHubManners(self._exchange, path_of(repository), manners)
-        milestone = wanted.on(pull.number, todo)
-        if milestone is not None:
-            path, fields = f"{path_of(repository)}/issues/{pull.number}", {"milestone": milestone, "body": body}
-            answer = self._exchange.send("PATCH", path, fields, expect=REFUSED)
-            if answer.status < 400:
-                return None, tuple(wanted.warnings)
-            wanted.warn(f"milestone {manners.milestone!r}", answer)
+        if wanted.on(pull.number, todo, body, is_new=is_new):
+            return None, tuple(wanted.warnings)
         return self.edit(repository, pull, body=body), tuple(wanted.warnings)
 
     def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:

@@ -6,6 +6,7 @@ docs.github.com/rest: "Add labels to an issue" (makes those that are missing), "
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from layering.errors import RefusedError
@@ -27,48 +28,74 @@ class GitHubManners:
         self._manners = manners
         self.warnings: list[str] = []
 
-    def on(self, number: int, todo: Sequence[str]) -> int | None:
-        """Set what has a request of its own. The milestone's number, for the last write; None when there is none."""
+    def on(self, number: int, todo: Sequence[str], body: str, *, is_new: bool) -> bool:
+        """Set them, the milestone with the text; whether that is written. One that is new gets assignees with it, too:
+        that replaces them. Labels, which robots set at once, are only ever added.
+        """
         if "labels" in todo:
             self._add(f"issues/{number}/labels", self._manners.labels, lambda names: {"labels": list(names)}, "label")
+        stands = None
         if "reviewers" in todo:
-            self._add(f"pulls/{number}/requested_reviewers", self._manners.reviewers, _reviewers, "reviewer")
+            path = f"pulls/{number}/requested_reviewers"
+            stands = self._add(path, self._manners.reviewers, _reviewers, "reviewer")
+        milestone = {"milestone": self._milestone} if "milestone" in todo and self._milestone else {}
         if "assignees" in todo:
+            assignees = [*sorted(_assigned(stands)), *self._manners.assignees]
+            fields = {"assignees": list(dict.fromkeys(assignees)), **milestone, "body": body}
+            if is_new and (answer := self._changed(number, fields)).status < 400:
+                self._tell_who_is_none(answer)
+                return True
             self._assign(number)
-        return self._milestone() if "milestone" in todo else None
+        if not milestone:
+            return False
+        answer = self._changed(number, {**milestone, "body": body})
+        if answer.status >= 400:
+            self._warn(f"milestone {self._manners.milestone!r}", answer)
+        return answer.status < 400
 
-    def warn(self, what: str, answer: Answer) -> None:
-        """GitHub did not take `what`."""
-        self.warnings.append(f"GitHub takes no {what}: {answer.message or f'status {answer.status}'}")
+    def _changed(self, number: int, fields: Mapping[str, Any]) -> Answer:
+        return self._exchange.send("PATCH", f"{self._path}/issues/{number}", fields, expect=REFUSED)
 
     def _add(
         self, path: str, names: Sequence[str], fields: Callable[[Sequence[str]], Mapping[str, Any]], what: str
-    ) -> None:
-        """All at once; when that is refused, one by one, because GitHub takes none of a list with one that is wrong."""
+    ) -> Any:
+        """All at once; when that is refused, by halves, because GitHub takes none of a list with one that is wrong.
+        The last answer to what was taken, None when nothing was.
+        """
         answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=REFUSED)
+        if _NOT_YET in answer.message:
+            answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=REFUSED)
         if answer.status < 400:
-            return
-        if len(names) == 1 and _NOT_YET not in answer.message:
-            self.warn(f"{what} {names[0]!r}", answer)
-            return
-        for name in names:
-            answer = self._exchange.send("POST", f"{self._path}/{path}", fields([name]), expect=REFUSED)
-            if answer.status >= 400:
-                self.warn(f"{what} {name!r}", answer)
+            return answer.json
+        if len(names) == 1:
+            self._warn(f"{what} {names[0]!r}", answer)
+            return None
+        middle, told = (len(names) + 1) // 2, len(self.warnings)
+        taken = self._add(path, names[:middle], fields, what)
+        if len(self.warnings) == told and len(names) - middle == 1:  # then it is this one
+            self._warn(f"{what} {names[-1]!r}", answer)
+            return taken
+        return self._add(path, names[middle:], fields, what) or taken
 
     def _assign(self, number: int) -> None:
+        names = {"assignees": list(self._manners.assignees)}
+        answer = self._exchange.send("POST", f"{self._path}/issues/{number}/assignees", names, expect=REFUSED)
+        self._tell_who_is_none(answer)
+
+    def _tell_who_is_none(self, answer: Answer) -> None:
         """GitHub passes over who cannot be assigned, without a word."""
-        names = self._manners.assignees
-        path = f"{self._path}/issues/{number}/assignees"
-        answer = self._exchange.send("POST", path, {"assignees": list(names)}, expect=REFUSED)
-        found = answer.json.get("assignees") if answer.status < 400 and isinstance(answer.json, Mapping) else None
-        there = {str(each["login"]).lower() for each in found or ()}
-        for name in names:
-            if name.lower() not in there:
+        there = {login.lower() for login in _assigned(answer.json)}
+        for name in self._manners.assignees:
+            if answer.status >= 400 or name.lower() not in there:
                 said = answer.message if answer.status >= 400 else "only who may write to the repository can be one"
                 self.warnings.append(f"GitHub takes no assignee {name!r}: {said or f'status {answer.status}'}")
 
+    def _warn(self, what: str, answer: Answer) -> None:
+        self.warnings.append(f"GitHub takes no {what}: {answer.message or f'status {answer.status}'}")
+
+    @cached_property
     def _milestone(self) -> int | None:
+        """Its number; None, and a line for people, when there is none."""
         title = self._manners.milestone
         pages: Mapping[str, str | int] = {"state": "open", "per_page": _PER_PAGE}
         try:
@@ -81,6 +108,12 @@ class GitHubManners:
         else:
             self.warnings.append(f"there is no open milestone {title!r}")
         return None
+
+
+def _assigned(found: Any) -> set[str]:
+    """Who is assigned to what an answer tells of; nobody when it tells nothing."""
+    listed = found.get("assignees") if isinstance(found, Mapping) else None
+    return {str(each["login"]) for each in listed or () if isinstance(each, Mapping) and "login" in each}
 
 
 def _reviewers(names: Sequence[str]) -> Mapping[str, Any]:

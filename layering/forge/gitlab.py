@@ -108,7 +108,7 @@ class GitLabHost(ApiHost):
         return self._pull(self._exchange.send("PUT", _merge_request(repository, pull.number), change).json)
 
     def dress(
-        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str, *, is_new: bool
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host. One request sets it all; people who are there stay."""
         path = _merge_request(repository, pull.number)

@@ -95,11 +95,13 @@ class Host(Protocol):
         """
 
     def dress(
-        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str
+        self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str, *, is_new: bool
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """Set those fields of `manners` that `todo` names, then `body` with the last write (together with a field where
         the forge can). Labels are only added, and made when the token may. What the forge refuses or does not know is
         no error: one line each, for people. The pull request as the last answer has it, when it has it.
+
+        `is_new`: it was opened with the request before, and nobody else can have dressed it.
         """
 
     def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:

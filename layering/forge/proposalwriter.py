@@ -170,7 +170,7 @@ class ProposalWriter:
         except ConflictError as error:
             raise Moved from error
         undone = tuple(name for name in marker.todo if name not in done)
-        return self._dressed(pull, marker, undone) if undone else (pull, ())
+        return self._dressed(pull, marker, undone, is_new=True) if undone else (pull, ())
 
     def _update(self, seen: Seen, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
         """Text first, then the dress. The title stays when a person changed it.
@@ -193,7 +193,7 @@ class ProposalWriter:
             # closed or merged at this moment, with the older key: that is what its text has to say
             self._put_back(seen, pull)
             raise Moved
-        return self._dressed(written, marker, marker.todo) if marker.todo else (written, ())
+        return self._dressed(written, marker, marker.todo, is_new=False) if marker.todo else (written, ())
 
     def _put_back(self, seen: Seen, pull: PullRequest) -> None:
         """The title and the text that somebody said yes or no to; its key, too, when a person's text had none."""
@@ -219,9 +219,11 @@ class ProposalWriter:
             else:
                 return
 
-    def _dressed(self, pull: PullRequest, marker: Marker, todo: tuple[str, ...]) -> tuple[PullRequest, tuple[str, ...]]:
-        body = self._body(marker, ())
-        dressed, warnings = self._host.dress(self._repository.name, pull, self._proposal.manners, todo, body)
+    def _dressed(
+        self, pull: PullRequest, marker: Marker, todo: tuple[str, ...], *, is_new: bool
+    ) -> tuple[PullRequest, tuple[str, ...]]:
+        name, manners, body = self._repository.name, self._proposal.manners, self._body(marker, ())
+        dressed, warnings = self._host.dress(name, pull, manners, todo, body, is_new=is_new)
         return dressed or replace(pull, body=body, updated=self._host.now()), warnings
 
     def _body(self, marker: Marker, todo: tuple[str, ...]) -> str:

@@ -214,6 +214,13 @@ class Api:
         return call.documents.pull(pull, of)
 
     def _update_issue(self, call: Call, of: Repository, pull: Pull) -> Any:
+        """Assignees are replaced; who may not be one is refused here, and passed over where they are added."""
+        if "assignees" in call.body:
+            people = [self._github.known(str(name)) for name in call.body["assignees"]]
+            assigned = [each for each in people if each and of.permissions.get(each.id) in PUSHERS]
+            if len(assigned) < len(people):
+                raise _invalid({"resource": "Issue", "field": "assignees", "code": "invalid"})
+            self._github.change(pull, assignees=assigned)
         if "milestone" in call.body:
             found = next((each for each in of.milestones if each.number == call.body["milestone"]), None)
             if found is None and call.body["milestone"] is not None:

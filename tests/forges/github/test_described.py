@@ -214,7 +214,7 @@ def test_what_an_apps_proposal_asks_in_its_whole_life(place: Place, app: Any) ->
     place.found.pulls.clear()  # as after a crash between the branch and the pull request
     people = ("pat", "team:os", "nobody")
     place.propose(labels=("a",), reviewers=people, assignees=("pat",), milestone="4.19", draft=True)
-    place.propose("2")
+    place.propose("2", assignees=("pat",))
     place.found.origin.commit({"notes.txt": "mine\n"}, branch="layerwatch/prod/worker")
     place.propose("3")
     for command in ("rebase", "ignore"):

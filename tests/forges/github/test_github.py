@@ -19,7 +19,7 @@ from layering.reasons import Reason
 from tests.forges.github.api import Api
 from tests.forges.github.apps import App as InstalledApp
 from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
-from tests.forges.github.state import GitHub, Milestone, Repository
+from tests.forges.github.state import GitHub, Milestone, Pull, Repository
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 
 
@@ -62,10 +62,42 @@ def test_all_manners_within_the_budget(place: Place) -> None:
     assert (made.warnings, pull.labels, pull.teams) == ((), ["a", "b"], ["os"])
     assert [user.login for user in (*pull.reviewers, *pull.assignees)] == ["pat", "pat"]
     assert pull.milestone == place.found.milestones[0]
-    assert len(place.sent) == 8
+    assert len(place.sent) == 7
     place.sent.clear()
     assert place.propose(labels=("a", "b")).state is State.UNCHANGED
     assert [each.method for each in place.sent] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("max_open", "reviewers"),
+    [
+        pytest.param(5, ("pat",), id="a limit on open ones"),
+        pytest.param(0, ("pat", "nobody"), id="a reviewer nobody knows"),
+        pytest.param(0, ("nobody", "team:none"), id="nobody that is known"),
+    ],
+)
+def test_extremes_within_the_budget(place: Place, max_open: int, reviewers: tuple[str, ...]) -> None:
+    place.found.milestones.append(Milestone(number=3, title="4.19"))
+    place.settings = replace(place.settings, max_open=max_open)
+    made = place.propose(labels=("a", "b"), reviewers=reviewers, assignees=("pat",), milestone="4.19")
+    assert made.state is State.CREATED
+    assert len(made.warnings) == len({*reviewers} - {"pat"})
+    assert len(place.sent) <= (8 if len(made.warnings) < 2 else 9)
+
+
+def test_who_a_robot_assigned_meanwhile_stays(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub replaces assignees that come with the text; those that the answer before told of are among them."""
+    create = place.github.create
+
+    def with_a_robot(*args: Any) -> Pull:
+        made = create(*args)
+        made.assignees.append(place.github.user("robin"))
+        return made
+
+    place.found.permissions[place.github.user("robin").id] = "write"
+    monkeypatch.setattr(place.github, "create", with_a_robot)
+    place.propose(reviewers=("pat",), assignees=("pat",))
+    assert [user.login for user in place.found.pulls[0].assignees] == ["robin", "pat"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +183,7 @@ def test_an_apps_commits_are_githubs_own(place: Place, app: InstalledApp) -> Non
 
 @pytest.mark.parametrize(
     ("manners", "most"),
-    [({}, 7), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 12)],
+    [({}, 7), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 11)],
     ids=["plain", "all-manners"],
 )
 def test_what_an_apps_proposal_costs(place: Place, app: InstalledApp, manners: dict[str, Any], most: int) -> None:
