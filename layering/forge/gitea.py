@@ -17,7 +17,7 @@ from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
 from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -36,7 +36,6 @@ class GiteaHost(LikeGitHub):
     newest_change_first: Mapping[str, str | int] = {"sort": "recentupdate"}
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     body_length_max = 60_000
-    set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
     selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
 
@@ -46,24 +45,25 @@ class GiteaHost(LikeGitHub):
         found = [pull for pull in listed if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 
-    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
-        """See Host."""
+    def open(self, repository: str, new: NewPull) -> Opened:
+        """See Host. It refuses all for one name that it does not know, so people are left out then."""
         bare = {
             "head": new.head,
             "base": new.base,
             "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
-            "body": new.body,
         }
         manners = GiteaManners(self._exchange, path_of(repository), new.manners)
         fields = manners.when_opening()
-        if fields:
-            answer = self._created(repository, {**bare, **fields})
+        things = {name: value for name, value in fields.items() if name in ("labels", "milestone")}
+        for given in [each for number, each in enumerate((fields, things, {})) if number == 0 or each != fields]:
+            left = tuple(name for name in new.manners.todo if name not in given)
+            answer = self._created(repository, {**bare, "body": new.body(left), **given})
             if answer.status < 400:
-                return self._pull(answer.json), tuple(manners.complete)
-        answer = self._created(repository, bare)  # what was refused may be what it is dressed with: `dress` tells
-        if answer.status >= 400:
+                break
+        else:
             raise refusal(answer, f"{self._settings.name}: {repository}")
-        return self._pull(answer.json), ()
+        done = tuple(name for name in new.manners.todo if name in given)
+        return Opened(pull=self._pull(answer.json), done=done, warnings=tuple(manners.warnings) if done else ())
 
     def edit(
         self,
@@ -94,7 +94,7 @@ class GiteaHost(LikeGitHub):
         """See Host."""
         path = f"{path_of(repository)}/pulls/{pull.number}"
         wanted = GiteaManners(self._exchange, path_of(repository), manners)
-        fields = wanted.on(pull.number, todo)
+        fields = wanted.on(pull.number, todo, is_new=is_new)
         if fields:
             answer = self._exchange.send("PATCH", path, {**fields, "body": body}, expect=REFUSED)
             if answer.status < 400:

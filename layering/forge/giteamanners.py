@@ -17,20 +17,16 @@ _PER_PAGE = 50
 
 
 class GiteaManners:
-    """For one pull request. `path` is the repository's, `warnings` what could not be set so far.
-
-    `complete` are the fields of Manners that `when_opening` found everything for.
-    """
+    """For one pull request. `path` is the repository's, `warnings` what could not be set so far."""
 
     def __init__(self, exchange: Exchange, path: str, manners: Manners) -> None:
         self._exchange = exchange
         self._path = path
         self._manners = manners
         self.warnings: list[str] = []
-        self.complete: list[str] = []
 
     def when_opening(self) -> Mapping[str, Any]:
-        """Fields of CreatePullRequest."""
+        """Fields of CreatePullRequest; those that are named as in `Manners.todo` are for what is called so there."""
         manners, fields = self._manners, dict[str, Any]()
         if manners.labels:
             fields["labels"] = self._label_ids()
@@ -40,10 +36,9 @@ class GiteaManners:
             fields["assignees"] = list(manners.assignees)
         if manners.reviewers:
             fields |= self._reviewers()
-        self.complete = list(manners.todo) if not self.warnings else []
         return fields
 
-    def on(self, number: int, todo: Sequence[str]) -> Mapping[str, Any]:
+    def on(self, number: int, todo: Sequence[str], *, is_new: bool) -> Mapping[str, Any]:
         """Set what has a request of its own; the rest are fields of EditPullRequest, for the last write."""
         if "labels" in todo and (labels := self._label_ids()):
             self._set(f"issues/{number}/labels", {"labels": labels}, "labels")
@@ -53,7 +48,7 @@ class GiteaManners:
         if "milestone" in todo and (milestone := self._milestone_id()) is not None:
             fields["milestone"] = milestone
         if "assignees" in todo:
-            there = self._exchange.get(f"{self._path}/pulls/{number}").json
+            there = None if is_new else self._exchange.get(f"{self._path}/pulls/{number}").json
             names = [each["login"] for each in (there or {}).get("assignees") or ()]
             fields["assignees"] = list(dict.fromkeys([*names, *self._manners.assignees]))
         return fields

@@ -20,7 +20,7 @@ from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
 from layering.forge.likegithub import LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings
 from layering.forge.treechange import TreeChange
 
@@ -38,7 +38,6 @@ class GitHubHost(LikeGitHub):
     newest_change_first: Mapping[str, str | int] = {"sort": "updated", "direction": "desc"}
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     body_length_max = 60_000
-    set_when_opening: frozenset[str] = frozenset()
     selects_by_head = True
     may_open_two = False
 
@@ -59,9 +58,10 @@ class GitHubHost(LikeGitHub):
         listed = self._listed(repository, {"state": "all", "head": f"{owner}:{head}"})
         return sorted((pull for pull in listed if pull.head == head), key=lambda pull: pull.number, reverse=True)
 
-    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
+    def open(self, repository: str, new: NewPull) -> Opened:
         """See Host."""
-        fields = {"head": new.head, "base": new.base, "title": new.title, "body": new.body, "draft": new.manners.draft}
+        body, draft = new.body(new.manners.todo), new.manners.draft
+        fields = {"head": new.head, "base": new.base, "title": new.title, "body": body, "draft": draft}
         answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=(403, 422))
         if answer.status == 422 and _LOOK_AGAIN.search(answer.message):
             raise ConflictError(
@@ -69,7 +69,7 @@ class GitHubHost(LikeGitHub):
             )
         if answer.status >= 400:
             raise _not_opened(answer, f"{self._settings.name}: {repository}")
-        return self._pull(answer.json), ()
+        return Opened(pull=self._pull(answer.json))
 
     def edit(
         self,

@@ -17,7 +17,7 @@ from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import ApiHost, moment
 from layering.forge.gitlabmanners import entries, wanted
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -37,7 +37,6 @@ class GitLabHost(ApiHost):
     product = "GitLab"
     git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
     body_length_max = 1_000_000  # of 1,048,576
-    set_when_opening = frozenset({"labels", "reviewers", "assignees", "milestone"})
     selects_by_head = True
     may_open_two = False
 
@@ -69,24 +68,29 @@ class GitLabHost(ApiHost):
         """See Host."""
         return self._listed(repository, state="opened", order_by="created_at", sort="desc")
 
-    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
+    def open(self, repository: str, new: NewPull) -> Opened:
         """See Host. The project's setting for the source branch is one for its pages: the API has to be told."""
         removes = self._described(repository).get("remove_source_branch_after_merge") is True
         bare = {
             "source_branch": new.head,
             "target_branch": new.base,
             "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
-            "description": new.body,
+            "description": new.body(new.manners.todo),
             "remove_source_branch": removes,
         }
         manners = wanted(self._exchange, _project(repository), new.manners, new.manners.todo)
-        dressed = {**bare, **manners.fields("labels")}
-        answer = self._created(repository, dressed)
-        if answer.status >= 400 and dressed != bare:  # what is refused may be what it is dressed with: `dress` tells
-            dressed, answer = bare, self._created(repository, bare)
+        fields = manners.fields("labels")
+        is_dressed = bool(fields)
+        answer = self._created(repository, {**bare, **fields, "description": new.body(())} if is_dressed else bare)
+        if answer.status >= 400 and is_dressed:  # what is refused may be what it is dressed with: `dress` tells
+            is_dressed, answer = False, self._created(repository, bare)
         if answer.status >= 400:
             raise refusal(answer, f"{self._settings.name}: {repository}")
-        return self._pull(answer.json), manners.done_in(answer.json) if dressed != bare else ()
+        return Opened(
+            pull=self._pull(answer.json),
+            done=manners.names if is_dressed else (),
+            warnings=manners.warnings(answer.json) if is_dressed else (),
+        )
 
     def edit(
         self,
@@ -113,7 +117,8 @@ class GitLabHost(ApiHost):
         """See Host. One request sets it all; people who are there stay."""
         path = _merge_request(repository, pull.number)
         asked = wanted(self._exchange, _project(repository), manners, todo)
-        now = self._exchange.get(path).json if {"reviewers", "assignees", "milestone"} & set(todo) else {}
+        is_dressed = not is_new and {"reviewers", "assignees", "milestone"} & set(todo)
+        now = self._exchange.get(path).json if is_dressed else {}
         fields = asked.fields("add_labels", now)
         answer = self._exchange.send("PUT", path, {**fields, "description": body}, expect=_REFUSED if fields else ())
         if answer.status < 400:

@@ -44,11 +44,6 @@ class Wanted:
             fields["milestone_id"] = self.milestone[1]
         return fields
 
-    def done_in(self, answer: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of what the merge request now has, all of it."""
-        undone = {name for name, _ in (*self.faults, *self._missing(answer))}
-        return tuple(name for name in self.names if name not in undone)
-
     def warnings(self, answer: Mapping[str, Any]) -> tuple[str, ...]:
         """One line for each that it has not."""
         return tuple(dict.fromkeys((*self.unknown, *(text for _, text in self._missing(answer)))))

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, PullRequest, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, Repository
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
 
@@ -23,9 +23,6 @@ class Host(Protocol):
 
     body_length_max: int
     """Characters a body may have, with room to spare."""
-
-    set_when_opening: frozenset[str]
-    """The fields of Manners that `open` sets with the request that opens (names as in `Manners.todo`); may be none."""
 
     selects_by_head: bool
     """Whether `pulls_of` asks for one branch alone; else it lists all there are, as `changed_pulls` does."""
@@ -74,8 +71,9 @@ class Host(Protocol):
     def open_pulls(self, repository: str) -> Sequence[PullRequest]:
         """All that are open, in the repository itself, whatever their branch."""
 
-    def open(self, repository: str, new: NewPull) -> tuple[PullRequest, tuple[str, ...]]:
-        """Open it; and which of `set_when_opening` were set so (what was refused is left to `dress`, which tells why).
+    def open(self, repository: str, new: NewPull) -> Opened:
+        """Open it, with what of its manners the forge takes at once; what it refuses is left to `dress`, which tells
+        why.
 
         Raises ConflictError when there is an open one for the branch already, or nothing to merge.
         """

@@ -51,6 +51,13 @@ class KnownPulls:
         as_of = self._as_of(began)
         self._since = min(self._since or as_of, as_of)
 
+    @property
+    def clone_url(self) -> str | None:
+        """Of the repository, when one of those that are known tells it."""
+        with self._guard:
+            known = (pull for pulls in self._by_branch.values() for pull in pulls.values())
+            return next((pull.clone_url for pull in known if pull.clone_url), None)
+
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
         a write of ours: its answer has just told, and the time after this one asks for what was updated since.

@@ -157,20 +157,22 @@ class ProposalWriter:
     def _open(self, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
         """Open it, and dress it. Raises Moved when somebody has opened it meanwhile."""
         target, manners = self._proposal.target, self._proposal.manners
-        left = tuple(name for name in marker.todo if name not in self._host.set_when_opening)
         new = NewPull(
             head=target.proposal_branch,
             base=target.branch,
             title=self._proposal.title,
-            body=self._body(marker, left),
+            body=lambda todo: self._body(marker, todo),
             manners=manners,
         )
         try:
-            pull, done = self._host.open(self._repository.name, new)
+            opened = self._host.open(self._repository.name, new)
         except ConflictError as error:
             raise Moved from error
-        undone = tuple(name for name in marker.todo if name not in done)
-        return self._dressed(pull, marker, undone, is_new=True) if undone else (pull, ())
+        undone = tuple(name for name in marker.todo if name not in opened.done)
+        if not undone:
+            return opened.pull, opened.warnings
+        pull, warnings = self._dressed(opened.pull, marker, undone, is_new=True)
+        return pull, (*opened.warnings, *warnings)
 
     def _update(self, seen: Seen, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
         """Text first, then the dress. The title stays when a person changed it.

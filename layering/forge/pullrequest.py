@@ -1,5 +1,6 @@
 """A pull request (GitLab: merge request) in our words, whichever forge it is on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,13 +53,27 @@ class PullRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewPull:
-    """What is opened. A forge that can set `manners` with the same request does (and says so in `Host.open`)."""
+    """What is opened. A forge that can set `manners` with the same request does, and Opened says so.
+
+    `body` gives the text that tells which fields of the manners are still to be set (names as in `Manners.todo`).
+    """
 
     head: str
     base: str
     title: str
-    body: str
+    body: Callable[[tuple[str, ...]], str]
     manners: Manners = NO_MANNERS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """What came of a NewPull. `done` are the fields of its manners that need nothing more (names as in
+    `Manners.todo`); `warnings` what the forge did not take of them, one line each, for people.
+    """
+
+    pull: PullRequest
+    done: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

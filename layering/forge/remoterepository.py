@@ -82,7 +82,7 @@ class RemoteRepository:
             self.pulls.forget(target.proposal_branch)  # it may be archived no more the next time
             self._check_not_archived(True)
         with self._guard:
-            self._clone_url = self._clone_url or next((pull.clone_url for pull in pulls if pull.clone_url), None)
+            self._clone_url = self._clone_url or self.pulls.clone_url
         refs = (refs_of or self.git.refs)((target.branch, target.proposal_branch))
         if target.branch not in refs:
             raise InputError(
