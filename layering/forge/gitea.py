@@ -45,6 +45,12 @@ class GiteaHost(LikeGitHub):
         found = [pull for pull in listed if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 
+    def latest_pulls(self, repository: str) -> tuple[Sequence[PullRequest], bool]:
+        """See Host."""
+        params = {"state": "all", **self.newest_change_first, **self.page}
+        answer = self._exchange.get(f"{path_of(repository)}/pulls", params)
+        return self._pulls_in(answer), answer.next_page is None
+
     def open(self, repository: str, new: NewPull) -> Opened:
         """See Host. It refuses all for one name that it does not know, so people are left out then."""
         bare = {

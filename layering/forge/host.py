@@ -25,7 +25,7 @@ class Host(Protocol):
     """Characters a body may have, with room to spare."""
 
     selects_by_head: bool
-    """Whether `pulls_of` asks for one branch alone; else it lists all there are, as `changed_pulls` does."""
+    """Whether `pulls_of` asks for one branch alone; else all are listed, and `latest_pulls` are asked for first."""
 
     may_open_two: bool
     """Whether two `open` of one branch at the same moment may both succeed; refs/pull/N/head tell of it then."""
@@ -63,6 +63,12 @@ class Host(Protocol):
         first.
 
         One request and more pages when there are; with an ETag where the forge offers them.
+        """
+
+    def latest_pulls(self, repository: str) -> tuple[Sequence[PullRequest], bool]:
+        """Those of the repository itself that were updated last, whatever their branch; and whether these are all.
+
+        One request. Only asked where nothing selects by head.
         """
 
     def pull(self, repository: str, number: int) -> PullRequest:

@@ -46,17 +46,19 @@ class OurCommit:
 class Seen:
     """What was seen of one target. `tip` is the base branch's commit, `head` the proposal's branch's, None: not there.
 
-    `pulls` are those of the branch, newest first, whoever opened them: some forges let accounts that may only read
-    open one of a branch of the repository itself. `by_a_pusher` tells of one whether its account may push: on another's
-    word nothing is written, and nothing refused. `file` gives the target's file at `tip`; `made_by_us` tells whether a
-    commit is the only one above the base branch and can only be ours, and what it says then; `key_of` the key that the
-    trailer of a commit names, when its author is ours.
+    `pulls` gives those of the branch, newest first, whoever opened them: some forges let accounts that may only read
+    open one of a branch of the repository itself. `opened` gives those that are open; most looks need no others.
+    `by_a_pusher` tells of one whether its account may push: on another's word nothing is written, and nothing refused.
+    `file` gives the target's file at `tip`; `made_by_us` tells whether a commit is the only one above the base branch
+    and can only be ours, and what it says then; `key_of` the key that the trailer of a commit names, when its author is
+    ours.
     """
 
     target: ProposalTarget
     tip: str
     head: str | None
-    pulls: Sequence[PullRequest]
+    opened: Callable[[], Sequence[PullRequest]]
+    pulls: Callable[[], Sequence[PullRequest]]
     file: Callable[[], BaseFile]
     made_by_us: Callable[[str], OurCommit | None]
     by_a_pusher: Callable[[PullRequest], bool] = lambda pull: pull.opener is None
@@ -77,9 +79,13 @@ class Seen:
         """Those that are open into the target's branch: at most one, unless a forge was asked twice at once."""
         return [pull for pull in self._opened if pull.base == self.target.branch]
 
-    @property
+    @cached_property
     def _opened(self) -> Sequence[PullRequest]:
-        return [pull for pull in self.pulls if pull.state is PullState.OPEN] if self.head else []
+        return self.opened() if self.head else ()
+
+    @cached_property
+    def _all(self) -> Sequence[PullRequest]:
+        return self.pulls()
 
     @cached_property
     def marker(self) -> Marker | None:
@@ -97,14 +103,16 @@ class Seen:
         """Whether the branch may be moved by us: a marker tells of its commit, or only we can have made that."""
         if self.open is not None and self.open.base != self.target.branch:
             return False
-        markers = ((pull, Marker.parse(pull.body)) for pull in self.pulls)
+        if self.open is not None and self.marker is not None and self.by_a_pusher(self.open):
+            return True
+        markers = ((pull, Marker.parse(pull.body)) for pull in self._all)
         told = (pull for pull, marker in markers if marker is not None and marker.commit == self.head)
         return any(map(self.by_a_pusher, told)) or self.ours is not None or self._is_merged
 
     @property
     def _is_merged(self) -> bool:
         """Whether the branch holds a commit of ours that was merged, and was left behind."""
-        merged = (pull for pull in self.pulls if pull.state is PullState.MERGED and pull.head_commit == self.head)
+        merged = (pull for pull in self._all if pull.state is PullState.MERGED and pull.head_commit == self.head)
         return self.head is not None and any(map(self.by_a_pusher, merged)) and self.key_of(self.head) is not None
 
     @cached_property
@@ -213,7 +221,7 @@ def _line(seen: Seen) -> Line | None:
 
 def _ended(seen: Seen, key: str) -> Judgement | None:
     """The newest pull request of this key that is open no more; None when there is none."""
-    for pull in seen.pulls:
+    for pull in seen.pulls():
         marker = Marker.parse(pull.body)
         line = marker.line_of(seen.target.member) if marker else None
         if pull is seen.open or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):

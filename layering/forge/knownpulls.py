@@ -1,18 +1,19 @@
 """The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
 
 A process that looks once asks one question per branch; where the forge can tell of all branches only, one for all of
-them. One that stays asks, at each look, a single question for the whole repository: what was updated since. Nothing is
-judged here.
+them, and more when its answer does not tell what is to be known. One that stays asks, at each look, a single question
+for the whole repository: what was updated since. Nothing is judged here.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
-from layering.forge.pullrequest import PullRequest
+from layering.forge.pullrequest import PullRequest, PullState
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
@@ -25,38 +26,86 @@ class KnownPulls:
         self._host = host
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
-        self._is_listed = False  # all of our branches are known
+        self._whole: set[str] = set()  # branches of which all are known
+        self._is_listed = False  # all of all our branches are known
+        self._are_open_listed = False
+        self._is_begun = False
+        self._clone_url: str | None = None
+        self._is_archived = False
         self._since: datetime | None = None
         self._is_told = False  # by the answer to our own write, since the last time
         self._guard = threading.RLock()
 
+    def known(self, head: str, base: str) -> Sequence[PullRequest]:
+        """What one request tells of a branch, if none was sent yet; newest first. Where none selects, what was updated
+        last in the repository is asked for: an open proposal that is looked after is mostly among it.
+        """
+        with self._guard:
+            if self._host.selects_by_head:
+                return self.of(head, base)
+            if not self._is_begun and not self._is_listed:
+                self._is_begun = True
+                with self._asking():
+                    pulls, self._is_listed = self._host.latest_pulls(self._repository)
+                    self._take(pulls)
+            return self._newest_first(head)
+
+    def opened(self, head: str, base: str) -> Sequence[PullRequest]:
+        """Those of a branch that are open, newest first. Where none selects, all that are open are listed when nothing
+        that was updated last is.
+        """
+        with self._guard:
+            found = _open(self.known(head, base))
+            if found or head in self._whole or self._is_listed or self._are_open_listed:
+                return found
+            with self._asking():
+                self._take(self._host.open_pulls(self._repository))
+            self._are_open_listed = True
+            return _open(self._newest_first(head))
+
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
         with self._guard:
-            if head not in self._by_branch and not self._is_listed:
-                self._ask(head, base)
-            known = self._by_branch.get(head, {})
-            return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
+            if head not in self._whole and not self._is_listed:
+                with self._asking():
+                    if self._host.selects_by_head:
+                        self._by_branch[head] = {}
+                        self._take(self._host.pulls_of(self._repository, head, base))
+                        self._whole.add(head)
+                    else:
+                        self._take(self._changed(_EVER))
+                        self._is_listed = True
+            return self._newest_first(head)
 
-    def _ask(self, head: str, base: str) -> None:
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What is asked for meanwhile is true as of the beginning."""
         began = time.monotonic()
-        if self._host.selects_by_head:
-            listed = self._host.pulls_of(self._repository, head, base)
-        else:
-            listed = self._changed(_EVER)
-            self._is_listed = True
-        self._by_branch[head] = {}
-        for pull in listed:
-            self._put(pull)
+        yield
         as_of = self._as_of(began)
         self._since = min(self._since or as_of, as_of)
 
+    def _take(self, pulls: Sequence[PullRequest]) -> None:
+        for pull in pulls:
+            self._clone_url = self._clone_url or pull.clone_url
+            self._is_archived = pull.archived
+            self._put(pull)
+
+    def _newest_first(self, head: str) -> Sequence[PullRequest]:
+        known = self._by_branch.get(head, {})
+        return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
+
     @property
     def clone_url(self) -> str | None:
-        """Of the repository, when one of those that are known tells it."""
+        """Of the repository, when anything that was listed tells it."""
         with self._guard:
-            known = (pull for pulls in self._by_branch.values() for pull in pulls.values())
-            return next((pull.clone_url for pull in known if pull.clone_url), None)
+            return self._clone_url
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the repository takes no changes, as far as the last that was listed tells."""
+        with self._guard:
+            return self._is_archived
 
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
@@ -67,8 +116,7 @@ class KnownPulls:
             if self._since is None or is_told:
                 return
             began = time.monotonic()
-            for pull in self._changed(self._since - _SLACK):
-                self._put(pull)
+            self._take(self._changed(self._since - _SLACK))
             self._since = self._as_of(began)
 
     def take(self, pull: PullRequest) -> None:
@@ -85,11 +133,17 @@ class KnownPulls:
         return self._host.now() - timedelta(seconds=time.monotonic() - began)
 
     def _put(self, pull: PullRequest) -> None:
-        if pull.head in self._by_branch or self._is_listed:
+        is_meant = pull.head in self._by_branch or not self._host.selects_by_head
+        if is_meant and pull.head.startswith(OUR_BRANCHES):
             self._by_branch.setdefault(pull.head, {})[pull.number] = pull
 
     def forget(self, head: str) -> None:
         """Ask for this branch again the next time."""
         with self._guard:
             self._by_branch.pop(head, None)
-            self._is_listed = False
+            self._whole.discard(head)
+            self._is_listed = self._are_open_listed = self._is_begun = self._is_archived = False
+
+
+def _open(pulls: Sequence[PullRequest]) -> Sequence[PullRequest]:
+    return [pull for pull in pulls if pull.state is PullState.OPEN]

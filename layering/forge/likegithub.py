@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from layering.forge.answers import Answer
 from layering.forge.apihost import ApiHost
 from layering.forge.pullrequest import Comment, PullRequest, Repository
 
@@ -68,9 +69,13 @@ class LikeGitHub(ApiHost):
     def _listed(self, repository: str, params: Mapping[str, str | int]) -> Iterator[PullRequest]:
         """Of the repository itself, page by page, as far as they are read."""
         for answer in self._exchange.pages(f"{path_of(repository)}/pulls", {**params, **self.page}, self.pages_max):
-            if not isinstance(answer.json, list):
-                raise self._unreadable("pull requests")
-            yield from (self._pull(each) for each in answer.json if _is_of_the_repository(each))
+            yield from self._pulls_in(answer)
+
+    def _pulls_in(self, answer: Answer) -> Sequence[PullRequest]:
+        """Of the repository itself, on one page. Raises UnavailableError for what is none."""
+        if not isinstance(answer.json, list):
+            raise self._unreadable("pull requests")
+        return [self._pull(each) for each in answer.json if _is_of_the_repository(each)]
 
     def _pull(self, found: Any) -> PullRequest:
         """One pull request of an answer. Raises UnavailableError for what is none."""

@@ -77,9 +77,10 @@ class RemoteRepository:
         """
         if target.branch == target.proposal_branch:
             raise InputError(f"{target.branch!r} is the proposal's own branch", where=self.name)
-        pulls = self.pulls.of(target.proposal_branch, target.branch)
-        if any(pull.archived for pull in pulls):
-            self.pulls.forget(target.proposal_branch)  # it may be archived no more the next time
+        head, base = target.proposal_branch, target.branch
+        self.pulls.known(head, base)
+        if self.pulls.is_archived:
+            self.pulls.forget(head)  # it may be archived no more the next time
             self._check_not_archived(True)
         with self._guard:
             self._clone_url = self._clone_url or self.pulls.clone_url
@@ -95,7 +96,8 @@ class RemoteRepository:
             target=target,
             tip=tip,
             head=refs.get(target.proposal_branch),
-            pulls=pulls,
+            opened=lambda: self.pulls.opened(head, base),
+            pulls=lambda: self.pulls.of(head, base),
             file=lambda: self.file(tip, target),
             made_by_us=lambda commit: self._made_by_us(target, commit),
             by_a_pusher=self.opened_by_a_pusher,

@@ -1,6 +1,6 @@
 """How a proposal stands, from what was seen: the table of docs/pull-requests.md, row by row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -333,7 +333,8 @@ def _seen(case: Case, target: ProposalTarget = TARGET) -> Seen:
         target=target,
         tip=case.tip,
         head=case.head,
-        pulls=case.pulls,
+        opened=lambda: [pull for pull in case.pulls if pull.state is PullState.OPEN],
+        pulls=lambda: case.pulls,
         file=lambda: BaseFile(commit=case.tip, target=target, raw=_file(case.pinned)),
         made_by_us=case.made.get,
         key_of=lambda commit: case.made[commit].key if commit in case.made else None,
@@ -355,8 +356,18 @@ def test_a_marker_about_this_very_tip_spares_reading_the_file() -> None:
     def never() -> BaseFile:
         raise AssertionError("the file was read")
 
+    def all_of_them() -> Sequence[PullRequest]:
+        raise AssertionError("those that are closed were asked for")
+
+    opened = (_pull(_marker()),)
     seen = Seen(
-        target=TARGET, tip=TIP, head=OURS, pulls=(_pull(_marker()),), file=never, made_by_us=lambda commit: None
+        target=TARGET,
+        tip=TIP,
+        head=OURS,
+        opened=lambda: opened,
+        pulls=all_of_them,
+        file=never,
+        made_by_us=lambda commit: None,
     )
     assert judge(seen, KEY, ImageReference.parse_pinned(NEW)).reason is Reason.PROPOSAL_OPEN
 

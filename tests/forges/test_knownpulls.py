@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
+import pytest
+
 from layering.forge.host import Host
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.pullrequest import PullRequest, PullState
@@ -13,9 +15,9 @@ OTHER = "layerwatch/prod/infra"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def pull(title: str, head: str = BRANCH) -> PullRequest:
+def pull(title: str, head: str = BRANCH, state: PullState = PullState.OPEN, number: int = 1) -> PullRequest:
     return PullRequest(
-        number=1, url="https://f.test/1", title=title, body="", state=PullState.OPEN, draft=False, head=head,
+        number=number, url="https://f.test/1", title=title, body="", state=state, draft=False, head=head,
         head_commit="c" * 40, base="main", updated=AT,
     )  # fmt: skip
 
@@ -26,6 +28,8 @@ class Counted:
 
     asked: list[str] = field(default_factory=list)
     selects_by_head: bool = True
+    latest: tuple[list[PullRequest], bool] = ([], True)
+    open: list[PullRequest] = field(default_factory=list)
 
     def now(self) -> datetime:
         return AT
@@ -33,6 +37,14 @@ class Counted:
     def pulls_of(self, repository: str, head: str, base: str) -> list[PullRequest]:
         self.asked.append("all of a branch")
         return [pull("listed")]
+
+    def latest_pulls(self, repository: str) -> tuple[list[PullRequest], bool]:
+        self.asked.append("latest")
+        return self.latest
+
+    def open_pulls(self, repository: str) -> list[PullRequest]:
+        self.asked.append("open")
+        return self.open
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
         self.asked.append("changed")
@@ -56,15 +68,40 @@ def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
     assert host.asked == ["all of a branch", "changed", "changed"]
 
 
-def test_a_forge_that_selects_no_branch_is_asked_once_for_all_of_them() -> None:
+CLOSED, THEIRS = pull("closed", state=PullState.CLOSED), pull("x", "feature")
+
+
+@pytest.mark.parametrize(
+    ("latest", "is_all", "open_ones", "opened", "asked"),
+    [
+        pytest.param([], True, [], [], [], id="there are none"),
+        pytest.param([pull("a"), THEIRS], True, [], ["a"], [], id="few, ours among them"),
+        pytest.param([pull("a"), THEIRS], False, [], ["a"], [], id="many, ours updated lately"),
+        pytest.param([CLOSED, THEIRS], False, [], [], ["open"], id="many, ours closed lately"),
+        pytest.param([THEIRS], False, [THEIRS, pull("a")], ["a"], ["open"], id="many, ours waits for long"),
+    ],
+)
+def test_a_forge_that_selects_no_branch_is_asked_no_more_than_is_needed(
+    latest: list[PullRequest], is_all: bool, open_ones: list[PullRequest], opened: list[str], asked: list[str]
+) -> None:
+    host = Counted(selects_by_head=False, latest=(latest, is_all), open=open_ones)
+    known = KnownPulls(cast(Host, host), "o/r")
+    for _ in range(2):
+        assert [each.title for each in known.opened(BRANCH, "main")] == opened
+        assert host.asked == ["latest", *asked]
+    known.of(BRANCH, "main")
+    known.of(OTHER, "main")
+    assert host.asked == ["latest", *asked, *([] if is_all else ["changed"])]
+
+
+def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:
     host = Counted(selects_by_head=False)
     known = KnownPulls(cast(Host, host), "o/r")
-    titles = [[each.title for each in known.of(head, "main")] for head in (BRANCH, OTHER, "layerwatch/prod/none")]
-    assert titles == [["changed"], ["another's"], []]
-    assert host.asked == ["changed"]
-    known.take(pull("written", "layerwatch/prod/none"))
-    assert [each.title for each in known.of("layerwatch/prod/none", "main")] == ["written"]
+    assert known.opened(BRANCH, "main") == []
+    known.take(pull("written"))
+    assert [each.title for each in known.opened(BRANCH, "main")] == ["written"]
     known.forget(BRANCH)
+    host.latest = ([pull("another's", OTHER), pull("moved")], True)
+    assert [each.title for each in known.opened(BRANCH, "main")] == ["moved"]
     assert [each.title for each in known.of(OTHER, "main")] == ["another's"]
-    assert [each.title for each in known.of(BRANCH, "main")] == ["changed"]
-    assert host.asked == ["changed", "changed"]
+    assert host.asked == ["latest", "latest"]

@@ -32,11 +32,46 @@ def world(tmp_path: Path) -> Iterator[GiteaWorld]:
 
 def test_what_is_not_changed_costs_one_request(world: GiteaWorld) -> None:
     propose(world)
+    assert _asked_when_unchanged(world) == ["GET"]
+
+
+_OTHERS = 51  # a page has fifty
+
+
+def test_what_is_not_changed_among_many_costs_one_request_and_a_second_when_it_waited_for_long(
+    world: GiteaWorld,
+) -> None:
+    branches = [f"feature/{number}" for number in range(_OTHERS)]
+    world.origin.git("fast-import", "--quiet", "--date-format=now", stdin="".join(map(_branch, branches)))
+    for branch in branches:
+        world.api("POST", "pulls", head=branch, base="main", title=branch)
+    for number in (1, 2):  # Gitea has fifty open ones at most, ours among them
+        world.api("PATCH", f"pulls/{number}", state="closed")
+    made = propose(world)
+    assert made.state is State.CREATED
+    assert _asked_when_unchanged(world) == ["GET"]
+    for number in range(1, _OTHERS + 1):
+        world.gitea.later(world.repository, number, 60)
+    assert _asked_when_unchanged(world) == ["GET"] * 2
+
+
+def _branch(name: str) -> str:
+    lines = [
+        f"commit refs/heads/{name}",
+        "committer Joe <joe@example.com> now",
+        "data 1",
+        "x",
+        "from refs/heads/main^0",
+    ]
+    return "\n".join([*lines, f"M 100644 inline {name}", "data 1", "x", "", ""])
+
+
+def _asked_when_unchanged(world: GiteaWorld) -> list[str]:
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
     assert forge.propose(proposal(world.repository)).state is State.UNCHANGED
     forge.close()
-    assert [each.method for each in sent] == ["GET"]
+    return [each.method for each in sent]
 
 
 def test_a_new_proposal_is_dressed_within_its_budget(world: GiteaWorld) -> None:
