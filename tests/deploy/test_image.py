@@ -138,7 +138,12 @@ def test_nothing_of_the_image_may_be_written_to(tree: Path) -> None:
 def test_its_configuration(storage: Storage, image: str) -> None:
     config = json.loads(storage.run("inspect", "--type", "image", image))["OCIv1"]["config"]
     assert (config["User"], config["Entrypoint"], config["Cmd"]) == ("1001", ["layerwatch"], ["--help"])
-    assert config["Env"] == ["PATH=/opt/layerwatch/bin:/usr/bin:/bin", "HOME=/tmp", "PYTHONUNBUFFERED=1"]
+    assert config["Env"] == [
+        "PATH=/opt/layerwatch/bin:/usr/bin:/bin",
+        "HOME=/tmp",
+        "MALLOC_ARENA_MAX=2",
+        "PYTHONUNBUFFERED=1",
+    ]
 
 
 def test_it_is_small(tree: Path) -> None:
