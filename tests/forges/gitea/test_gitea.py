@@ -11,6 +11,7 @@ from layering.errors import RefusedError, UnavailableError
 from layering.forge.exchange import Sent
 from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
+from layering.forge.gitea import GiteaHost
 from layering.forge.marker import Marker
 from layering.proposal import Facts, body
 from layering.reasons import Reason
@@ -99,6 +100,28 @@ def test_a_new_proposal_is_dressed_within_its_budget(world: GiteaWorld) -> None:
     marker = Marker.parse(found["body"])
     assert marker is not None
     assert marker.todo == ()
+
+
+def test_opened_without_people_and_killed_then(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text that it was opened with tells what is still to be set."""
+    manners: dict[str, Any] = {"labels": ("os",), "reviewers": ("nobody-here",), "assignees": (PERSON,)}
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as here:
+        here.setattr(GiteaHost, "dress", killed)
+        with pytest.raises(KeyboardInterrupt):
+            propose(world, **manners)
+    (found,) = world.api("GET", "pulls")
+    marker = Marker.parse(found["body"])
+    assert marker is not None
+    assert marker.todo == ("reviewers", "assignees")
+    made = propose(world, **manners)
+    assert (made.state, len(made.warnings)) == (State.UPDATED, 1)
+    (found,) = world.api("GET", "pulls")
+    assert [user["login"] for user in found["assignees"]] == [PERSON]
+    assert propose(world, **manners).state is State.UNCHANGED
 
 
 @pytest.mark.parametrize(

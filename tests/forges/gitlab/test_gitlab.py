@@ -9,6 +9,7 @@ import pytest
 
 from layering.errors import NotFoundError, RefusedError, UnavailableError
 from layering.forge.forge import State
+from layering.forge.gitlab import GitLabHost
 from layering.forge.marker import Marker
 from layering.reasons import Reason
 from tests.forges.gitlab.api import PREFIX
@@ -114,6 +115,32 @@ def test_what_it_is_dressed_with_is_no_reason_to_fail(
     assert (made.state, made.warnings) == (State.CREATED, told)
     assert (methods, place.request.labels) == ([], labels)
     assert place.propose(labels=("os",)).state is State.UNCHANGED
+
+
+def test_opened_without_and_killed_then(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text that it was opened with tells what is still to be set."""
+    left = ["POST"]
+
+    def refuse_once(asked: Asked, serve: Callable[[], Served]) -> Served | None:
+        if asked.target.startswith(PREFIX) and [asked.method] == left:
+            left.clear()
+            return Served(status=400, body=b"{}")
+        return serve()
+
+    place.gitlab.between = refuse_once
+    with monkeypatch.context() as here:
+        here.setattr(GitLabHost, "dress", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.propose(labels=("os",))
+    marker = Marker.parse(place.request.description)
+    assert marker is not None
+    assert (marker.todo, place.request.labels) == (("labels",), [])
+    assert place.propose(labels=("os",)).state is State.UPDATED
+    assert place.request.labels == ["os"]
+
+
+def killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_an_answer_that_is_lost(place: Place) -> None:
