@@ -30,6 +30,7 @@ from layering.linkheader import next_in
 from layering.reasons import Reason
 from layering.registry.connections import Connections
 from layering.registry.deadline import Deadline
+from layering.registry.failures import is_timeout
 from layering.registry.proxies import proxy_for
 from layering.registry.trust import authorities
 from layering.registry.watchdog import Watchdog
@@ -224,9 +225,16 @@ class Exchange:
                 content = response.read(_BODY_BYTES_MAX + 1, decode_content=True)
                 response.close()
                 response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             self._note(method, url, 0)
             raise self._translated(error, where) from None
+        except ValueError as error:  # its text may hold the header
+            raise RefusedError(
+                f"the token cannot be sent ({type(error).__name__})",
+                where=where,
+                next_step="see whether it is whole, and nothing else is in its file",
+                reason=Reason.FORGE_REFUSED,
+            ) from None
         self._note(method, url, response.status)
         if whole.left <= 0:
             raise self._unavailable("its answer took too long", where, _IS_URL_RIGHT)
@@ -288,7 +296,7 @@ class Exchange:
                 reason=Reason.FORGE_REFUSED,
             )
         detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
-        if any(isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError) for cause in found):
+        if any(map(is_timeout, found)):
             detail = "no answer in time"
         return self._unavailable(
             f"the forge cannot be reached: {detail}", where, f"see whether {self._base} is right, and up"

@@ -61,7 +61,8 @@ class GiteaHost(LikeGitHub):
         manners = GiteaManners(self._exchange, path_of(repository), new.manners)
         fields = manners.when_opening()
         things = {name: value for name, value in fields.items() if name in ("labels", "milestone")}
-        for given in [each for number, each in enumerate((fields, things, {})) if number == 0 or each != fields]:
+        attempts: Sequence[Mapping[str, Any]] = (fields, things, {})
+        for given in [each for number, each in enumerate(attempts) if each not in attempts[:number]]:
             left = tuple(name for name in new.manners.todo if name not in given)
             answer = self._created(repository, {**bare, "body": new.body(left), **given})
             if answer.status < 400:

@@ -48,7 +48,8 @@ class GiteaManners:
         if "milestone" in todo and (milestone := self._milestone_id()) is not None:
             fields["milestone"] = milestone
         if "assignees" in todo:
-            there = None if is_new else self._exchange.get(f"{self._path}/pulls/{number}").json
+            is_next = is_new and "reviewers" not in todo
+            there = None if is_next else self._exchange.get(f"{self._path}/pulls/{number}").json
             names = [each["login"] for each in (there or {}).get("assignees") or ()]
             fields["assignees"] = list(dict.fromkeys([*names, *self._manners.assignees]))
         return fields

@@ -29,20 +29,21 @@ class GitHubManners:
         self.warnings: list[str] = []
 
     def on(self, number: int, todo: Sequence[str], body: str, *, is_new: bool) -> bool:
-        """Set them, the milestone with the text; whether that is written. One that is new gets assignees with it, too:
-        that replaces them. Labels, which robots set at once, are only ever added.
+        """Set them, the milestone with the text; whether that is written. One that is new gets assignees with it, too,
+        where an answer just told who else is assigned: that replaces them. Labels, which robots set at once, are added.
         """
         if "labels" in todo:
             self._add(f"issues/{number}/labels", self._manners.labels, lambda names: {"labels": list(names)}, "label")
-        stands = None
+        milestone = {"milestone": self._milestone} if "milestone" in todo and self._milestone else {}
+        stands, is_next = None, not {"labels", "reviewers"} & {*todo}
         if "reviewers" in todo:
             path = f"pulls/{number}/requested_reviewers"
             stands = self._add(path, self._manners.reviewers, _reviewers, "reviewer")
-        milestone = {"milestone": self._milestone} if "milestone" in todo and self._milestone else {}
         if "assignees" in todo:
             assignees = [*sorted(_assigned(stands)), *self._manners.assignees]
             fields = {"assignees": list(dict.fromkeys(assignees)), **milestone, "body": body}
-            if is_new and (answer := self._changed(number, fields)).status < 400:
+            knows = stands is not None or is_next  # who else is assigned
+            if is_new and knows and (answer := self._changed(number, fields)).status < 400:
                 self._tell_who_is_none(answer)
                 return True
             self._assign(number)
@@ -62,6 +63,8 @@ class GitHubManners:
         """All at once; when that is refused, by halves, because GitHub takes none of a list with one that is wrong.
         The last answer to what was taken, None when nothing was.
         """
+        if not names:
+            return None
         answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=REFUSED)
         if _NOT_YET in answer.message:
             answer = self._exchange.send("POST", f"{self._path}/{path}", fields(names), expect=REFUSED)
@@ -72,7 +75,8 @@ class GitHubManners:
             return None
         middle, told = (len(names) + 1) // 2, len(self.warnings)
         taken = self._add(path, names[:middle], fields, what)
-        if len(self.warnings) == told and len(names) - middle == 1:  # then it is this one
+        is_last = len(names) - middle == 1 and len(self.warnings) == told
+        if is_last and _NOT_YET not in answer.message:  # then it is this one
             self._warn(f"{what} {names[-1]!r}", answer)
             return taken
         return self._add(path, names[middle:], fields, what) or taken

@@ -224,7 +224,8 @@ def _ended(seen: Seen, key: str) -> Judgement | None:
     for pull in seen.pulls():
         marker = Marker.parse(pull.body)
         line = marker.line_of(seen.target.member) if marker else None
-        if pull is seen.open or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):
+        is_open_one = seen.open is not None and pull.number == seen.open.number
+        if is_open_one or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):
             continue
         if line is not None and digest_of(seen.pinned) is not None and digest_of(seen.pinned) == digest_of(line.image):
             state, reason = State.UNCHANGED, Reason.ALREADY_ON_BASE

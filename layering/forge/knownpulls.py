@@ -38,7 +38,7 @@ class KnownPulls:
 
     def known(self, head: str, base: str) -> Sequence[PullRequest]:
         """What one request tells of a branch, if none was sent yet; newest first. Where none selects, what was updated
-        last in the repository is asked for: an open proposal that is looked after is mostly among it.
+        last in the repository is asked for, which is all of it in most.
         """
         with self._guard:
             if self._host.selects_by_head:
@@ -51,17 +51,16 @@ class KnownPulls:
             return self._newest_first(head)
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
-        """Those of a branch that are open, newest first. Where none selects, all that are open are listed when nothing
-        that was updated last is.
+        """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which
+        anybody may have opened, stand in its place.
         """
         with self._guard:
-            found = _open(self.known(head, base))
-            if found or head in self._whole or self._is_listed or self._are_open_listed:
-                return found
-            with self._asking():
-                self._take(self._host.open_pulls(self._repository))
-            self._are_open_listed = True
-            return _open(self._newest_first(head))
+            self.known(head, base)
+            if not (head in self._whole or self._is_listed or self._are_open_listed):
+                with self._asking():
+                    self._take(self._host.open_pulls(self._repository))
+                self._are_open_listed = True
+            return [pull for pull in self._newest_first(head) if pull.state is PullState.OPEN]
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
@@ -143,7 +142,3 @@ class KnownPulls:
             self._by_branch.pop(head, None)
             self._whole.discard(head)
             self._is_listed = self._are_open_listed = self._is_begun = self._is_archived = False
-
-
-def _open(pulls: Sequence[PullRequest]) -> Sequence[PullRequest]:
-    return [pull for pull in pulls if pull.state is PullState.OPEN]

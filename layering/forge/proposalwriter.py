@@ -148,7 +148,7 @@ class ProposalWriter:
             base=seen.tip,
             title=proposal.title,
             written=self._host.now(),
-            todo=before.todo if before is not None and same_key else proposal.manners.todo,
+            todo=tuple(name for name in proposal.manners.todo if not same_key or before is None or name in before.todo),
             handled=command.comment.id if command else before.handled if before else 0,
             comments=pull.comments if pull else 0,
             members=lines if proposal.target.group else {},

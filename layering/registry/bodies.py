@@ -70,7 +70,7 @@ def chunks(response: Response, *, deadline: Deadline) -> Iterator[bytes]:
 def _room(response: Response) -> int:
     """Bytes to ask for at once: so much memory is taken, whatever comes. One more than are left sees the end, too."""
     left = response.raw.length_remaining
-    return _CHUNK_BYTES if left is None else min(_CHUNK_BYTES, left + 1)
+    return _CHUNK_BYTES if left is None else min(_CHUNK_BYTES, max(left, 0) + 1)
 
 
 def give_back(response: Response) -> None:

@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.poolmanager import PoolManager, ProxyManager
 from urllib3.util import make_headers, parse_url
 
+from layering.errors import InputError
 from layering.registry import watchdog
 from layering.registry.reach import Reach, allowed_addresses
 from layering.registry.strictresponse import StrictResponse
@@ -60,8 +61,8 @@ class Connections:
     ) -> BaseHTTPResponse:
         """Send once, and give the answer with its body still to be read, encoded as it is. `proxy` is a URL.
 
-        A body that is no bytes comes with its length in `headers`. Raises urllib3's HTTPError, OSError, and ValueError
-        for a header that cannot be sent.
+        A body that is no bytes comes with its length in `headers`. Raises urllib3's HTTPError and OSError; ValueError
+        for a header that cannot be sent; InputError for a proxy that can be none.
         """
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -82,9 +83,16 @@ class Connections:
     def _through(self, proxy: str) -> PoolManager:
         with self._guard:
             if proxy not in self._proxied:
-                login = parse_url(proxy).auth
-                headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-                manager = ProxyManager(proxy, proxy_headers=headers, **self._kept)
+                try:
+                    login = unquote(parse_url(proxy).auth or "")
+                    headers = make_headers(proxy_basic_auth=login if ":" in login else f"{login}:") if login else None
+                    manager = ProxyManager(proxy, proxy_headers=headers, **self._kept)
+                except (HTTPError, ValueError) as error:  # its text may hold the login
+                    raise InputError(
+                        f"the proxy's address cannot be used ({type(error).__name__})",
+                        where="proxy",
+                        next_step="write it as http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT",
+                    ) from None
                 self._proxied[proxy] = _watch(manager, self._least)
             return self._proxied[proxy]
 

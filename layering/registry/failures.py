@@ -7,7 +7,7 @@ import http.client
 import socket
 import ssl
 
-from urllib3.exceptions import InvalidHeader, NameResolutionError, ProxyError
+from urllib3.exceptions import InvalidHeader, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.exceptions import TimeoutError as LibraryTimeoutError
 
 from layering.causes import causes
@@ -35,7 +35,7 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError 
     if any(_is_malformed(cause) for cause in found):
         return ContentError("the answer is not HTTP as it should be", where=where)
     detail = getattr(found[-1], "strerror", None) or type(found[-1]).__name__
-    if any(isinstance(cause, LibraryTimeoutError | TimeoutError) for cause in found):
+    if any(map(is_timeout, found)):
         detail = "no answer in time"
     culprit = "the proxy" if any(isinstance(cause, ProxyError) for cause in found) else "the registry"
     unresolved = any(isinstance(cause, socket.gaierror | NameResolutionError) for cause in found)
@@ -44,6 +44,11 @@ def translated(error: Exception, where: str) -> RefusedError | UnavailableError 
         where=where,
         next_step="check the name, DNS and the proxy" if unresolved else "see whether it is up; then try again",
     )
+
+
+def is_timeout(cause: BaseException) -> bool:
+    """Whether no answer came in time. urllib3 counts connections that were refused among those."""
+    return isinstance(cause, LibraryTimeoutError | TimeoutError) and not isinstance(cause, NewConnectionError)
 
 
 def _untrusted(cause: ssl.SSLCertVerificationError, where: str) -> RefusedError:

@@ -7,12 +7,14 @@ from urllib.request import getproxies
 
 from layering.registry.settings import Proxy
 
+_PORTS = {"http": 80, "https": 443}
+
 
 def proxy_for(url: str, proxy: Proxy | None) -> str | None:
     """The URL of the proxy to ask through; None for a URL that is asked directly. A proxy's name alone means http."""
     target = urlsplit(url)
     named, no_proxy = _of_environment() if proxy is None else _of(proxy)
-    if bypassed(target.hostname or "", target.port, no_proxy):
+    if bypassed(target.hostname or "", target.port or _PORTS.get(target.scheme), no_proxy):
         return None
     found = named.get(target.scheme) or named.get("all")
     return found if not found or "://" in found else f"http://{found}"
@@ -33,7 +35,7 @@ def bypassed(host: str, port: int | None, no_proxy: str) -> bool:
     """Whether NO_PROXY names a host: by name, as a subdomain, by address or CIDR, with a port or without; `*`: all.
 
     As Go's golang.org/x/net/http/httpproxy reads it, which is what cluster proxies are written for: `example.com` is
-    itself and its subdomains, `.example.com` its subdomains only.
+    itself and its subdomains, `.example.com` its subdomains only. But this machine itself has to be named, too.
     """
     return any(_names(entry.strip().lower(), host.lower(), port) for entry in no_proxy.split(",") if entry.strip())
 

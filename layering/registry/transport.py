@@ -221,10 +221,12 @@ class Transport:
                 timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)),
                 proxy=proxy,
             )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             self._note(call.method, url, 0)
             call.deadline.remaining(where)
             raise translated(error, where) from None
+        except ValueError as error:  # its text may hold the header
+            raise ContentError(f"a header that cannot be sent ({type(error).__name__})", where=where) from None
         self._note(call.method, url, raw.status)
         response = Response(status=raw.status, url=url, headers=raw.headers, raw=raw, asked=sent)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":

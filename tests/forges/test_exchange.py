@@ -102,6 +102,21 @@ def test_an_answer_that_drips_ends(begin: bytes, drip: bytes, monkeypatch: pytes
     assert caught.value.reason is Reason.FORGE_UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        pytest.param("127.0.0.1:1", "cannot be reached: Connection refused", id="nobody listens"),
+        pytest.param("forge.invalid", "cannot be reached: .*[Nn]ame", id="a name that is none"),
+    ],
+)
+def test_why_it_cannot_be_reached_is_told(address: str, said: str) -> None:
+    settings = ForgeSettings(name="f", kind=Kind.GITHUB, url=f"https://{address}/api")
+    exchange = Exchange(settings, TokenCredentials(settings), headers={}, patience=Patience(0.0))
+    with pytest.raises(UnavailableError, match=said):
+        exchange.get("repos/o/r")
+    exchange.close()
+
+
 @pytest.mark.parametrize("status", [502, DROPPED])
 def test_a_read_that_never_succeeds_ends_with_the_patience(place: Place, status: int) -> None:
     place.script.say(status)

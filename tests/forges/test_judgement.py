@@ -1,7 +1,7 @@
 """How a proposal stands, from what was seen: the table of docs/pull-requests.md, row by row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -334,7 +334,7 @@ def _seen(case: Case, target: ProposalTarget = TARGET) -> Seen:
         tip=case.tip,
         head=case.head,
         opened=lambda: [pull for pull in case.pulls if pull.state is PullState.OPEN],
-        pulls=lambda: case.pulls,
+        pulls=lambda: [replace(pull) for pull in case.pulls],  # they were asked for at another moment
         file=lambda: BaseFile(commit=case.tip, target=target, raw=_file(case.pinned)),
         made_by_us=case.made.get,
         key_of=lambda commit: case.made[commit].key if commit in case.made else None,

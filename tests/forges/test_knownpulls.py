@@ -69,6 +69,7 @@ def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
 
 
 CLOSED, THEIRS = pull("closed", state=PullState.CLOSED), pull("x", "feature")
+SECOND = pull("second", number=2)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +77,11 @@ CLOSED, THEIRS = pull("closed", state=PullState.CLOSED), pull("x", "feature")
     [
         pytest.param([], True, [], [], [], id="there are none"),
         pytest.param([pull("a"), THEIRS], True, [], ["a"], [], id="few, ours among them"),
-        pytest.param([pull("a"), THEIRS], False, [], ["a"], [], id="many, ours updated lately"),
-        pytest.param([CLOSED, THEIRS], False, [], [], ["open"], id="many, ours closed lately"),
+        pytest.param([CLOSED, THEIRS], False, [THEIRS], [], ["open"], id="many, ours is closed"),
         pytest.param([THEIRS], False, [THEIRS, pull("a")], ["a"], ["open"], id="many, ours waits for long"),
+        pytest.param(
+            [SECOND], False, [SECOND, pull("a")], ["second", "a"], ["open"], id="many, and somebody opened a second one"
+        ),
     ],
 )
 def test_a_forge_that_selects_no_branch_is_asked_no_more_than_is_needed(

@@ -1,10 +1,12 @@
 """What reaches a child process: flags without secrets, files that nobody else reads, a proxy."""
 
+import base64
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -138,6 +140,8 @@ def test_a_named_proxy_takes_the_environments_place(monkeypatch: pytest.MonkeyPa
         pytest.param({"HTTPS_PROXY": "p:1"}, "http://p:1", id="without a scheme of its own"),
         pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "q.io"}, None, id="but not to this host"),
         pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None, id="but to no host"),
+        pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "q.io:443"}, None, id="but not to its usual port"),
+        pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "q.io:80"}, "http://p:1", id="another port"),
         pytest.param({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "o"}, "http://p:1", id="an end of a name is no domain"),
     ],
 )
@@ -151,7 +155,15 @@ def test_the_proxy_of_the_environment(
     assert proxy_for("https://q.io/v2/", None) == expected
 
 
-def test_a_registry_is_asked_through_the_proxy() -> None:
+@pytest.mark.parametrize(
+    "login",
+    [
+        pytest.param("joe:hunter2", id="name and password"),
+        pytest.param("joe:hunt%40er%3A2", id="escaped"),
+        pytest.param("joe", id="no password"),
+    ],
+)
+def test_a_registry_is_asked_through_the_proxy(login: str) -> None:
     seen: list[Asked] = []
 
     def forward(asked: Asked) -> Answer | None:
@@ -160,12 +172,25 @@ def test_a_registry_is_asked_through_the_proxy() -> None:
 
     address = unused_address()
     with RegistryServer(intercept=forward) as server:
-        proxy = Proxy(http=Secret(f"http://joe:hunter2@{server.address}"))
+        proxy = Proxy(http=Secret(f"http://{login}@{server.address}"))
         settings = RegistrySettings(insecure=frozenset({address}), proxy=proxy)
         with RegistryClient(settings, sleep=lambda seconds: None) as client:
             assert client.find(Repository(address, "a/b").tagged("t")) is None
     assert seen[-1].target == f"http://{address}/v2/a/b/manifests/t"
-    assert seen[-1].headers["proxy-authorization"].startswith("Basic ")
+    scheme, _, told = seen[-1].headers["proxy-authorization"].partition(" ")
+    expected = f"{unquote(login)}{'' if ':' in login else ':'}"  # RFC 7617: a name, a colon, a password
+    assert (scheme, base64.b64decode(told).decode()) == ("Basic", expected)
+
+
+@pytest.mark.parametrize("address", ["socks5://u:hunter2@p:1", "http://u:hunter2@[::1", "http://u:hunter2\u20ac@p:1"])
+def test_a_proxy_that_can_be_none_is_told(address: str) -> None:
+    settings = RegistrySettings(proxy=Proxy(https=Secret(address)))
+    with (
+        RegistryClient(settings, sleep=lambda seconds: pytest.fail("it was tried again")) as client,
+        pytest.raises(InputError, match="the proxy's address cannot be used") as caught,
+    ):
+        client.find(Repository("registry.example.com", "a/b").tagged("t"))
+    assert "hunter2" not in repr(caught.value)
 
 
 REALMS = {"a.example.com:5000": frozenset({"auth.example.com"}), "*": frozenset({"one.example.com:8443", "[::1]:1"})}

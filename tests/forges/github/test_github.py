@@ -85,7 +85,10 @@ def test_extremes_within_the_budget(place: Place, max_open: int, reviewers: tupl
     assert len(place.sent) <= (8 if len(made.warnings) < 2 else 9)
 
 
-def test_who_a_robot_assigned_meanwhile_stays(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("others", [{"reviewers": ("pat",)}, {"labels": ("a",)}], ids=["told", "not told"])
+def test_who_a_robot_assigned_meanwhile_stays(
+    place: Place, monkeypatch: pytest.MonkeyPatch, others: dict[str, Any]
+) -> None:
     """GitHub replaces assignees that come with the text; those that the answer before told of are among them."""
     create = place.github.create
 
@@ -96,7 +99,7 @@ def test_who_a_robot_assigned_meanwhile_stays(place: Place, monkeypatch: pytest.
 
     place.found.permissions[place.github.user("robin").id] = "write"
     monkeypatch.setattr(place.github, "create", with_a_robot)
-    place.propose(reviewers=("pat",), assignees=("pat",))
+    place.propose(assignees=("pat",), **others)
     assert [user.login for user in place.found.pulls[0].assignees] == ["robin", "pat"]
 
 
