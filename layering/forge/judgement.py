@@ -84,10 +84,6 @@ class Seen:
         return self.opened() if self.head else ()
 
     @cached_property
-    def _all(self) -> Sequence[PullRequest]:
-        return self.pulls()
-
-    @cached_property
     def marker(self) -> Marker | None:
         """The open one's marker, when it is about the commit that the branch holds."""
         marker = Marker.parse(self.open.body) if self.open else None
@@ -105,14 +101,14 @@ class Seen:
             return False
         if self.open is not None and self.marker is not None and self.by_a_pusher(self.open):
             return True
-        markers = ((pull, Marker.parse(pull.body)) for pull in self._all)
+        markers = ((pull, Marker.parse(pull.body)) for pull in self.pulls())
         told = (pull for pull, marker in markers if marker is not None and marker.commit == self.head)
         return any(map(self.by_a_pusher, told)) or self.ours is not None or self._is_merged
 
     @property
     def _is_merged(self) -> bool:
         """Whether the branch holds a commit of ours that was merged, and was left behind."""
-        merged = (pull for pull in self._all if pull.state is PullState.MERGED and pull.head_commit == self.head)
+        merged = (pull for pull in self.pulls() if pull.state is PullState.MERGED and pull.head_commit == self.head)
         return self.head is not None and any(map(self.by_a_pusher, merged)) and self.key_of(self.head) is not None
 
     @cached_property

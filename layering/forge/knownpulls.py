@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 
 from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
@@ -19,6 +20,15 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
 
 
+class _Listed(IntEnum):
+    """How much is known of all our branches, where none selects one."""
+
+    NOTHING = 0
+    LATEST = 1
+    OPEN = 2
+    ALL = 3
+
+
 class KnownPulls:
     """Safe to use from threads. Raises what the Host raises."""
 
@@ -26,10 +36,7 @@ class KnownPulls:
         self._host = host
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
-        self._whole: set[str] = set()  # branches of which all are known
-        self._is_listed = False  # all of all our branches are known
-        self._are_open_listed = False
-        self._is_begun = False
+        self._listed = _Listed.NOTHING
         self._clone_url: str | None = None
         self._is_archived = False
         self._since: datetime | None = None
@@ -43,11 +50,11 @@ class KnownPulls:
         with self._guard:
             if self._host.selects_by_head:
                 return self.of(head, base)
-            if not self._is_begun and not self._is_listed:
-                self._is_begun = True
+            if self._listed < _Listed.LATEST:
                 with self._asking():
-                    pulls, self._is_listed = self._host.latest_pulls(self._repository)
-                    self._take(pulls)
+                    pulls, are_all = self._host.latest_pulls(self._repository)
+                self._take(pulls)
+                self._listed = _Listed.ALL if are_all else _Listed.LATEST
             return self._newest_first(head)
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
@@ -56,24 +63,26 @@ class KnownPulls:
         """
         with self._guard:
             self.known(head, base)
-            if not (head in self._whole or self._is_listed or self._are_open_listed):
+            if not self._host.selects_by_head and self._listed < _Listed.OPEN:
                 with self._asking():
-                    self._take(self._host.open_pulls(self._repository))
-                self._are_open_listed = True
+                    pulls = self._host.open_pulls(self._repository)
+                self._take(pulls)
+                self._listed = _Listed.OPEN
             return [pull for pull in self._newest_first(head) if pull.state is PullState.OPEN]
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
         with self._guard:
-            if head not in self._whole and not self._is_listed:
+            if self._host.selects_by_head and head not in self._by_branch:
                 with self._asking():
-                    if self._host.selects_by_head:
-                        self._by_branch[head] = {}
-                        self._take(self._host.pulls_of(self._repository, head, base))
-                        self._whole.add(head)
-                    else:
-                        self._take(self._changed(_EVER))
-                        self._is_listed = True
+                    pulls = self._host.pulls_of(self._repository, head, base)
+                self._by_branch[head] = {}
+                self._take(pulls)
+            elif not self._host.selects_by_head and self._listed < _Listed.ALL:
+                with self._asking():
+                    pulls = self._changed(_EVER)
+                self._take(pulls)
+                self._listed = _Listed.ALL
             return self._newest_first(head)
 
     @contextlib.contextmanager
@@ -140,5 +149,5 @@ class KnownPulls:
         """Ask for this branch again the next time."""
         with self._guard:
             self._by_branch.pop(head, None)
-            self._whole.discard(head)
-            self._is_listed = self._are_open_listed = self._is_begun = self._is_archived = False
+            self._listed = _Listed.NOTHING
+            self._is_archived = False
