@@ -4,6 +4,7 @@ Headers are hints: a digest in one must be that of the bytes, and a header that 
 """
 
 import hashlib
+import sys
 
 from layering.errors import ContentError, InputError
 from layering.linkheader import next_in
@@ -18,11 +19,10 @@ _DIGEST_HEADER = "Docker-Content-Digest"
 
 def described(answer: Response, reference: ImageReference) -> Descriptor | None:
     """What a HEAD says, when it says enough. Raises ContentError when it contradicts the digest asked for."""
-    said = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    media_type = next((known for known in (*MANIFEST_TYPES, *INDEX_TYPES) if known == said), None)  # kept: one text
+    media_type = sys.intern(answer.headers.get("Content-Type", "").partition(";")[0].strip().lower())
     digest = claimed_digest(answer, str(reference))
     length = answer.headers.get("Content-Length", "")
-    if media_type is None or digest is None or not length.isdecimal():
+    if media_type not in (*MANIFEST_TYPES, *INDEX_TYPES) or digest is None or not length.isdecimal():
         return None
     wanted = reference.digest
     if wanted is not None and digest.algorithm == wanted.algorithm and digest != wanted:

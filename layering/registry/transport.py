@@ -228,7 +228,7 @@ class Transport:
         except ValueError as error:  # its text may hold the header
             raise ContentError(f"a header that cannot be sent ({type(error).__name__})", where=where) from None
         self._note(call.method, url, raw.status)
-        response = Response(status=raw.status, url=url, headers=raw.headers, raw=raw, asked=sent)
+        response = Response(raw=raw, url=url, asked=sent)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raw.close()
             raise ContentError("the registry encodes its answer, which was not asked for", where=where)
