@@ -6,7 +6,7 @@ _CAUSES_MAX = 20
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """The error and what is behind it, outermost first; requests and urllib3 hide causes in args and `reason`."""
+    """The error and what is behind it, outermost first; urllib3 hides causes in args and `reason`."""
     found: list[BaseException] = []
     queue: list[Any] = [error]
     while queue and len(found) < _CAUSES_MAX:

@@ -1,8 +1,8 @@
-"""HTTP with one forge: one session, its limits kept, its failures told in our errors. Knows no pull request.
+"""HTTP with one forge: its limits kept, its failures told in our errors. Knows no pull request.
 
-The only module of `layering/forge/` that sends. Redirects are not followed: a token goes to the
-address that was configured and nowhere else. A read that fails for now is repeated as long as the thread's patience
-lasts; a write whose answer is lost is not: who wrote looks first.
+The only module of `layering/forge/` that sends. Redirects are not followed: a token goes to the address that was
+configured and nowhere else. A read that fails for now is repeated as long as the thread's patience lasts; a write whose
+answer is lost is not: who wrote looks first.
 """
 
 import json as jsonlib

@@ -140,6 +140,7 @@ class ProposalWriter:
             for change in proposal.changes
         }
         same_key = before is not None and before.key == proposal.whole_key and command is None
+        left = before.todo if before is not None and same_key else proposal.manners.todo
         return Marker(
             key=proposal.whole_key,
             commit=commit,
@@ -148,7 +149,7 @@ class ProposalWriter:
             base=seen.tip,
             title=proposal.title,
             written=self._host.now(),
-            todo=tuple(name for name in proposal.manners.todo if not same_key or before is None or name in before.todo),
+            todo=tuple(name for name in proposal.manners.todo if name in left),
             handled=command.comment.id if command else before.handled if before else 0,
             comments=pull.comments if pull else 0,
             members=lines if proposal.target.group else {},
