@@ -97,6 +97,16 @@ def test_a_new_proposal_is_dressed_within_its_budget(world: GiteaWorld) -> None:
     assert marker.todo == ()
 
 
+def test_an_opening_that_is_refused_for_people_is_not_sent_twice(world: GiteaWorld) -> None:
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    assert forge.propose(proposal(world.repository, assignees=("nobody-here",))).state is State.CREATED
+    forge.close()
+    opened = [each.status for each in sent if (each.method, each.path.rpartition("/")[2]) == ("POST", "pulls")]
+    assert len(opened) == 2
+    assert opened[-1] == 201
+
+
 def test_opened_without_people_and_killed_then(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text that it was opened with tells what is still to be set."""
     manners: dict[str, Any] = {"labels": ("os",), "reviewers": ("nobody-here",), "assignees": (PERSON,)}
