@@ -49,7 +49,7 @@ class Rest:
         """End every watch, from any thread, and let none begin."""
         self._stopped = True
         for answer in list(self._watched):
-            with suppress(ValueError, RuntimeError):  # it ended by itself
+            with suppress(ValueError, RuntimeError, OSError):  # it ended by itself, or is just being closed
                 answer.raw.shutdown()
 
     def close(self) -> None:
