@@ -57,7 +57,7 @@ class ForgeEntry(BaseModel):
         description="Its API: https://HOST/api/v3, /api/v4 or /api/v1; without it, github.com or gitlab.com.",
     )
     git_url: Text | None = Field(
-        default=None, alias="gitUrl", description="Base for git over HTTP, when it is not what the forge says."
+        default=None, alias="gitUrl", description="Base for git over HTTP, when it is not the forge's own address."
     )
     token_file: LocalFile | None = Field(
         default=None, alias="tokenFile", description="The token; read again when it is refused."

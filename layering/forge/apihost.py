@@ -3,7 +3,7 @@
 Subclasses implement the rest of Host. Nothing of a forge's API is known here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -11,7 +11,6 @@ from urllib.parse import quote
 from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
-from layering.forge.pullrequest import PullRequest
 from layering.forge.settings import ForgeSettings, Login
 from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
@@ -20,10 +19,13 @@ _T = TypeVar("_T")
 
 
 class ApiHost:
-    """A part of Host. `product` is what people call the forge, `git_user` who git is with a token."""
+    """A part of Host. `product` is what people call the forge, `git_user` who git is with a token, `api_path` what the
+    API's address has more than that of the forge's pages.
+    """
 
     product: str
     git_user: str
+    api_path: str
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
         self._settings = settings
@@ -51,17 +53,18 @@ class ApiHost:
         """See Host."""
         return self._credentials.refused(repository)
 
-    def git_url(self, repository: str, clone_url: str) -> str:
+    def git_url(self, repository: str, clone_url: str | None) -> str | None:
         """See Host."""
-        base = self._settings.git_url
+        base = self._settings.git_url or (self._pages_url() if clone_url is None else None)
         return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
+
+    def _pages_url(self) -> str | None:
+        """The address of the forge's pages, where git is served, too; None when the API's does not tell it."""
+        url = self._settings.url
+        return url.removesuffix(self.api_path) if url.endswith(self.api_path) else None
 
     def opener_may_push(self, repository: str, opener: str) -> bool:
         """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""
-        raise NotImplementedError
-
-    def latest_pulls(self, repository: str) -> tuple[Sequence[PullRequest], bool]:
-        """See Host: not asked for where a branch can be selected."""
         raise NotImplementedError
 
     def signs_commits(self) -> bool:

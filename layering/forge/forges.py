@@ -26,7 +26,7 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
     from layering.forge.remotegit import RemoteGit
 
     patience = Patience(settings.max_wait_seconds)  # one for the API and git: `max_wait_seconds` are for both together
-    host = _host(settings, on_request, patience)
+    host = open_host(settings, on_request, patience)
     return RemoteForge(
         settings,
         host,
@@ -48,7 +48,8 @@ def open_workflows(settings: ForgeSettings, *, on_request: OnRequest | None = No
     return Workflows(_exchange(settings, HEADERS, on_request, Patience(settings.max_wait_seconds))[0])
 
 
-def _host(settings: ForgeSettings, on_request: OnRequest | None, patience: Patience) -> Host:
+def open_host(settings: ForgeSettings, on_request: OnRequest | None, patience: Patience) -> Host:
+    """The API side alone, to be closed by the caller. Raises as `open_forge`."""
     if settings.kind is Kind.GITHUB:
         from layering.forge.github import HEADERS, GitHubHost
 

@@ -15,7 +15,7 @@ from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
-from layering.forge.likegithub import REFUSED, LikeGitHub, path_of
+from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState
 
@@ -33,8 +33,10 @@ class GiteaHost(LikeGitHub):
 
     product = "Gitea"
     git_user = "layerwatch"  # any name does with a token
+    api_path = "/api/v1"
     newest_change_first: Mapping[str, str | int] = {"sort": "recentupdate"}
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
+    pulls_per_page = _PER_PAGE
     body_length_max = 60_000
     selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
@@ -44,12 +46,6 @@ class GiteaHost(LikeGitHub):
         listed = self._listed(repository, {"state": "all", **self.newest_change_first})
         found = [pull for pull in listed if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
-
-    def latest_pulls(self, repository: str) -> tuple[Sequence[PullRequest], bool]:
-        """See Host."""
-        params = {"state": "all", **self.newest_change_first, **self.page}
-        answer = self._exchange.get(f"{path_of(repository)}/pulls", params)
-        return self._pulls_in(answer), answer.next_page is None
 
     def open(self, repository: str, new: NewPull) -> Opened:
         """See Host. It refuses all for one name that it does not know, so people are left out then."""
@@ -149,6 +145,7 @@ class GiteaHost(LikeGitHub):
     def _of(self, found: Any) -> PullRequest:
         """`ref` is the branch, or `refs/pull/N/head` when that is gone: `label` still has its name then."""
         title, head, base = str(found["title"]), found["head"], found["base"]
+        branch = head["label"] if str(head["ref"]).startswith("refs/pull/") else head["ref"]
         state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
         prefix = _DRAFTS.match(title)
         return PullRequest(
@@ -158,7 +155,7 @@ class GiteaHost(LikeGitHub):
             body=found["body"] or "",
             state=PullState.MERGED if found.get("merged") is True else state,
             draft=found.get("draft") is True or prefix is not None,
-            head=head["label"] if str(head["ref"]).startswith("refs/pull/") else head["ref"],
+            head=branch if is_of_the_repository(found) else f"fork:{branch}",  # no branch's name has a colon
             head_commit=head.get("sha") or "",
             base=base["ref"],
             updated=moment(found["updated_at"]),

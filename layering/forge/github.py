@@ -28,6 +28,7 @@ HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub
 
 _PER_PAGE = 100
 _PUSHERS = {"admin", "maintain", "write"}
+_CLOUD = re.compile(r"https://api\.(github\.com|[\w-]+\.ghe\.com)")
 
 
 class GitHubHost(LikeGitHub):
@@ -35,8 +36,10 @@ class GitHubHost(LikeGitHub):
 
     product = "GitHub"
     git_user = "x-access-token"  # with the tokens of Apps and of persons
+    api_path = "/api/v3"  # of an Enterprise Server
     newest_change_first: Mapping[str, str | int] = {"sort": "updated", "direction": "desc"}
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
+    pulls_per_page = _PER_PAGE
     body_length_max = 60_000
     selects_by_head = True
     may_open_two = False
@@ -44,6 +47,11 @@ class GitHubHost(LikeGitHub):
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
         super().__init__(settings, exchange, credentials)
         self._commits = GitHubCommits(settings, exchange, credentials)
+
+    def _pages_url(self) -> str | None:
+        """The API of github.com, and of a company's own there, is on another host."""
+        cloud = _CLOUD.fullmatch(self._settings.url)
+        return f"https://{cloud[1]}" if cloud else super()._pages_url()
 
     def repository(self, name: str) -> Repository:
         """See Host. An App may have been told with its token; what was archived then may be archived no more."""

@@ -36,9 +36,11 @@ class GitLabHost(ApiHost):
 
     product = "GitLab"
     git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
+    api_path = "/api/v4"
     body_length_max = 1_000_000  # of 1,048,576
     selects_by_head = True
     may_open_two = False
+    pulls_per_page = _PER_PAGE
 
     def repository(self, name: str) -> Repository:
         """See Host."""
@@ -208,6 +210,8 @@ def _merge_request(repository: str, number: int) -> str:
 
 
 def _pulls(found: Any) -> list[PullRequest]:
+    if not isinstance(found, list):
+        raise TypeError("not a list")
     return [_pull(each) for each in found if _is_of_the_project(each)]
 
 

@@ -25,7 +25,12 @@ class Host(Protocol):
     """Characters a body may have, with room to spare."""
 
     selects_by_head: bool
-    """Whether `pulls_of` asks for one branch alone; else all are listed, and `latest_pulls` are asked for first."""
+    """Whether `pulls_of` asks for one branch alone; else all are listed, and git, asked first, tells how many they are
+    and which has a branch's commit (refs/pull/N/head).
+    """
+
+    pulls_per_page: int
+    """How many pull requests one request lists at most."""
 
     may_open_two: bool
     """Whether two `open` of one branch at the same moment may both succeed; refs/pull/N/head tell of it then."""
@@ -45,8 +50,11 @@ class Host(Protocol):
     def login_refused(self, repository: str) -> bool:
         """git was refused with that login: get the token again. Whether it is another one now."""
 
-    def git_url(self, repository: str, clone_url: str) -> str:
-        """Where git reaches it: `clone_url`, or what the configuration's gitUrl makes of it."""
+    def git_url(self, repository: str, clone_url: str | None) -> str | None:
+        """Where git reaches it: what the configuration's gitUrl makes of it, or `clone_url`, which the forge told. When
+        it did not, where the forge keeps repositories unless its administrator made that another address; None when the
+        API's own address does not tell.
+        """
 
     def repository(self, name: str) -> Repository:
         """One request."""
@@ -65,14 +73,8 @@ class Host(Protocol):
         One request and more pages when there are; with an ETag where the forge offers them.
         """
 
-    def latest_pulls(self, repository: str) -> tuple[Sequence[PullRequest], bool]:
-        """Those of the repository itself that were updated last, whatever their branch; and whether these are all.
-
-        One request. Only asked where nothing selects by head.
-        """
-
     def pull(self, repository: str, number: int) -> PullRequest:
-        """How one stands now. One request."""
+        """How one stands now. One request. The `head` of one that is a fork's is no branch's name."""
 
     def open_pulls(self, repository: str) -> Sequence[PullRequest]:
         """All that are open, in the repository itself, whatever their branch."""

@@ -143,14 +143,23 @@ class Judgement:
     line: Line | None = None
 
 
-def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
-    """The proposal of `key`; `image` is what it pins, when that is known. Total: everything seen has one answer."""
+def at_a_glance(seen: Seen, key: str, image: ImageReference | None) -> Judgement | None:
+    """That it is as it should be, which most looks find: nothing is asked for it but what is open, and nothing is
+    written, whatever else there may be. None when there is more to it.
+    """
     if _is_as_we_left_it(seen, key, image):
         return Judgement(
             state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=seen.open, line=_line(seen)
         )
     if image is not None and digest_of(seen.pinned) == image.pinned:
         return Judgement(state=State.UNCHANGED, reason=Reason.ALREADY_ON_BASE, due=Due.NOTHING, pull=seen.open)
+    return None
+
+
+def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
+    """The proposal of `key`; `image` is what it pins, when that is known. Total: everything seen has one answer."""
+    if (settled := at_a_glance(seen, key, image)) is not None:
+        return settled
     if seen.open is not None:
         return _open(seen, seen.open, key)
     if (ended := _ended(seen, key)) is not None:

@@ -1,8 +1,8 @@
 """The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
 
-A process that looks once asks one question per branch; where the forge can tell of all branches only, one for all of
-them, and more when its answer does not tell what is to be known. One that stays asks, at each look, a single question
-for the whole repository: what was updated since. Nothing is judged here.
+A process that looks once asks one question per branch; where the forge can tell of all branches only, one for the one
+that git names, or one for all of them. One that stays asks, at each look, a single question for the whole repository:
+what was updated since. Nothing is judged here.
 """
 
 import contextlib
@@ -24,9 +24,8 @@ class _Listed(IntEnum):
     """How much is known of all our branches, where none selects one."""
 
     NOTHING = 0
-    LATEST = 1
-    OPEN = 2
-    ALL = 3
+    OPEN = 1
+    ALL = 2
 
 
 class KnownPulls:
@@ -39,36 +38,48 @@ class KnownPulls:
         self._listed = _Listed.NOTHING
         self._clone_url: str | None = None
         self._is_archived = False
+        self._asked = 0.0
         self._since: datetime | None = None
         self._is_told = False  # by the answer to our own write, since the last time
         self._guard = threading.RLock()
 
-    def known(self, head: str, base: str) -> Sequence[PullRequest]:
-        """What one request tells of a branch, if none was sent yet; newest first. Where none selects, what was updated
-        last in the repository is asked for, which is all of it in most.
+    @property
+    def are_listed(self) -> bool:
+        """Whether all branches are known, where none selects one."""
+        with self._guard:
+            return self._listed is not _Listed.NOTHING
+
+    @property
+    def are_unknown(self) -> bool:
+        """Whether nothing is known of any branch."""
+        with self._guard:
+            return self._listed is _Listed.NOTHING and not self._by_branch
+
+    def one(self, head: str, number: int | None) -> PullRequest | None:
+        """The one of a branch that is known to be open, or else the one of that number, if it is of the branch. There
+        may be others: it is only good for finding that nothing has to be done.
         """
         with self._guard:
-            if self._host.selects_by_head:
-                return self.of(head, base)
-            if self._listed < _Listed.LATEST:
-                with self._asking():
-                    pulls, are_all = self._host.latest_pulls(self._repository)
-                self._take(pulls)
-                self._listed = _Listed.ALL if are_all else _Listed.LATEST
-            return self._newest_first(head)
+            if (opened := self._open_ones(head)) or number is None:
+                return opened[0] if len(opened) == 1 else None
+            with self._asking():
+                pull = self._host.pull(self._repository, number)
+            self._take([pull])
+            return pull if pull.head == head else None
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which
         anybody may have opened, stand in its place.
         """
         with self._guard:
-            self.known(head, base)
-            if not self._host.selects_by_head and self._listed < _Listed.OPEN:
+            if self._host.selects_by_head:
+                self.of(head, base)
+            elif self._listed < _Listed.OPEN:
                 with self._asking():
                     pulls = self._host.open_pulls(self._repository)
                 self._take(pulls)
                 self._listed = _Listed.OPEN
-            return [pull for pull in self._newest_first(head) if pull.state is PullState.OPEN]
+            return self._open_ones(head)
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
@@ -91,6 +102,7 @@ class KnownPulls:
         began = time.monotonic()
         yield
         as_of = self._as_of(began)
+        self._asked = began
         self._since = min(self._since or as_of, as_of)
 
     def _take(self, pulls: Sequence[PullRequest]) -> None:
@@ -102,6 +114,9 @@ class KnownPulls:
     def _newest_first(self, head: str) -> Sequence[PullRequest]:
         known = self._by_branch.get(head, {})
         return sorted(known.values(), key=lambda pull: pull.number, reverse=True)
+
+    def _open_ones(self, head: str) -> Sequence[PullRequest]:
+        return [pull for pull in self._newest_first(head) if pull.state is PullState.OPEN]
 
     @property
     def clone_url(self) -> str | None:
@@ -115,6 +130,17 @@ class KnownPulls:
         with self._guard:
             return self._is_archived
 
+    def have_changed_since(self, at: float, head: str, commit: str | None) -> bool:
+        """Whether what was asked after `at` (time.monotonic()) has one of the branch that may have changed after it, and
+        is not simply open, with the commit that the branch had then.
+        """
+        with self._guard:
+            if self._asked <= at:
+                return False
+            as_of = self._as_of(at) - _SLACK
+            changed = (pull for pull in self._newest_first(head) if pull.updated >= as_of)
+            return any((pull.state, pull.head_commit) != (PullState.OPEN, commit) for pull in changed)
+
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
         a write of ours: its answer has just told, and the time after this one asks for what was updated since.
@@ -125,6 +151,7 @@ class KnownPulls:
                 return
             began = time.monotonic()
             self._take(self._changed(self._since - _SLACK))
+            self._asked = began
             self._since = self._as_of(began)
 
     def take(self, pull: PullRequest) -> None:

@@ -75,7 +75,7 @@ class LikeGitHub(ApiHost):
         """Of the repository itself, on one page. Raises UnavailableError for what is none."""
         if not isinstance(answer.json, list):
             raise self._unreadable("pull requests")
-        return [self._pull(each) for each in answer.json if _is_of_the_repository(each)]
+        return [self._pull(each) for each in answer.json if is_of_the_repository(each)]
 
     def _pull(self, found: Any) -> PullRequest:
         """One pull request of an answer. Raises UnavailableError for what is none."""
@@ -87,7 +87,7 @@ def path_of(repository: str) -> str:
     return f"repos/{quote(repository)}"
 
 
-def _is_of_the_repository(found: Any) -> bool:
+def is_of_the_repository(found: Any) -> bool:
     """Whether its branch is not a fork's; `repo` is null when the fork is gone."""
     try:
         return bool(found["head"]["repo"]["id"] == found["base"]["repo"]["id"])

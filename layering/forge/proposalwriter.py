@@ -4,7 +4,7 @@ The order makes every half-done state one that judgement.py recognizes: branch b
 emptied by the last write. Nothing is judged here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from layering.errors import ConflictError, InputError
@@ -57,9 +57,7 @@ class ProposalWriter:
         marker = self._marker(seen, commit, pull, command)
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
-        self._check_that_it_holds(commit, written)
-        if pull is None and self._host.may_open_two:
-            self._check_that_it_is_one(commit, written)
+        self._check_that_it_holds(commit, written, may_be_two=pull is None and self._host.may_open_two)
         if command is not None:
             acknowledge(self._repository, written, command)
         return Proposed(
@@ -242,24 +240,26 @@ class ProposalWriter:
             )
         return with_marker(text, marker)
 
-    def _check_that_it_holds(self, commit: str, pull: PullRequest) -> None:
-        """Somebody may have been at it between our writes: branch, marker and file must agree when we leave."""
-        branch = self._proposal.target.proposal_branch
-        if pull.state is not PullState.OPEN or self._repository.git.refs((branch,)).get(branch) != commit:
-            raise Moved
-
-    def _check_that_it_is_one(self, commit: str, pull: PullRequest) -> None:
-        """Somebody may have opened another one at the same moment: its number is near, and its head our commit.
-
-        git is asked first: the forge's API would tell, too, by one request more for each proposal.
+    def _check_that_it_holds(self, commit: str, pull: PullRequest, *, may_be_two: bool) -> None:
+        """Somebody may have been at it between our writes: branch, marker and file must agree when we leave. Somebody
+        may have opened another one at the same moment, too: its number is near, and its head our commit.
         """
-        near = [number for number in range(pull.number - _NEAR, pull.number + _NEAR + 1) if 0 < number != pull.number]
-        if commit not in self._repository.git.heads_of_pulls(near).values():
-            return
+        git, branch = self._repository.git, self._proposal.target.proposal_branch
+        branches, pulls = git.refs_and_pulls((branch,)) if may_be_two else (git.refs((branch,)), {})
+        if pull.state is not PullState.OPEN or branches.get(branch) != commit:
+            raise Moved
+        if any(pulls.get(number) == commit for number in _near(pull.number)):
+            self._check_that_it_is_one(pull)
+
+    def _check_that_it_is_one(self, pull: PullRequest) -> None:
         listed = self._host.pulls_of(self._repository.name, pull.head, pull.base)
         opened = [other for other in listed if other.state is PullState.OPEN and other.base == pull.base]
         if any(other.number != pull.number for other in opened):
             raise Moved
+
+
+def _near(number: int) -> Sequence[int]:
+    return [other for other in range(number - _NEAR, number + _NEAR + 1) if other != number]
 
 
 def _stand_alike(seen: PullRequest, now: PullRequest) -> bool:

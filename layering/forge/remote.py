@@ -7,9 +7,10 @@ anywhere in between, the next call finds what was done and does the rest. See do
 
 import copy
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
@@ -18,10 +19,11 @@ from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import OUR_BRANCHES, Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
 from layering.forge.host import Host
-from layering.forge.judgement import Due, Judgement, Seen, judge
+from layering.forge.judgement import Due, Judgement, Seen, at_a_glance, judge
 from layering.forge.marker import Marker
 from layering.forge.proposalwriter import ProposalWriter
 from layering.forge.pullrequest import PullRequest, PullState
+from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.remoterepository import RemoteRepository
 from layering.forge.settings import ForgeSettings
@@ -39,7 +41,7 @@ class _OneLook:
     pull requests were read, and how many of ours are open. `unavailable`: it failed, and is not asked again.
     """
 
-    refs: Once[Mapping[str, str]]
+    refs: Once[Refs]
     refreshed: Once[None]
     counted: Once[int]
     unavailable: UnavailableError | None = None
@@ -66,7 +68,7 @@ class RemoteForge:
         """See Forge. Of each repository refs and changed pull requests are read once."""
         one = copy.copy(self)
         one._one = _OneLook(
-            refs=Once(lambda name, base: self._repository(name).git.refs((base, _ALL_OURS))),
+            refs=Once(lambda name, base: self._repository(name).refs((base, _ALL_OURS))),
             refreshed=Once(lambda name: self._repository(name).pulls.refresh()),
             counted=Once(self._count_open),
         )
@@ -110,7 +112,7 @@ class RemoteForge:
         """See Forge. What is lost or moved meanwhile is seen by the next look."""
         self._host.begin()
         repository = self._repository(target.repository)
-        seen = repository.look(target)
+        seen = repository.look(target, lambda: repository.refs(_branches(target)))
         command = repository.command(seen.open) if seen.open is not None else None
         if seen.open is not None and command is not None and command.verb is Verb.IGNORE:
             with suppress(Moved, LostAnswerError):
@@ -130,10 +132,8 @@ class RemoteForge:
     def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
         self._host.begin()
         repository = self._repository(target.repository)
-        seen = self._look(repository, target)
-        found = judge(seen, key, image)
+        seen, found, command = self._judged(repository, target, key, image)
         too_many = found.state is State.ABSENT and self._is_full(target.repository)
-        command = _command(repository, seen, found)
         if command is not None:  # what was commanded is due
             found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
         file = repository.file(seen.tip, target)
@@ -160,17 +160,36 @@ class RemoteForge:
                 self._repositories[name] = RemoteRepository(self._settings, self._host, name, self._open_git)
             return self._repositories[name]
 
-    def _look(self, repository: RemoteRepository, target: ProposalTarget) -> Seen:
-        one = self._one
-        if one is None:
-            return repository.look(target)
-        one.refreshed(repository.name)
-        return repository.look(target, lambda branches: one.refs(repository.name, target.branch))
+    def _judged(
+        self, repository: RemoteRepository, target: ProposalTarget, key: str, image: ImageReference | None
+    ) -> tuple[Seen, Judgement, Command | None]:
+        """What is seen of a target, how that stands, and what people told us. A pull request that changed after git was
+        asked may not fit what git said: merged, it looked reverted. So git is asked again then.
+        """
+        if self._one is not None:
+            self._one.refreshed(repository.name)
+        refs = cache(lambda: self._refs(repository, target))
+        glimpse = repository.glimpse(target, refs)
+        settled = at_a_glance(glimpse, key, image) if glimpse is not None else None
+        if glimpse is not None and settled is not None and _command(repository, glimpse, settled) is None:
+            return glimpse, settled, None
+        while True:
+            seen = repository.look(target, refs)
+            found = judge(seen, key, image)
+            if not repository.pulls.have_changed_since(refs().at, target.proposal_branch, seen.head):
+                break
+            refs = cache(lambda: repository.refs(_branches(target)))
+        command = _command(repository, seen, found)
+        repository.check_that_it_takes_changes(target, are_due=found.due is not Due.NOTHING or command is not None)
+        return seen, found, command
+
+    def _refs(self, repository: RemoteRepository, target: ProposalTarget) -> Refs:
+        if self._one is None:
+            return repository.refs(_branches(target))
+        return self._one.refs(repository.name, target.branch)
 
     def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
-        seen = repository.look(proposal.target)
-        found = judge(seen, proposal.key, proposal.image)
-        command = _command(repository, seen, found)
+        seen, found, command = self._judged(repository, proposal.target, proposal.key, proposal.image)
         if command is not None and seen.open is not None:
             if command.verb is Verb.IGNORE:
                 ignore(repository, seen.open, command)
@@ -212,6 +231,10 @@ class RemoteForge:
     def _is_ours(self, repository: str, pull: PullRequest) -> bool:
         is_like_it = pull.state is PullState.OPEN and pull.head.startswith(OUR_BRANCHES) and Marker.parse(pull.body)
         return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
+
+
+def _branches(target: ProposalTarget) -> tuple[str, str]:
+    return target.branch, target.proposal_branch
 
 
 def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:

@@ -32,7 +32,7 @@ _SILENCE_SECONDS = 60
 _FETCHES_MAX = 1000
 _SHA256_LENGTH = 64
 _HEADS = "refs/heads/"
-_PULLS = "refs/pull/"
+_PULL = re.compile(r"refs/pull/([1-9]\d{0,17})/head", re.ASCII)
 _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can tell the server what we have
 
 # With these git may leave files out, and fetches them when they are read (git's partial-clone.txt). They are set for
@@ -95,27 +95,24 @@ class RemoteGit:
 
     def refs(self, branches: Sequence[str]) -> Mapping[str, str]:
         """The commits of those branches (short names; one ending in `/*` for all below) that are there. 2 requests."""
-        listed = self._listed("--heads", _HEADS, branches)
-        # git takes a pattern for the end of a name
-        return {name: commit for name, commit in listed.items() if any(_is_meant(name, each) for each in branches)}
+        return _branches(self._listed("--heads", [f"{_HEADS}{branch}" for branch in branches]), branches)
 
-    def heads_of_pulls(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        """The commits of those pull requests that are there, where the forge keeps refs/pull/N/head.
+    def refs_and_pulls(self, branches: Sequence[str]) -> tuple[Mapping[str, str], Mapping[int, str]]:
+        """As `refs`, and the commit of each pull request, by its number, where the forge keeps refs/pull/N/head.
 
         2 requests; the answer has all refs of the repository, because git asks for less of branches and tags only.
         """
-        listed = self._listed("--refs", _PULLS, [f"{number}/head" for number in numbers])
-        heads = {number: listed.get(f"{number}/head") for number in numbers}
-        return {number: commit for number, commit in heads.items() if commit is not None}
+        listed = self._listed("--refs", [*(f"{_HEADS}{branch}" for branch in branches), "refs/pull/*/head"])
+        numbered = ((_PULL.fullmatch(ref), commit) for ref, commit in listed.items())
+        return _branches(listed, branches), {int(ref[1]): commit for ref, commit in numbered if ref is not None}
 
-    def _listed(self, flag: str, above: str, patterns: Sequence[str]) -> Mapping[str, str]:
-        """The refs below `above`, by what follows that. `flag` is what the server is asked for."""
-        arguments = ["ls-remote", flag, "--", self._http.url, *(f"{above}{pattern}" for pattern in patterns)]
-        listed = self._http.read(self._directory, arguments, _LOOK_SECONDS)
+    def _listed(self, flag: str, patterns: Sequence[str]) -> Mapping[str, str]:
+        """The commits of the refs that match, by their full names. `flag` is what the server is asked for."""
+        listed = self._http.read(self._directory, ["ls-remote", flag, "--", self._http.url, *patterns], _LOOK_SECONDS)
         if not listed.succeeded:
             raise self._http.failure(listed)
         lines = (line.split("\t", 1) for line in listed.stdout.decode("utf-8", "replace").splitlines() if "\t" in line)
-        return {ref.removeprefix(above): commit for commit, ref in lines if ref.startswith(above)}
+        return {ref: commit for commit, ref in lines}
 
     def file(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, fetched without history and other files' bytes. Raises InputError when it is a link."""
@@ -271,6 +268,12 @@ class RemoteGit:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _branches(refs: Mapping[str, str], patterns: Sequence[str]) -> Mapping[str, str]:
+    """By their short names, without those that git listed because it takes a pattern for the end of a name."""
+    heads = {ref.removeprefix(_HEADS): commit for ref, commit in refs.items() if ref.startswith(_HEADS)}
+    return {name: commit for name, commit in heads.items() if any(_is_meant(name, each) for each in patterns)}
 
 
 def _is_meant(name: str, pattern: str) -> bool:

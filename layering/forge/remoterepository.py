@@ -5,11 +5,11 @@ It reads and remembers what cannot have changed; judging and writing are elsewhe
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 
-from layering.errors import InputError, RefusedError
+from layering.errors import InputError, NotFoundError, RefusedError
 from layering.forge.basefile import BaseFile, BaseFiles, claim_in, edited_text
 from layering.forge.commands import Command, pending
 from layering.forge.forge import ProposalTarget
@@ -18,7 +18,8 @@ from layering.forge.host import Host
 from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
-from layering.forge.pullrequest import PullRequest
+from layering.forge.pullrequest import PullRequest, PullState, Repository
+from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
 from layering.gitrepository import Commit
@@ -31,8 +32,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TOUCHED_AFTER = timedelta(seconds=2)
 _NO_LASTS = timedelta(minutes=10)
 _COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said while we wrote
-
-RefsOf = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 class RemoteRepository:
@@ -52,57 +51,132 @@ class RemoteRepository:
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
-        self._clone_url: str | None = None
+        self._git: RemoteGit | None = None
+        self._told: Repository | None = None
         self._guard = threading.RLock()
 
-    @cached_property
+    @property
     def git(self) -> RemoteGit:
-        """The git side. Asks the forge for the repository's URL when no pull request has told it."""
+        """The git side. Asks the forge for the repository's URL when nothing else tells it."""
         with self._guard:
-            if self._clone_url is None:
-                repository = self.host.repository(self.name)
-                self._check_not_archived(repository.archived)
-                self._clone_url = repository.clone_url
-            return self._open_git(self.name, self.host.git_url(self.name, self._clone_url))
+            if self._git is None:
+                url = self.host.git_url(self.name, self.pulls.clone_url)
+                self._git = self._open_git(self.name, url or self._url_as_told())
+            return self._git
+
+    def _url_as_told(self) -> str:
+        told = self._described().clone_url
+        return self.host.git_url(self.name, told) or told
+
+    def _described(self) -> Repository:
+        """What the forge says of the repository, asked once. Raises RefusedError when it takes no changes."""
+        with self._guard:
+            if self._told is None:
+                told = self.host.repository(self.name)
+                self._check_not_archived(told.archived)  # it may be archived no more the next time
+                self._told = told
+            return self._told
 
     def close(self) -> None:
         """Take away what git fetched."""
-        if "git" in self.__dict__:
-            self.git.close()
+        if self._git is not None:
+            self._git.close()
 
-    def look(self, target: ProposalTarget, refs_of: RefsOf | None = None) -> Seen:
-        """How things are now. `refs_of` gives refs that were read for this look already.
+    def refs(self, branches: Sequence[str]) -> Refs:
+        """Those branches (as RemoteGit.refs takes them); with all pull requests while none is known of where no branch
+        selects its own.
+
+        Where git is served is as good as known: when it says no, the forge tells it, or what is wrong.
+        """
+        try:
+            return self._refs(branches)
+        except (RefusedError, NotFoundError):
+            if self._told is not None or self.pulls.clone_url is not None:
+                raise
+            if (url := self._url_as_told()) == self.host.git_url(self.name, None):
+                raise
+            with self._guard:
+                before, self._git = self.git, self._open_git(self.name, url)
+                before.close()
+            return self._refs(branches)
+
+    def _refs(self, branches: Sequence[str]) -> Refs:
+        at, git = time.monotonic(), self.git
+        if self.host.selects_by_head or not self.pulls.are_unknown:
+            return Refs(branches=git.refs(branches), pulls=None, at=at)
+        heads, pulls = git.refs_and_pulls(branches)
+        return Refs(branches=heads, pulls=pulls, at=at)
+
+    def look(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen:
+        """How things are now. `refs` gives git's, when it is called.
 
         Raises InputError when there is no such base branch, and what Host and RemoteGit raise.
         """
+        head, base = target.proposal_branch, target.branch
+        if self.host.selects_by_head:
+            self.pulls.of(head, base)  # before git: a merge is seen on the base branch when it is seen here
+        self.check_that_it_takes_changes(target, are_due=False)
+        return self._seen(
+            target,
+            refs(),
+            opened=lambda: self.pulls.opened(head, base),
+            pulls=lambda: self.pulls.of(head, base),
+        )
+
+    def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen | None:
+        """As `look`, with the pull request alone that git says has the branch's commit: one request, where no branch
+        selects its own and they would be listed by fifties. Good for `at_a_glance` only. None where it saves nothing.
+        """
+        if self.host.selects_by_head or self.pulls.are_listed:
+            return None
+        told, head, base = refs(), target.proposal_branch, target.branch
+        if told.pulls is not None and len(told.pulls) <= self.host.pulls_per_page:
+            self.pulls.of(head, base)  # all are listed by one request as well
+            return None
+        opened: Sequence[PullRequest] = ()
+        if head in told.branches:
+            if (pull := self.pulls.one(head, told.only_pull_of(head))) is None:
+                return None
+            opened = [pull] if (pull.state, pull.base) == (PullState.OPEN, base) else ()
+        self.check_that_it_takes_changes(target, are_due=False)
+        return self._seen(target, told, opened=lambda: opened, pulls=lambda: opened)
+
+    def _seen(
+        self,
+        target: ProposalTarget,
+        refs: Refs,
+        *,
+        opened: Callable[[], Sequence[PullRequest]],
+        pulls: Callable[[], Sequence[PullRequest]],
+    ) -> Seen:
         if target.branch == target.proposal_branch:
             raise InputError(f"{target.branch!r} is the proposal's own branch", where=self.name)
-        head, base = target.proposal_branch, target.branch
-        self.pulls.known(head, base)
-        if self.pulls.is_archived:
-            self.pulls.forget(head)  # it may be archived no more the next time
-            self._check_not_archived(True)
-        with self._guard:
-            self._clone_url = self._clone_url or self.pulls.clone_url
-        refs = (refs_of or self.git.refs)((target.branch, target.proposal_branch))
-        if target.branch not in refs:
+        if target.branch not in refs.branches:
             raise InputError(
                 f"there is no branch {target.branch!r}",
                 where=f"{self._settings.name}: {self.name}",
                 next_step="name the branch that proposals are merged into, or push it there",
             )
-        tip = refs[target.branch]
+        tip = refs.branches[target.branch]
         return Seen(
             target=target,
             tip=tip,
-            head=refs.get(target.proposal_branch),
-            opened=lambda: self.pulls.opened(head, base),
-            pulls=lambda: self.pulls.of(head, base),
+            head=refs.branches.get(target.proposal_branch),
+            opened=opened,
+            pulls=pulls,
             file=lambda: self.file(tip, target),
             made_by_us=lambda commit: self._made_by_us(target, commit),
             by_a_pusher=self.opened_by_a_pusher,
             key_of=self._key_of,
         )
+
+    def check_that_it_takes_changes(self, target: ProposalTarget, *, are_due: bool) -> None:
+        """Raises RefusedError when it is archived. That is asked for only when changes are due, and once."""
+        if self.pulls.is_archived:
+            self.pulls.forget(target.proposal_branch)  # it may be archived no more the next time
+            self._check_not_archived(True)
+        if are_due and self.pulls.clone_url is None:
+            self._described()
 
     def _check_not_archived(self, archived: bool) -> None:
         if archived:

@@ -46,7 +46,7 @@ class ForgeSettings:
 
     At most one of `token_file`, `token_env` and `app`; without any, `TOKEN_VARIABLE` and then the kind's own variable.
     `ca_file`: PEM certificates trusted besides the system's; `insecure`: plain http may be spoken to others than
-    loopback. `git_url`: base for git over HTTP, when it is not the `clone_url` of the forge's answers.
+    loopback. `git_url`: base for git over HTTP, when that is not where the forge serves it.
     `author` is None when it was not said: ours, or with an App GitHub's own. `max_open`: open proposals of ours per
     repository, 0 for no limit. `max_wait_seconds`: how long one call may wait in all for a forge that fails for now.
     """

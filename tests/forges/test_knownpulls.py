@@ -1,7 +1,9 @@
 """How often a repository's pull requests are asked for."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -28,19 +30,19 @@ class Counted:
 
     asked: list[str] = field(default_factory=list)
     selects_by_head: bool = True
-    latest: tuple[list[PullRequest], bool] = ([], True)
     open: list[PullRequest] = field(default_factory=list)
+    changed: list[PullRequest] = field(default_factory=list)
 
     def now(self) -> datetime:
         return AT
 
+    def pull(self, repository: str, number: int) -> PullRequest:
+        self.asked.append(f"number {number}")
+        return next(each for each in (*self.open, *self.changed) if each.number == number)
+
     def pulls_of(self, repository: str, head: str, base: str) -> list[PullRequest]:
         self.asked.append("all of a branch")
         return [pull("listed")]
-
-    def latest_pulls(self, repository: str) -> tuple[list[PullRequest], bool]:
-        self.asked.append("latest")
-        return self.latest
 
     def open_pulls(self, repository: str) -> list[PullRequest]:
         self.asked.append("open")
@@ -49,7 +51,7 @@ class Counted:
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
         self.asked.append("changed")
         assert BRANCH.startswith(below)
-        return [pull("changed"), pull("another's", OTHER)]
+        return self.changed or [pull("changed"), pull("another's", OTHER)]
 
 
 def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
@@ -68,33 +70,106 @@ def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
     assert host.asked == ["all of a branch", "changed", "changed"]
 
 
-CLOSED, THEIRS = pull("closed", state=PullState.CLOSED), pull("x", "feature")
+CLOSED, THEIRS = pull("closed", state=PullState.CLOSED, number=3), pull("x", "feature", number=4)
 SECOND = pull("second", number=2)
 
 
+def titles(pulls: Sequence[PullRequest]) -> list[str]:
+    return [each.title for each in pulls]
+
+
 @pytest.mark.parametrize(
-    ("latest", "is_all", "open_ones", "opened", "asked"),
+    ("listed", "opened"),
     [
-        pytest.param([], True, [], [], [], id="there are none"),
-        pytest.param([pull("a"), THEIRS], True, [], ["a"], [], id="few, ours among them"),
-        pytest.param([CLOSED, THEIRS], False, [THEIRS], [], ["open"], id="many, ours is closed"),
-        pytest.param([THEIRS], False, [THEIRS, pull("a")], ["a"], ["open"], id="many, ours waits for long"),
-        pytest.param(
-            [SECOND], False, [SECOND, pull("a")], ["second", "a"], ["open"], id="many, and somebody opened a second one"
-        ),
+        pytest.param([], [], id="there are none"),
+        pytest.param([THEIRS], [], id="ours is closed"),
+        pytest.param([THEIRS, pull("a")], ["a"], id="ours among others"),
+        pytest.param([SECOND, pull("a")], ["second", "a"], id="somebody opened a second one"),
     ],
 )
-def test_a_forge_that_selects_no_branch_is_asked_no_more_than_is_needed(
-    latest: list[PullRequest], is_all: bool, open_ones: list[PullRequest], opened: list[str], asked: list[str]
+def test_what_is_open_is_listed_once_where_no_branch_selects_its_own(
+    listed: list[PullRequest], opened: list[str]
 ) -> None:
-    host = Counted(selects_by_head=False, latest=(latest, is_all), open=open_ones)
+    host = Counted(selects_by_head=False, open=listed)
     known = KnownPulls(cast(Host, host), "o/r")
     for _ in range(2):
-        assert [each.title for each in known.opened(BRANCH, "main")] == opened
-        assert host.asked == ["latest", *asked]
+        assert titles(known.opened(BRANCH, "main")) == opened
+    assert known.are_listed
+    known.opened(OTHER, "main")
+    assert host.asked == ["open"]
+
+
+def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
+    host = Counted(selects_by_head=False, open=[THEIRS], changed=[CLOSED])
+    known = KnownPulls(cast(Host, host), "o/r")
+    known.opened(BRANCH, "main")
+    for _ in range(2):
+        assert titles(known.of(BRANCH, "main")) == ["closed"]
+        assert titles(known.of(OTHER, "main")) == []
+    assert host.asked == ["open", "changed"]
+
+
+def test_who_knows_all_knows_what_is_open() -> None:
+    host = Counted(selects_by_head=False, changed=[CLOSED, pull("a")])
+    known = KnownPulls(cast(Host, host), "o/r")
     known.of(BRANCH, "main")
-    known.of(OTHER, "main")
-    assert host.asked == ["latest", *asked, *([] if is_all else ["changed"])]
+    assert titles(known.opened(BRANCH, "main")) == ["a"]
+    assert host.asked == ["changed"]
+
+
+@pytest.mark.parametrize(
+    ("there", "number", "found"),
+    [
+        pytest.param(pull("a"), 1, "a", id="it is open"),
+        pytest.param(CLOSED, 3, "closed", id="it is closed"),
+        pytest.param(pull("a", "fork:" + BRANCH), 1, None, id="it is a fork's"),
+        pytest.param(pull("a", OTHER), 1, None, id="it is another branch's"),
+        pytest.param(pull("a"), None, None, id="git names none"),
+    ],
+)
+def test_the_one_that_git_names_is_asked_for_by_its_number(
+    there: PullRequest, number: int | None, found: str | None
+) -> None:
+    host = Counted(selects_by_head=False, open=[there])
+    known = KnownPulls(cast(Host, host), "o/r")
+    assert known.are_unknown
+    one = known.one(BRANCH, number)
+    assert (one.title if one else None) == found
+    assert host.asked == ([] if number is None else [f"number {number}"])
+    assert not known.are_listed
+
+
+def test_one_that_is_known_to_be_open_is_not_asked_for_and_of_two_none_is_the_one() -> None:
+    host = Counted(selects_by_head=False, open=[pull("a")], changed=[SECOND])
+    known = KnownPulls(cast(Host, host), "o/r")
+    assert known.one(BRANCH, 1) == known.one(BRANCH, 1) == pull("a")
+    assert host.asked == ["number 1"]
+    known.refresh()
+    assert known.one(BRANCH, 1) is None
+    assert host.asked == ["number 1", "changed"]
+
+
+@pytest.mark.parametrize(
+    ("there", "is_asked_after", "changed"),
+    [
+        pytest.param(replace(CLOSED, state=PullState.MERGED), True, True, id="merged since git told"),
+        pytest.param(CLOSED, True, True, id="closed since git told"),
+        pytest.param(pull("a"), True, False, id="open, with git's commit"),
+        pytest.param(replace(pull("a"), head_commit="d" * 40), True, True, id="open, with another commit"),
+        pytest.param(replace(CLOSED, updated=AT - timedelta(minutes=1)), True, False, id="closed long before"),
+        pytest.param(CLOSED, False, False, id="asked for before git told"),
+    ],
+)
+def test_what_git_told_is_old_when_a_pull_request_changed_after_it(
+    there: PullRequest, is_asked_after: bool, changed: bool
+) -> None:
+    host = Counted(selects_by_head=False, changed=[there])
+    known = KnownPulls(cast(Host, host), "o/r")
+    before = time.monotonic()
+    known.of(BRANCH, "main")
+    told = before if is_asked_after else time.monotonic()
+    assert known.have_changed_since(told, BRANCH, "c" * 40) is changed
+    assert not known.have_changed_since(told, OTHER, "c" * 40)
 
 
 def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:
@@ -102,9 +177,9 @@ def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     assert known.opened(BRANCH, "main") == []
     known.take(pull("written"))
-    assert [each.title for each in known.opened(BRANCH, "main")] == ["written"]
+    assert titles(known.opened(BRANCH, "main")) == ["written"]
     known.forget(BRANCH)
-    host.latest = ([pull("another's", OTHER), pull("moved")], True)
-    assert [each.title for each in known.opened(BRANCH, "main")] == ["moved"]
-    assert [each.title for each in known.of(OTHER, "main")] == ["another's"]
-    assert host.asked == ["latest", "latest"]
+    host.open = [pull("another's", OTHER), pull("moved")]
+    assert titles(known.opened(BRANCH, "main")) == ["moved"]
+    assert titles(known.opened(OTHER, "main")) == ["another's"]
+    assert host.asked == ["open", "open"]

@@ -17,7 +17,7 @@ from tests.forges.relay import relay_to
 from tests.forges.world import WORLDS, World
 from tests.git_http import Asked, Served
 
-READ_AGAIN, WRITTEN = "GET", "PATCH or PUT"
+READ_AGAIN, WRITTEN, LISTED = "GET", "PATCH or PUT", "GET of what is listed"
 Act = Callable[[World], object]
 close: Act = methodcaller("close")
 
@@ -30,7 +30,7 @@ def merge(world: World) -> None:
 
 @dataclass(kw_only=True)
 class Meanwhile:
-    """Stands in a relay: a person acts before the pull request itself is first read, or written."""
+    """Stands in a relay: a person acts before the pull request itself is first read, or written, or all are listed."""
 
     moment: str
     act: Callable[[], object]
@@ -39,7 +39,9 @@ class Meanwhile:
 
     def between(self, asked: Asked, serve: Callable[[], Served]) -> Served | None:
         """See tests.git_http.Between."""
-        is_it = asked.target.endswith(("/pulls/1", "/merge_requests/1")) and asked.method in self.moment
+        of_one = asked.target.endswith(("/pulls/1", "/merge_requests/1"))
+        of_all = "/pulls?" in asked.target or "/merge_requests?" in asked.target
+        is_it = (of_all if self.moment is LISTED else of_one) and asked.method in self.moment
         if is_it and self.has_acted and self.loses_the_next:
             self.loses_the_next = False
             serve()
@@ -111,6 +113,17 @@ def test_what_was_merged_with_the_newer_commit_is_of_the_newer_key(kind: Kind, t
         assert (made.reason, len(world.pulls())) == (Reason.ALREADY_ON_BASE, 1)
         world.origin.commit({FILE: pinning("0")})
         assert propose(world.settings, world.repository, "2").reason is Reason.REVERTED
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_what_is_merged_before_the_forge_lists_it_is_not_taken_for_reverted(kind: Kind, tmp_path: Path) -> None:
+    """Gitea is asked after git, which has told of the base branch as it was."""
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        listed = Meanwhile(moment=LISTED, act=lambda: merge(world))
+        assert proposed_through(world, listed, "1").reason is Reason.ALREADY_ON_BASE
+        assert listed.has_acted
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -77,7 +77,10 @@ def test_branches_are_asked_for_without_the_pull_requests_refs(origin: Origin, g
     origin.between = between
     git.refs(["main"])
     assert not any(b"refs/pull" in body for body in bodies)
-    assert git.heads_of_pulls([2, 3]) == {2: tip(origin)}
+    origin.git("update-ref", "refs/pull/x/head", "main")
+    branches, pulls = git.refs_and_pulls(["main"])
+    assert branches == {"main": tip(origin)}
+    assert pulls == dict.fromkeys((1, 2, 12), tip(origin))
 
 
 def test_a_file_and_no_other_ones_bytes(origin: Origin, git: RemoteGit) -> None:

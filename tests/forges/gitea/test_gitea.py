@@ -39,16 +39,53 @@ def test_what_is_not_changed_costs_one_request(world: GiteaWorld) -> None:
 _OTHERS = 51  # a page has fifty
 
 
-def test_what_is_not_changed_costs_two_requests_where_there_are_more_than_a_page(world: GiteaWorld) -> None:
+@pytest.fixture
+def crowded(world: GiteaWorld) -> GiteaWorld:
+    """More pull requests are open than Gitea lists at once."""
     branches = [f"feature/{number}" for number in range(_OTHERS)]
     world.origin.git("fast-import", "--quiet", "--date-format=now", stdin="".join(map(_branch, branches)))
     for branch in branches:
         world.api("POST", "pulls", head=branch, base="main", title=branch)
-    for number in (1, 2):  # Gitea has fifty open ones at most, ours among them
-        world.api("PATCH", f"pulls/{number}", state="closed")
-    made = propose(world)
-    assert made.state is State.CREATED
-    assert _asked_when_unchanged(world) == ["GET"] * 2
+    return world
+
+
+def test_what_is_not_changed_costs_one_request_among_many(crowded: GiteaWorld) -> None:
+    assert propose(crowded).state is State.CREATED
+    assert _asked_when_unchanged(crowded) == ["GET"]
+    assert _asked_when_looked_at(crowded) == ["GET"]
+    crowded.say("When will that be?", STRANGER)
+    assert _asked_when_unchanged(crowded) == ["GET"] * 2
+    assert propose(crowded, "2").state is State.UPDATED
+    assert _asked_when_unchanged(crowded, "2") == ["GET"]
+
+
+def test_what_a_reader_opened_hides_nothing_among_many(crowded: GiteaWorld) -> None:
+    """Ours is not among those that changed last, and git names two that have the branch's commit."""
+    ours = propose(crowded)
+    body = crowded.pulls()[-1].body
+    crowded.origin.commit({"notes.txt": "next\n"}, branch="dev", on="main")
+    crowded.api("POST", "pulls", STRANGER, head=BRANCH, base="dev", title="Have a look", body=body)
+    made = propose(crowded)
+    assert (made.state, made.number) == (State.UNCHANGED, ours.number)
+    made = propose(crowded, "2")
+    assert (made.state, made.number) == (State.UPDATED, ours.number)
+
+
+def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
+    propose(crowded)
+    crowded.close()
+    assert propose(crowded).reason is Reason.CLOSED_BY_PERSON
+    crowded.origin.git("branch", "-D", BRANCH)
+    assert propose(crowded).reason is Reason.CLOSED_BY_PERSON
+    assert propose(crowded, "2").state is State.CREATED
+
+
+def test_what_the_base_pins_costs_one_request_among_many(crowded: GiteaWorld) -> None:
+    propose(crowded)
+    crowded.merge()
+    assert len(_asked_when_unchanged(crowded)) <= 1
+    crowded.origin.commit({FILE: pinning("0")})
+    assert propose(crowded).reason is Reason.REVERTED
 
 
 def _branch(name: str) -> str:
@@ -62,10 +99,20 @@ def _branch(name: str) -> str:
     return "\n".join([*lines, f"M 100644 inline {name}", "data 1", "x", "", ""])
 
 
-def _asked_when_unchanged(world: GiteaWorld) -> list[str]:
+def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
-    assert forge.propose(proposal(world.repository)).state is State.UNCHANGED
+    assert forge.propose(proposal(world.repository, digit)).state is State.UNCHANGED
+    forge.close()
+    return [each.method for each in sent]
+
+
+def _asked_when_looked_at(world: GiteaWorld) -> list[str]:
+    """As a watcher does, which looks again and again: the first time and the second together."""
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    wanted = proposal(world.repository)
+    assert forge.for_one_look().observe(wanted.target, wanted.key, wanted.image).state is State.UNCHANGED
     forge.close()
     return [each.method for each in sent]
 

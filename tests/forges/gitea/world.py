@@ -1,5 +1,6 @@
 """A repository on the real Gitea, and what people do in it; see tests/forges/world.py."""
 
+import itertools
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from tests.forges.origin import BRANCH, MOVING, Origin, new_origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
+_PER_PAGE = 50
 _SECONDS = 60.0
 
 
@@ -47,10 +49,19 @@ class GiteaWorld:
     def listed(self) -> list[dict[str, Any]]:
         """Oldest first, once Gitea has done what it does after pushes, which it does a moment later."""
         until = time.monotonic() + _SECONDS
-        while not self._follows_pushes(listed := self.api("GET", "pulls?state=all&sort=oldest&limit=50")):
+        while not self._follows_pushes(listed := self._all()):
             assert time.monotonic() < until, "Gitea has not looked at what was pushed"
             time.sleep(0.05)
         return sorted(listed, key=lambda each: int(each["number"]))
+
+    def _all(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = []
+        for page in itertools.count(1):
+            found = self.api("GET", f"pulls?state=all&sort=oldest&limit={_PER_PAGE}&page={page}")
+            listed += found
+            if len(found) < _PER_PAGE:
+                break
+        return listed
 
     def close(self) -> None:
         self._change(state="closed")
