@@ -131,8 +131,8 @@ class KnownPulls:
             return self._is_archived
 
     def have_changed_since(self, at: float, head: str, commit: str | None) -> bool:
-        """Whether what was asked after `at` (time.monotonic()) has one of the branch that may have changed after it, and
-        is not simply open, with the commit that the branch had then.
+        """Whether what was asked after `at` (time.monotonic()) has one of the branch that may have changed after it, so
+        that it is not simply open with the commit that the branch had then.
         """
         with self._guard:
             if self._asked <= at:

@@ -96,8 +96,7 @@ class RemoteRepository:
             if (url := self._url_as_told()) == self.host.git_url(self.name, None):
                 raise
             with self._guard:
-                before, self._git = self.git, self._open_git(self.name, url)
-                before.close()
+                self._git = self._open_git(self.name, url)
             return self._refs(branches)
 
     def _refs(self, branches: Sequence[str]) -> Refs:
