@@ -55,11 +55,16 @@ class ApiHost:
 
     def git_url(self, repository: str, clone_url: str | None) -> str | None:
         """See Host."""
-        base = self._settings.git_url or (self._pages_url() if clone_url is None else None)
-        return f"{base.rstrip('/')}/{quote(repository)}.git" if base else clone_url
+        base = self._settings.git_url
+        return _below(base, repository) if base else clone_url
+
+    def git_url_beside_the_api(self, repository: str) -> str | None:
+        """See Host."""
+        pages = self._pages_url()
+        return _below(pages, repository) if pages is not None else None
 
     def _pages_url(self) -> str | None:
-        """The address of the forge's pages, where git is served, too; None when the API's does not tell it."""
+        """The address of the forge's pages; None when the API's does not tell it."""
         url = self._settings.url
         return url.removesuffix(self.api_path) if url.endswith(self.api_path) else None
 
@@ -95,6 +100,10 @@ class ApiHost:
             next_step=f"see whether `url` is the address of {self.product}'s API",
             reason=Reason.FORGE_UNREACHABLE,
         )
+
+
+def _below(base: str, repository: str) -> str:
+    return f"{base.rstrip('/')}/{quote(repository)}.git"
 
 
 def moment(text: str) -> datetime:

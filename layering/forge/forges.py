@@ -30,11 +30,11 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
     return RemoteForge(
         settings,
         host,
-        lambda name, url: RemoteGit(
+        lambda name, url, may_wait: RemoteGit(
             url,
             login=partial(host.login, name),
             refused=partial(host.login_refused, name),
-            pause=patience.back_off,
+            pause=lambda: may_wait() and patience.back_off(),
             ca_file=settings.ca_file,
             insecure=settings.insecure,
         ),

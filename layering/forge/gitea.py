@@ -77,7 +77,7 @@ class GiteaHost(LikeGitHub):
         body: str | None = None,
         closed: bool | None = None,
     ) -> PullRequest:
-        """See Host. What is merged cannot be closed: 412."""
+        """See Host. What is merged cannot be closed: 412; what somebody writes at this moment, too: 409."""
         change: dict[str, Any] = {}
         if title is not None:
             change["title"] = f"{_DRAFT if pull.draft else ''}{title}"
@@ -85,26 +85,21 @@ class GiteaHost(LikeGitHub):
             change["body"] = body
         if closed is not None:
             change["state"] = "closed" if closed else "open"
-        answer = self._exchange.send("PATCH", f"{path_of(repository)}/pulls/{pull.number}", change, expect=(412,))
-        where = f"{self._settings.name}: {repository}"
-        if answer.status == 412:
-            raise ConflictError(answer.message or "it is merged", where=where, next_step="look at it again")
-        return self._pull(answer.json)
+        return self._pull(self._changed(repository, pull.number, change, expect=(412,)).json)
 
     def dress(
         self, repository: str, pull: PullRequest, manners: Manners, todo: Sequence[str], body: str, *, is_new: bool
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host."""
-        path = f"{path_of(repository)}/pulls/{pull.number}"
         wanted = GiteaManners(self._exchange, path_of(repository), manners)
         fields = wanted.on(pull.number, todo, is_new=is_new)
         if fields:
-            answer = self._exchange.send("PATCH", path, {**fields, "body": body}, expect=REFUSED)
+            answer = self._changed(repository, pull.number, {**fields, "body": body}, expect=REFUSED)
             if answer.status < 400:
                 return self._pull(answer.json), tuple(wanted.warnings)
             said = answer.message or f"status {answer.status}"
             wanted.warnings.append(f"Gitea takes no {', '.join(sorted(fields))}: {said}")
-        return self._pull(self._exchange.send("PATCH", path, {"body": body}).json), tuple(wanted.warnings)
+        return self._pull(self._changed(repository, pull.number, {"body": body}).json), tuple(wanted.warnings)
 
     def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
         """See Host."""
@@ -137,6 +132,20 @@ class GiteaHost(LikeGitHub):
         if answer.status == 409 or (answer.status == 422 and _NO_DIFFERENCE.search(answer.message)):
             raise ConflictError(
                 answer.message or "there is a pull request for the branch already",
+                where=f"{self._settings.name}: {repository}",
+                next_step="look at it again",
+            )
+        return answer
+
+    def _changed(
+        self, repository: str, number: int, change: Mapping[str, Any], *, expect: Sequence[int] = ()
+    ) -> Answer:
+        """What came of it. Raises ConflictError when it is not as it was."""
+        path = f"{path_of(repository)}/pulls/{number}"
+        answer = self._exchange.send("PATCH", path, change, expect=(*expect, 409))
+        if answer.status in (409, 412):
+            raise ConflictError(
+                answer.message or "it is not as it was",
                 where=f"{self._settings.name}: {repository}",
                 next_step="look at it again",
             )

@@ -51,10 +51,10 @@ class Host(Protocol):
         """git was refused with that login: get the token again. Whether it is another one now."""
 
     def git_url(self, repository: str, clone_url: str | None) -> str | None:
-        """Where git reaches it: what the configuration's gitUrl makes of it, or `clone_url`, which the forge told. When
-        it did not, where the forge keeps repositories unless its administrator made that another address; None when the
-        API's own address does not tell.
-        """
+        """Where git reaches it: what the configuration's gitUrl makes of it, or `clone_url`, which the forge told."""
+
+    def git_url_beside_the_api(self, repository: str) -> str | None:
+        """Where the forge serves git, unless something was put before it; None when the API's address does not tell."""
 
     def repository(self, name: str) -> Repository:
         """One request."""
@@ -97,7 +97,8 @@ class Host(Protocol):
     ) -> PullRequest:
         """Change what is given, with one request, and say how it stands then. A draft stays a draft.
 
-        Raises ConflictError when it is to be closed, and was merged meanwhile.
+        Raises ConflictError when it is to be closed, and was merged meanwhile, and when somebody else changes it at the
+        same moment, where the forge tells.
         """
 
     def dress(
@@ -107,7 +108,8 @@ class Host(Protocol):
         the forge can). Labels are only added, and made when the token may. What the forge refuses or does not know is
         no error: one line each, for people. The pull request as the last answer has it, when it has it.
 
-        `is_new`: it was opened with the request before, and nobody else can have dressed it.
+        `is_new`: it was opened with the request before, and nobody else can have dressed it. Raises ConflictError as
+        `edit` does.
         """
 
     def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:

@@ -38,7 +38,8 @@ class KnownPulls:
         self._listed = _Listed.NOTHING
         self._clone_url: str | None = None
         self._is_archived = False
-        self._asked = 0.0
+        self._asked: dict[str, float] = {}
+        self._listed_at = 0.0
         self._since: datetime | None = None
         self._is_told = False  # by the answer to our own write, since the last time
         self._guard = threading.RLock()
@@ -55,14 +56,21 @@ class KnownPulls:
         with self._guard:
             return self._listed is _Listed.NOTHING and not self._by_branch
 
+    def asked_at(self, head: str) -> float:
+        """When a branch was asked for last, as time.monotonic() counts; 0: never."""
+        with self._guard:
+            return max(self._asked.get(head, 0.0), self._listed_at)
+
     def one(self, head: str, number: int | None) -> PullRequest | None:
-        """The one of a branch that is known to be open, or else the one of that number, if it is of the branch. There
-        may be others: it is only good for finding that nothing has to be done.
+        """The one of a branch that is known, the open one if there is one, or else the one of that number, if it is of
+        the branch. There may be others: it is only good for finding that nothing has to be done.
         """
         with self._guard:
-            if (opened := self._open_ones(head)) or number is None:
-                return opened[0] if len(opened) == 1 else None
-            with self._asking():
+            if known := self._open_ones(head) or self._newest_first(head)[:1]:
+                return known[0] if len(known) == 1 else None
+            if number is None:
+                return None
+            with self._asking(head):
                 pull = self._host.pull(self._repository, number)
             self._take([pull])
             return pull if pull.head == head else None
@@ -85,25 +93,28 @@ class KnownPulls:
         """Those of a branch, newest first, as they were when they were last asked for."""
         with self._guard:
             if self._host.selects_by_head and head not in self._by_branch:
-                with self._asking():
+                with self._asking(head):
                     pulls = self._host.pulls_of(self._repository, head, base)
                 self._by_branch[head] = {}
                 self._take(pulls)
             elif not self._host.selects_by_head and self._listed < _Listed.ALL:
                 with self._asking():
-                    pulls = self._changed(_EVER)
+                    pulls = self._host.changed_pulls(self._repository, _EVER, below="")  # any tells of the repository
                 self._take(pulls)
                 self._listed = _Listed.ALL
             return self._newest_first(head)
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """What is asked for meanwhile is true as of the beginning."""
+    def _asking(self, head: str | None = None) -> Iterator[None]:
+        """What is asked for meanwhile, of one branch or of all, is true as of the beginning."""
         began = time.monotonic()
         yield
         as_of = self._as_of(began)
-        self._asked = began
         self._since = min(self._since or as_of, as_of)
+        if head is None:
+            self._listed_at = began
+        else:
+            self._asked[head] = began
 
     def _take(self, pulls: Sequence[PullRequest]) -> None:
         for pull in pulls:
@@ -130,38 +141,32 @@ class KnownPulls:
         with self._guard:
             return self._is_archived
 
-    def have_changed_since(self, at: float, head: str, commit: str | None) -> bool:
-        """Whether what was asked after `at` (time.monotonic()) has one of the branch that may have changed after it, so
-        that it is not simply open with the commit that the branch had then.
-        """
-        with self._guard:
-            if self._asked <= at:
-                return False
-            as_of = self._as_of(at) - _SLACK
-            changed = (pull for pull in self._newest_first(head) if pull.updated >= as_of)
-            return any((pull.state, pull.head_commit) != (PullState.OPEN, commit) for pull in changed)
-
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
         a write of ours: its answer has just told, and the time after this one asks for what was updated since.
         """
         with self._guard:
             is_told, self._is_told = self._is_told, False
+            if self._is_archived:  # no answer tells of a change when it is archived no more
+                self._begin_anew()
             if self._since is None or is_told:
                 return
             began = time.monotonic()
-            self._take(self._changed(self._since - _SLACK))
-            self._asked = began
+            self._take(self._host.changed_pulls(self._repository, self._since - _SLACK, below=OUR_BRANCHES))
+            self._listed_at = began
             self._since = self._as_of(began)
+
+    def _begin_anew(self) -> None:
+        self._by_branch.clear()
+        self._listed = _Listed.NOTHING
+        self._is_archived = False
+        self._since = None
 
     def take(self, pull: PullRequest) -> None:
         """What an answer to our own request says of one."""
         with self._guard:
             self._is_told = True
             self._put(pull)
-
-    def _changed(self, since: datetime) -> Sequence[PullRequest]:
-        return self._host.changed_pulls(self._repository, since, below=OUR_BRANCHES)
 
     def _as_of(self, began: float) -> datetime:
         """When what was asked at `began` was true, by the forge's clock: many pages take a while."""

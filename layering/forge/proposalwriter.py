@@ -181,12 +181,11 @@ class ProposalWriter:
         before = Marker.parse(pull.body)
         ours = seen.ours.title if seen.marker is None and seen.ours is not None else None
         keep = before is not None and pull.title not in (before.title, ours)
-        written = self._host.edit(
-            self._repository.name,
-            pull,
-            title=None if keep or pull.title == marker.title else marker.title,
-            body=self._body(marker, marker.todo),
-        )
+        title = None if keep or pull.title == marker.title else marker.title
+        try:
+            written = self._host.edit(self._repository.name, pull, title=title, body=self._body(marker, marker.todo))
+        except ConflictError as error:
+            raise Moved from error
         if written.base != pull.base:  # retargeted at this moment: it is a person's
             raise Moved
         is_merged = written.state is PullState.MERGED and written.head_commit == marker.commit
@@ -214,7 +213,7 @@ class ProposalWriter:
         for attempt in range(1, _PUT_BACK + 1):
             try:
                 self._host.edit(self._repository.name, pull, title=pull.title, body=body)
-            except LostAnswerError:
+            except (ConflictError, LostAnswerError):
                 if attempt == _PUT_BACK:
                     raise
             else:
@@ -224,7 +223,10 @@ class ProposalWriter:
         self, pull: PullRequest, marker: Marker, todo: tuple[str, ...], *, is_new: bool
     ) -> tuple[PullRequest, tuple[str, ...]]:
         name, manners, body = self._repository.name, self._proposal.manners, self._body(marker, ())
-        dressed, warnings = self._host.dress(name, pull, manners, todo, body, is_new=is_new)
+        try:
+            dressed, warnings = self._host.dress(name, pull, manners, todo, body, is_new=is_new)
+        except ConflictError as error:
+            raise Moved from error
         return dressed or replace(pull, body=body, updated=self._host.now()), warnings
 
     def _body(self, marker: Marker, todo: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Self
 
 from layering.errors import ConflictError, UnavailableError
@@ -18,13 +18,13 @@ from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
 from layering.forge.forge import OUR_BRANCHES, Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
+from layering.forge.gitside import OpenGit
 from layering.forge.host import Host
 from layering.forge.judgement import Due, Judgement, Seen, at_a_glance, judge
 from layering.forge.marker import Marker
 from layering.forge.proposalwriter import ProposalWriter
 from layering.forge.pullrequest import PullRequest, PullState
 from layering.forge.refs import Refs
-from layering.forge.remotegit import RemoteGit
 from layering.forge.remoterepository import RemoteRepository
 from layering.forge.settings import ForgeSettings
 from layering.once import Once
@@ -50,7 +50,7 @@ class _OneLook:
 class RemoteForge:
     """A forge behind an API. Safe to use from threads and processes."""
 
-    def __init__(self, settings: ForgeSettings, host: Host, open_git: Callable[[str, str], RemoteGit]) -> None:
+    def __init__(self, settings: ForgeSettings, host: Host, open_git: OpenGit) -> None:
         self._settings = settings
         self._host = host
         self._open_git = open_git
@@ -112,7 +112,7 @@ class RemoteForge:
         """See Forge. What is lost or moved meanwhile is seen by the next look."""
         self._host.begin()
         repository = self._repository(target.repository)
-        seen = repository.look(target, lambda: repository.refs(_branches(target)))
+        seen = repository.look(target, partial(repository.refs, _branches(target)))
         command = repository.command(seen.open) if seen.open is not None else None
         if seen.open is not None and command is not None and command.verb is Verb.IGNORE:
             with suppress(Moved, LostAnswerError):
@@ -130,9 +130,13 @@ class RemoteForge:
         ]
 
     def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
+        one = self._one
         self._host.begin()
         repository = self._repository(target.repository)
-        seen, found, command = self._judged(repository, target, key, image)
+        if one is not None:
+            one.refreshed(repository.name)
+        refs = partial(one.refs, repository.name, target.branch) if one else partial(repository.refs, _branches(target))
+        seen, found, command = self._judged(repository, target, key, image, refs)
         too_many = found.state is State.ABSENT and self._is_full(target.repository)
         if command is not None:  # what was commanded is due
             found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
@@ -161,35 +165,38 @@ class RemoteForge:
             return self._repositories[name]
 
     def _judged(
-        self, repository: RemoteRepository, target: ProposalTarget, key: str, image: ImageReference | None
+        self,
+        repository: RemoteRepository,
+        target: ProposalTarget,
+        key: str,
+        image: ImageReference | None,
+        first: Callable[[], Refs],
     ) -> tuple[Seen, Judgement, Command | None]:
-        """What is seen of a target, how that stands, and what people told us. A pull request that changed after git was
-        asked may not fit what git said: merged, it looked reverted. So git is asked again then.
+        """What is seen of a target, how that stands, and what people told us. `first` gives git's refs to begin with.
+
+        What looks like a person's no, or work, may be a pull request younger than git's answer: one that was merged
+        since looks reverted. So git is asked again then.
         """
-        if self._one is not None:
-            self._one.refreshed(repository.name)
-        refs = cache(lambda: self._refs(repository, target))
-        glimpse = repository.glimpse(target, refs)
-        settled = at_a_glance(glimpse, key, image) if glimpse is not None else None
-        if glimpse is not None and settled is not None and _command(repository, glimpse, settled) is None:
-            return glimpse, settled, None
+        refs = cache(first)
+        seen = repository.glimpse(target, refs)
+        found = at_a_glance(seen, key, image) if seen is not None else None
+        if seen is not None and found is not None and _command(repository, seen, found) is None:
+            repository.check_that_it_takes_changes(are_due=False)
+            return seen, found, None
         while True:
             seen = repository.look(target, refs)
             found = judge(seen, key, image)
-            if not repository.pulls.have_changed_since(refs().at, target.proposal_branch, seen.head):
+            is_persons = found.state in (State.IGNORED, State.HUMAN_EDITED)
+            if not is_persons or repository.pulls.asked_at(target.proposal_branch) <= refs().at:
                 break
-            refs = cache(lambda: repository.refs(_branches(target)))
+            refs = cache(partial(repository.refs, _branches(target)))
         command = _command(repository, seen, found)
-        repository.check_that_it_takes_changes(target, are_due=found.due is not Due.NOTHING or command is not None)
+        repository.check_that_it_takes_changes(are_due=found.due is not Due.NOTHING or command is not None)
         return seen, found, command
 
-    def _refs(self, repository: RemoteRepository, target: ProposalTarget) -> Refs:
-        if self._one is None:
-            return repository.refs(_branches(target))
-        return self._one.refs(repository.name, target.branch)
-
     def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
-        seen, found, command = self._judged(repository, proposal.target, proposal.key, proposal.image)
+        refs = partial(repository.refs, _branches(proposal.target))
+        seen, found, command = self._judged(repository, proposal.target, proposal.key, proposal.image, refs)
         if command is not None and seen.open is not None:
             if command.verb is Verb.IGNORE:
                 ignore(repository, seen.open, command)

@@ -5,20 +5,20 @@ It reads and remembers what cannot have changed; judging and writing are elsewhe
 
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from layering.errors import InputError, NotFoundError, RefusedError
+from layering.errors import InputError, RefusedError
 from layering.forge.basefile import BaseFile, BaseFiles, claim_in, edited_text
 from layering.forge.commands import Command, pending
 from layering.forge.forge import ProposalTarget
 from layering.forge.githttp import CommitGoneError
+from layering.forge.gitside import GitSide, OpenGit
 from layering.forge.host import Host
 from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
-from layering.forge.pullrequest import PullRequest, PullState, Repository
+from layering.forge.pullrequest import PullRequest, PullState
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
@@ -37,74 +37,33 @@ _COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said w
 class RemoteRepository:
     """What is known of one repository, for as long as the process lives. Safe to use from threads."""
 
-    def __init__(
-        self, settings: ForgeSettings, host: Host, name: str, open_git: Callable[[str, str], RemoteGit]
-    ) -> None:
-        """`open_git` makes the git side from the repository's name and its URL."""
+    def __init__(self, settings: ForgeSettings, host: Host, name: str, open_git: OpenGit) -> None:
         self._settings = settings
         self.host = host
         self.name = name
-        self._open_git = open_git
         self.pulls = KnownPulls(host, name)
+        self._side = GitSide(host, name, lambda: self.pulls.clone_url, open_git)
         self._files = BaseFiles()
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
-        self._git: RemoteGit | None = None
-        self._told: Repository | None = None
         self._guard = threading.RLock()
 
     @property
     def git(self) -> RemoteGit:
-        """The git side. Asks the forge for the repository's URL when nothing else tells it."""
-        with self._guard:
-            if self._git is None:
-                url = self.host.git_url(self.name, self.pulls.clone_url)
-                self._git = self._open_git(self.name, url or self._url_as_told())
-            return self._git
-
-    def _url_as_told(self) -> str:
-        told = self._described().clone_url
-        return self.host.git_url(self.name, told) or told
-
-    def _described(self) -> Repository:
-        """What the forge says of the repository, asked once. Raises RefusedError when it takes no changes."""
-        with self._guard:
-            if self._told is None:
-                told = self.host.repository(self.name)
-                self._check_not_archived(told.archived)  # it may be archived no more the next time
-                self._told = told
-            return self._told
+        """The git side."""
+        return self._side.git
 
     def close(self) -> None:
         """Take away what git fetched."""
-        if self._git is not None:
-            self._git.close()
+        self._side.close()
 
     def refs(self, branches: Sequence[str]) -> Refs:
-        """Those branches (as RemoteGit.refs takes them); with all pull requests while none is known of where no branch
+        """Those branches (as RemoteGit.refs takes them); with all pull requests while none is known of and no branch
         selects its own.
-
-        Where git is served is as good as known: when it says no, the forge tells it, or what is wrong.
         """
-        try:
-            return self._refs(branches)
-        except (RefusedError, NotFoundError):
-            if self._told is not None or self.pulls.clone_url is not None:
-                raise
-            if (url := self._url_as_told()) == self.host.git_url(self.name, None):
-                raise
-            with self._guard:
-                self._git = self._open_git(self.name, url)
-            return self._refs(branches)
-
-    def _refs(self, branches: Sequence[str]) -> Refs:
-        at, git = time.monotonic(), self.git
-        if self.host.selects_by_head or not self.pulls.are_unknown:
-            return Refs(branches=git.refs(branches), pulls=None, at=at)
-        heads, pulls = git.refs_and_pulls(branches)
-        return Refs(branches=heads, pulls=pulls, at=at)
+        return self._side.refs(branches, with_pulls=not self.host.selects_by_head and self.pulls.are_unknown)
 
     def look(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen:
         """How things are now. `refs` gives git's, when it is called.
@@ -114,7 +73,7 @@ class RemoteRepository:
         head, base = target.proposal_branch, target.branch
         if self.host.selects_by_head:
             self.pulls.of(head, base)  # before git: a merge is seen on the base branch when it is seen here
-        self.check_that_it_takes_changes(target, are_due=False)
+            self.check_that_it_takes_changes(are_due=False)
         return self._seen(
             target,
             refs(),
@@ -123,22 +82,21 @@ class RemoteRepository:
         )
 
     def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen | None:
-        """As `look`, with the pull request alone that git says has the branch's commit: one request, where no branch
-        selects its own and they would be listed by fifties. Good for `at_a_glance` only. None where it saves nothing.
+        """As `look`, for `at_a_glance` alone, where no branch selects its pull requests and all are listed by fifties:
+        git's answer tells how to ask for the open ones with one request. None where one selects its own.
         """
-        if self.host.selects_by_head or self.pulls.are_listed:
+        if self.host.selects_by_head:
             return None
         told, head, base = refs(), target.proposal_branch, target.branch
-        if told.pulls is not None and len(told.pulls) <= self.host.pulls_per_page:
-            self.pulls.of(head, base)  # all are listed by one request as well
-            return None
-        opened: Sequence[PullRequest] = ()
-        if head in told.branches:
-            if (pull := self.pulls.one(head, told.only_pull_of(head))) is None:
-                return None
-            opened = [pull] if (pull.state, pull.base) == (PullState.OPEN, base) else ()
-        self.check_that_it_takes_changes(target, are_due=False)
-        return self._seen(target, told, opened=lambda: opened, pulls=lambda: opened)
+
+        def opened() -> Sequence[PullRequest]:
+            if told.pulls is not None and len(told.pulls) <= self.host.pulls_per_page:
+                self.pulls.of(head, base)  # all, and then the open ones are known
+            elif not self.pulls.are_listed and (one := self.pulls.one(head, told.only_pull_of(head))) is not None:
+                return [one] if (one.state, one.base) == (PullState.OPEN, base) else ()
+            return self.pulls.opened(head, base)
+
+        return self._seen(target, told, opened=opened, pulls=opened)
 
     def _seen(
         self,
@@ -169,16 +127,13 @@ class RemoteRepository:
             key_of=self._key_of,
         )
 
-    def check_that_it_takes_changes(self, target: ProposalTarget, *, are_due: bool) -> None:
-        """Raises RefusedError when it is archived. That is asked for only when changes are due, and once."""
-        if self.pulls.is_archived:
-            self.pulls.forget(target.proposal_branch)  # it may be archived no more the next time
-            self._check_not_archived(True)
-        if are_due and self.pulls.clone_url is None:
-            self._described()
-
-    def _check_not_archived(self, archived: bool) -> None:
-        if archived:
+    def check_that_it_takes_changes(self, *, are_due: bool) -> None:
+        """Raises RefusedError when it is archived. That is asked for, once, when nothing has told it and changes are
+        due, or nothing else was asked.
+        """
+        is_untold = self.pulls.clone_url is None and (are_due or self.pulls.are_unknown)
+        if self.pulls.is_archived or (is_untold and self._side.described().archived):
+            self._side.forget_described()  # it may be archived no more the next time
             raise RefusedError(
                 "the repository is archived",
                 where=f"{self._settings.name}: {self.name}",

@@ -1,6 +1,8 @@
 """Where git reaches a repository: as the configuration says, as the forge tells, or beside its API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from layering.forge.exchange import Sent
 from layering.forge.forge import State
 from layering.forge.forges import open_forge, open_host
+from layering.forge.host import Host
 from layering.forge.patience import Patience
 from layering.forge.settings import ForgeSettings, Kind
 from layering.reasons import Reason
@@ -33,47 +36,83 @@ TOLD = "https://git.example.com/o/r.git"
         pytest.param(Kind.GITEA, "https://e.com/proxied", None, id="an API elsewhere"),
     ],
 )
-def test_git_is_served_beside_the_api_unless_something_else_is_told(kind: Kind, url: str, found: str | None) -> None:
-    settings = ForgeSettings(name="f", kind=kind, url=url)
-    assert git_url(settings, None) == found
-    assert git_url(settings, TOLD) == TOLD
-    assert git_url(replace(settings, git_url="https://x.com/git/"), TOLD) == "https://x.com/git/o/r.git"
+def test_git_is_served_beside_the_api(kind: Kind, url: str, found: str | None) -> None:
+    assert host(ForgeSettings(name="f", kind=kind, url=url)).git_url_beside_the_api("o/r") == found
 
 
-def git_url(settings: ForgeSettings, told: str | None) -> str | None:
-    return open_host(settings, None, Patience(0)).git_url("o/r", told)
+@pytest.mark.parametrize(
+    ("base", "told", "found"),
+    [
+        pytest.param(None, None, None, id="nothing is known"),
+        pytest.param(None, TOLD, TOLD, id="the forge told it"),
+        pytest.param("https://x.com/git/", TOLD, "https://x.com/git/o/r.git", id="the configuration decides"),
+        pytest.param("https://x.com/git", None, "https://x.com/git/o/r.git", id="the configuration alone"),
+    ],
+)
+def test_what_is_certain(base: str | None, told: str | None, found: str | None) -> None:
+    settings = ForgeSettings(name="f", kind=Kind.GITEA, url="https://e.com/api/v1", git_url=base)
+    assert host(settings).git_url("o/r", told) == found
 
 
-@pytest.mark.parametrize("kind", WORLDS)
-@pytest.mark.parametrize("status", [301, 403, 404])
-def test_where_it_is_not_served_beside_the_api_the_forge_is_asked(kind: Kind, tmp_path: Path, status: int) -> None:
-    with WORLDS[kind](tmp_path) as world:
-        world.origin.commit({FILE: pinning("1")})
-        sent: list[Sent] = []
-        made = proposed_where_git_says(world, status, sent)
-        assert made == (State.UNCHANGED, Reason.ALREADY_ON_BASE)
-        assert len(sent) <= 2
+def host(settings: ForgeSettings) -> Host:
+    return open_host(settings, None, Patience(0))
 
 
-def proposed_where_git_says(world: World, status: int, sent: list[Sent]) -> tuple[State, Reason]:
-    """Through a relay that passes on the API alone; its answers name the forge's own address."""
-    host = world.settings.url.split("/")[2]
+ELSEWHERE = [
+    pytest.param(Served(status=301, headers={"Location": "/elsewhere"}), id="redirects"),
+    pytest.param(Served(status=403), id="refuses"),
+    pytest.param(Served(status=404), id="is not there"),
+    pytest.param(Served(status=502), id="fails"),
+    pytest.param(
+        Served(status=200, headers={"Content-Type": "text/html"}, body=b"<html>Welcome</html>"), id="is a page"
+    ),
+]
+
+
+@contextmanager
+def api_alone(world: World, says: Served) -> Iterator[ForgeSettings]:
+    """Through a relay that passes on the API alone, whose answers name the forge's own address."""
+    real = world.settings.url.split("/")[2]
 
     def between(asked: Asked, serve: Callable[[], Served]) -> Served:
         if ".git/" in asked.target:
-            return Served(status=status)
+            return says
         served = serve()
-        return replace(served, body=served.body.replace(asked.headers["host"].encode(), host.encode()))
+        return replace(served, body=served.body.replace(asked.headers["host"].encode(), real.encode()))
 
-    with relay_to(host, between) as address:
-        forge = open_forge(
-            replace(world.settings, url=world.settings.url.replace(host, address)), on_request=sent.append
-        )
-        try:
-            made = forge.propose(proposal(world.repository))
-        finally:
+    with relay_to(real, between) as address:
+        yield replace(world.settings, url=world.settings.url.replace(real, address))
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+@pytest.mark.parametrize("says", ELSEWHERE)
+def test_where_it_is_not_served_beside_the_api_the_forge_is_asked(kind: Kind, tmp_path: Path, says: Served) -> None:
+    sent: list[Sent] = []
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("1")})
+        with api_alone(world, says) as settings:
+            forge = open_forge(settings, on_request=sent.append)
+            assert forge.propose(proposal(world.repository)).reason is Reason.ALREADY_ON_BASE
+            assert forge.propose(proposal(world.repository, "2")).state is State.CREATED
             forge.close()
-    return made.state, made.reason
+    assert len(sent) <= 6
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_threads_find_it_together(kind: Kind, tmp_path: Path) -> None:
+    """Each base branch is asked for by itself; who comes second finds the address changed."""
+    branches = ["main", "next", "later", "last"]
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("1")})
+        for branch in branches[1:]:
+            world.origin.commit({FILE: pinning("1")}, branch=branch, on="main")
+        with api_alone(world, Served(status=404)) as settings, ThreadPoolExecutor(len(branches)) as pool:
+            forge = open_forge(settings)
+            one, wanted = forge.for_one_look(), proposal(world.repository)
+            targets = [replace(wanted.target, branch=branch) for branch in branches]
+            found = list(pool.map(lambda target: one.observe(target, wanted.key, wanted.image).reason, targets))
+            forge.close()
+    assert found == [Reason.ALREADY_ON_BASE] * len(branches)
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -49,7 +49,7 @@ class Counted:
         return self.open
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
-        self.asked.append("changed")
+        self.asked.append("changed" if below else "all")
         assert BRANCH.startswith(below)
         return self.changed or [pull("changed"), pull("another's", OTHER)]
 
@@ -106,7 +106,7 @@ def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
     for _ in range(2):
         assert titles(known.of(BRANCH, "main")) == ["closed"]
         assert titles(known.of(OTHER, "main")) == []
-    assert host.asked == ["open", "changed"]
+    assert host.asked == ["open", "all"]
 
 
 def test_who_knows_all_knows_what_is_open() -> None:
@@ -114,7 +114,7 @@ def test_who_knows_all_knows_what_is_open() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     known.of(BRANCH, "main")
     assert titles(known.opened(BRANCH, "main")) == ["a"]
-    assert host.asked == ["changed"]
+    assert host.asked == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -149,27 +149,33 @@ def test_one_that_is_known_to_be_open_is_not_asked_for_and_of_two_none_is_the_on
     assert host.asked == ["number 1", "changed"]
 
 
-@pytest.mark.parametrize(
-    ("there", "is_asked_after", "changed"),
-    [
-        pytest.param(replace(CLOSED, state=PullState.MERGED), True, True, id="merged since git told"),
-        pytest.param(CLOSED, True, True, id="closed since git told"),
-        pytest.param(pull("a"), True, False, id="open, with git's commit"),
-        pytest.param(replace(pull("a"), head_commit="d" * 40), True, True, id="open, with another commit"),
-        pytest.param(replace(CLOSED, updated=AT - timedelta(minutes=1)), True, False, id="closed long before"),
-        pytest.param(CLOSED, False, False, id="asked for before git told"),
-    ],
-)
-def test_what_git_told_is_old_when_a_pull_request_changed_after_it(
-    there: PullRequest, is_asked_after: bool, changed: bool
-) -> None:
-    host = Counted(selects_by_head=False, changed=[there])
-    known = KnownPulls(cast(Host, host), "o/r")
+@pytest.mark.parametrize("selects_by_head", [True, False])
+def test_when_it_was_asked_is_told_of_each_branch(selects_by_head: bool) -> None:
+    known = KnownPulls(cast(Host, Counted(selects_by_head=selects_by_head, changed=[CLOSED])), "o/r")
+    assert known.asked_at(BRANCH) == 0
     before = time.monotonic()
     known.of(BRANCH, "main")
-    told = before if is_asked_after else time.monotonic()
-    assert known.have_changed_since(told, BRANCH, "c" * 40) is changed
-    assert not known.have_changed_since(told, OTHER, "c" * 40)
+    after = time.monotonic()
+    assert before <= known.asked_at(BRANCH) <= after
+    assert (known.asked_at(OTHER) == 0) is selects_by_head
+    known.of(OTHER, "main")
+    assert known.asked_at(BRANCH) <= after
+    known.refresh()
+    assert known.asked_at(BRANCH) == known.asked_at(OTHER) >= after
+
+
+def test_one_that_was_archived_is_asked_for_anew_and_once_a_look() -> None:
+    host = Counted(selects_by_head=False, open=[replace(THEIRS, archived=True)])
+    known = KnownPulls(cast(Host, host), "o/r")
+    for _ in range(2):
+        known.opened(BRANCH, "main")
+        known.opened(OTHER, "main")
+        assert known.is_archived
+    host.open = [THEIRS]
+    known.refresh()
+    known.opened(BRANCH, "main")
+    assert not known.is_archived
+    assert host.asked == ["open", "open"]
 
 
 def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
-from layering.forge.marker import without_marker
+from layering.forge.marker import Marker, without_marker
 from layering.forge.settings import ForgeSettings, Kind
 from layering.reasons import Reason
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.relay import relay_to
+from tests.forges.standing import PERSON
 from tests.forges.world import WORLDS, World
 from tests.git_http import Asked, Served
 
@@ -173,6 +174,33 @@ def test_a_command_in_the_second_of_our_writing_is_heard(kind: Kind, tmp_path: P
         world.say("/layerwatch ignore", at_once=True)
         assert propose(world.settings, world.repository, "1").reason is Reason.IGNORED_BY_COMMAND
         assert [each.answers for each in world.pulls()] == [2]
+
+
+@pytest.mark.parametrize("digit", ["1", "2"], ids=["opened", "moved to a newer key"])
+def test_what_somebody_writes_at_the_same_moment_is_looked_at_again(tmp_path: Path, digit: str) -> None:
+    """Gitea, which writes with the version that it has read, says 409 to who comes second."""
+    refused: list[str] = []
+
+    def between(asked: Asked, serve: Callable[[], Served]) -> Served:
+        if asked.method == "PATCH" and not refused:
+            refused.append(asked.target)
+            return Served(status=409, body=b'{"message": "the issue is already changed"}')
+        return serve()
+
+    with WORLDS[Kind.GITEA](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        if digit == "2":
+            propose(world.settings, world.repository, "1")
+        host = world.settings.url.split("/")[2]
+        with relay_to(host, between) as address:
+            forge = open_forge(replace(world.settings, url=world.settings.url.replace(host, address)))
+            made = forge.propose(proposal(world.repository, digit, reviewers=("nobody-here", PERSON)))
+            forge.close()
+        assert (made.state, len(refused)) == (State.UPDATED, 1)
+        (only,) = world.pulls()
+        marker = Marker.parse(only.body)
+        assert marker is not None
+        assert (marker.key, marker.todo) == (digit * 64, ())
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -1,6 +1,6 @@
 """What a real Gitea refuses, and what it is asked for: protected branches, rights, manners, a restart, two at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,11 +198,38 @@ def test_what_a_token_may_not_see_is_a_warning(world: GiteaWorld, tmp_path: Path
     assert propose(world, labels=("os",)).state is State.UNCHANGED
 
 
-def test_an_archived_repository_is_refused_also_when_nothing_is_due(world: GiteaWorld) -> None:
+def of_ours(world: GiteaWorld) -> None:
     propose(world)
+
+
+def of_others(world: GiteaWorld) -> None:
+    world.origin.commit({"notes.txt": "next\n"}, branch="next", on="main")
+    world.api("POST", "pulls", head="next", base="main", title="Next")
+
+
+def of_nobody(world: GiteaWorld) -> None:
+    """There is no pull request."""
+
+
+def closed(world: GiteaWorld) -> None:
+    propose(world)
+    world.close()
+
+
+@pytest.mark.parametrize("pulls", [of_ours, of_others, of_nobody, closed])
+@pytest.mark.parametrize("pinned", ["0", "1"], ids=["due", "not due"])
+def test_an_archived_repository_is_refused_whether_or_not_something_is_due(
+    world: GiteaWorld, pulls: Callable[[GiteaWorld], None], pinned: str
+) -> None:
+    pulls(world)
+    world.origin.commit({FILE: pinning(pinned)})
     world.gitea.api("PATCH", f"repos/{world.repository}", archived=True)
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
     with pytest.raises(RefusedError, match="archived"):
-        propose(world)
+        forge.propose(proposal(world.repository))
+    forge.close()
+    assert len(sent) <= (2 if pinned == "0" else 1)
 
 
 def test_a_fork_s_pull_request_is_nobody_s(world: GiteaWorld) -> None:
