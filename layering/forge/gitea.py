@@ -140,15 +140,13 @@ class GiteaHost(LikeGitHub):
     def _changed(
         self, repository: str, number: int, change: Mapping[str, Any], *, expect: Sequence[int] = ()
     ) -> Answer:
-        """What came of it. Raises ConflictError when it is not as it was."""
-        path = f"{path_of(repository)}/pulls/{number}"
-        answer = self._exchange.send("PATCH", path, change, expect=(*expect, 409))
-        if answer.status in (409, 412):
-            raise ConflictError(
-                answer.message or "it is not as it was",
-                where=f"{self._settings.name}: {repository}",
-                next_step="look at it again",
-            )
+        """What came of it. Raises ConflictError when it is not as it was: 409, and 400 before Gitea 1.26."""
+        path, where = f"{path_of(repository)}/pulls/{number}", f"{self._settings.name}: {repository}"
+        answer = self._exchange.send("PATCH", path, change, expect=(*expect, 400, 409))
+        if answer.status in (409, 412) or (answer.status == 400 and "already changed" in answer.message):
+            raise ConflictError(answer.message or "it is not as it was", where=where, next_step="look at it again")
+        if answer.status == 400 and 400 not in expect:
+            raise refusal(answer, where)
         return answer
 
     def _of(self, found: Any) -> PullRequest:

@@ -57,7 +57,7 @@ class KnownPulls:
             return self._listed is _Listed.NOTHING and not self._by_branch
 
     def asked_at(self, head: str) -> float:
-        """When a branch was asked for last, as time.monotonic() counts; 0: never."""
+        """When the last answer came that tells of a branch, as time.monotonic() counts; 0: never."""
         with self._guard:
             return max(self._asked.get(head, 0.0), self._listed_at)
 
@@ -80,9 +80,11 @@ class KnownPulls:
         anybody may have opened, stand in its place.
         """
         with self._guard:
-            if self._host.selects_by_head:
+            has_ended = bool(self._newest_first(head)) and not self._open_ones(head)
+            is_listed = self._listed >= _Listed.OPEN
+            if self._host.selects_by_head or (has_ended and not is_listed):  # those will be asked for next
                 self.of(head, base)
-            elif self._listed < _Listed.OPEN:
+            elif not is_listed:
                 with self._asking():
                     pulls = self._host.open_pulls(self._repository)
                 self._take(pulls)
@@ -112,9 +114,9 @@ class KnownPulls:
         as_of = self._as_of(began)
         self._since = min(self._since or as_of, as_of)
         if head is None:
-            self._listed_at = began
+            self._listed_at = time.monotonic()
         else:
-            self._asked[head] = began
+            self._asked[head] = time.monotonic()
 
     def _take(self, pulls: Sequence[PullRequest]) -> None:
         for pull in pulls:
@@ -147,20 +149,14 @@ class KnownPulls:
         """
         with self._guard:
             is_told, self._is_told = self._is_told, False
-            if self._is_archived:  # no answer tells of a change when it is archived no more
-                self._begin_anew()
-            if self._since is None or is_told:
+            if self._is_archived:  # no pull request changes when it is archived no more
+                self._is_archived = self._host.repository(self._repository).archived
+            if self._is_archived or self._since is None or is_told:
                 return
             began = time.monotonic()
             self._take(self._host.changed_pulls(self._repository, self._since - _SLACK, below=OUR_BRANCHES))
-            self._listed_at = began
+            self._listed_at = time.monotonic()
             self._since = self._as_of(began)
-
-    def _begin_anew(self) -> None:
-        self._by_branch.clear()
-        self._listed = _Listed.NOTHING
-        self._is_archived = False
-        self._since = None
 
     def take(self, pull: PullRequest) -> None:
         """What an answer to our own request says of one."""

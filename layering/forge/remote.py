@@ -174,8 +174,8 @@ class RemoteForge:
     ) -> tuple[Seen, Judgement, Command | None]:
         """What is seen of a target, how that stands, and what people told us. `first` gives git's refs to begin with.
 
-        What looks like a person's no, or work, may be a pull request younger than git's answer: one that was merged
-        since looks reverted. So git is asked again then.
+        Pull requests may be younger than git's answer: one that was merged since looks reverted, or as if another one
+        were due on the old tip. So git is asked again, unless the open one is read once more before it is written.
         """
         refs = cache(first)
         seen = repository.glimpse(target, refs)
@@ -186,8 +186,8 @@ class RemoteForge:
         while True:
             seen = repository.look(target, refs)
             found = judge(seen, key, image)
-            is_persons = found.state in (State.IGNORED, State.HUMAN_EDITED)
-            if not is_persons or repository.pulls.asked_at(target.proposal_branch) <= refs().at:
+            is_sure = found.state in (State.UNCHANGED, State.OUTDATED) or (found.due is Due.COMMIT and not seen.head)
+            if is_sure or repository.pulls.asked_at(target.proposal_branch) < refs().at:
                 break
             refs = cache(partial(repository.refs, _branches(target)))
         command = _command(repository, seen, found)

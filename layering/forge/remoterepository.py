@@ -73,7 +73,7 @@ class RemoteRepository:
         head, base = target.proposal_branch, target.branch
         if self.host.selects_by_head:
             self.pulls.of(head, base)  # before git: a merge is seen on the base branch when it is seen here
-            self.check_that_it_takes_changes(are_due=False)
+        self._check_not_archived(self.pulls.is_archived)
         return self._seen(
             target,
             refs(),
@@ -131,8 +131,12 @@ class RemoteRepository:
         """Raises RefusedError when it is archived. That is asked for, once, when nothing has told it and changes are
         due, or nothing else was asked.
         """
-        is_untold = self.pulls.clone_url is None and (are_due or self.pulls.are_unknown)
-        if self.pulls.is_archived or (is_untold and self._side.described().archived):
+        self._check_not_archived(self.pulls.is_archived)
+        if self.pulls.clone_url is None and (are_due or self.pulls.are_unknown):
+            self._check_not_archived(self._side.described().archived)
+
+    def _check_not_archived(self, archived: bool) -> None:
+        if archived:
             self._side.forget_described()  # it may be archived no more the next time
             raise RefusedError(
                 "the repository is archived",

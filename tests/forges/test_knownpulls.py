@@ -10,7 +10,7 @@ import pytest
 
 from layering.forge.host import Host
 from layering.forge.knownpulls import KnownPulls
-from layering.forge.pullrequest import PullRequest, PullState
+from layering.forge.pullrequest import PullRequest, PullState, Repository
 
 BRANCH = "layerwatch/prod/worker"
 OTHER = "layerwatch/prod/infra"
@@ -32,6 +32,12 @@ class Counted:
     selects_by_head: bool = True
     open: list[PullRequest] = field(default_factory=list)
     changed: list[PullRequest] = field(default_factory=list)
+    is_archived: bool = True
+    answered: float = 0.0
+
+    def repository(self, name: str) -> Repository:
+        self.asked.append("repository")
+        return Repository(clone_url="https://f.test/o/r.git", url="https://f.test/o/r", archived=self.is_archived)
 
     def now(self) -> datetime:
         return AT
@@ -42,6 +48,7 @@ class Counted:
 
     def pulls_of(self, repository: str, head: str, base: str) -> list[PullRequest]:
         self.asked.append("all of a branch")
+        self.answered = time.monotonic()
         return [pull("listed")]
 
     def open_pulls(self, repository: str) -> list[PullRequest]:
@@ -51,6 +58,7 @@ class Counted:
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
         self.asked.append("changed" if below else "all")
         assert BRANCH.startswith(below)
+        self.answered = time.monotonic()
         return self.changed or [pull("changed"), pull("another's", OTHER)]
 
 
@@ -151,12 +159,12 @@ def test_one_that_is_known_to_be_open_is_not_asked_for_and_of_two_none_is_the_on
 
 @pytest.mark.parametrize("selects_by_head", [True, False])
 def test_when_it_was_asked_is_told_of_each_branch(selects_by_head: bool) -> None:
-    known = KnownPulls(cast(Host, Counted(selects_by_head=selects_by_head, changed=[CLOSED])), "o/r")
+    host = Counted(selects_by_head=selects_by_head, changed=[CLOSED])
+    known = KnownPulls(cast(Host, host), "o/r")
     assert known.asked_at(BRANCH) == 0
-    before = time.monotonic()
     known.of(BRANCH, "main")
     after = time.monotonic()
-    assert before <= known.asked_at(BRANCH) <= after
+    assert host.answered <= known.asked_at(BRANCH) <= after
     assert (known.asked_at(OTHER) == 0) is selects_by_head
     known.of(OTHER, "main")
     assert known.asked_at(BRANCH) <= after
@@ -164,18 +172,17 @@ def test_when_it_was_asked_is_told_of_each_branch(selects_by_head: bool) -> None
     assert known.asked_at(BRANCH) == known.asked_at(OTHER) >= after
 
 
-def test_one_that_was_archived_is_asked_for_anew_and_once_a_look() -> None:
+def test_whether_it_is_still_archived_is_asked_once_a_look() -> None:
     host = Counted(selects_by_head=False, open=[replace(THEIRS, archived=True)])
     known = KnownPulls(cast(Host, host), "o/r")
-    for _ in range(2):
-        known.opened(BRANCH, "main")
-        known.opened(OTHER, "main")
-        assert known.is_archived
-    host.open = [THEIRS]
-    known.refresh()
     known.opened(BRANCH, "main")
-    assert not known.is_archived
-    assert host.asked == ["open", "open"]
+    told = [known.is_archived]
+    for host.is_archived in (True, False):
+        known.refresh()
+        known.opened(OTHER, "main")
+        told.append(known.is_archived)
+    assert told == [True, True, False]
+    assert host.asked == ["open", "repository", "repository", "changed"]
 
 
 def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:
@@ -189,3 +196,22 @@ def test_a_branch_that_is_forgotten_is_asked_for_again() -> None:
     assert titles(known.opened(BRANCH, "main")) == ["moved"]
     assert titles(known.opened(OTHER, "main")) == ["another's"]
     assert host.asked == ["open", "open"]
+
+
+def test_where_one_has_ended_all_are_listed_at_once() -> None:
+    host = Counted(selects_by_head=False, open=[THEIRS], changed=[CLOSED])
+    known = KnownPulls(cast(Host, host), "o/r")
+    host.open.append(CLOSED)  # what its number tells
+    assert known.one(BRANCH, CLOSED.number) == CLOSED
+    assert known.opened(BRANCH, "main") == []
+    assert titles(known.of(BRANCH, "main")) == ["closed"]
+    assert host.asked == [f"number {CLOSED.number}", "all"]
+
+
+def test_one_that_has_ended_is_no_reason_to_list_all_where_the_open_ones_are_known() -> None:
+    host = Counted(selects_by_head=False, open=[THEIRS], changed=[CLOSED])
+    known = KnownPulls(cast(Host, host), "o/r")
+    known.opened(BRANCH, "main")
+    known.refresh()
+    assert known.opened(BRANCH, "main") == []
+    assert host.asked == ["open", "changed"]

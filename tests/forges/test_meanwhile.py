@@ -128,6 +128,17 @@ def test_what_is_merged_before_the_forge_lists_it_is_not_taken_for_reverted(kind
 
 
 @pytest.mark.parametrize("kind", WORLDS)
+def test_what_is_merged_before_the_forge_lists_it_is_what_the_next_one_changes(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0")})
+        propose(world.settings, world.repository, "1")
+        made = proposed_through(world, Meanwhile(moment=LISTED, act=lambda: merge(world)), "2")
+        assert (made.state, made.number) == (State.CREATED, 2)
+        assert world.origin.git("rev-parse", f"{BRANCH}~") == world.origin.git("rev-parse", "main")
+        assert propose(world.settings, world.repository, "2").state is State.UNCHANGED
+
+
+@pytest.mark.parametrize("kind", WORLDS)
 def test_a_title_that_a_person_gave_at_that_moment_stays(kind: Kind, tmp_path: Path) -> None:
     with WORLDS[kind](tmp_path) as world:
         world.origin.commit({FILE: pinning("0")})
@@ -176,15 +187,16 @@ def test_a_command_in_the_second_of_our_writing_is_heard(kind: Kind, tmp_path: P
         assert [each.answers for each in world.pulls()] == [2]
 
 
+@pytest.mark.parametrize("status", [400, 409])
 @pytest.mark.parametrize("digit", ["1", "2"], ids=["opened", "moved to a newer key"])
-def test_what_somebody_writes_at_the_same_moment_is_looked_at_again(tmp_path: Path, digit: str) -> None:
-    """Gitea, which writes with the version that it has read, says 409 to who comes second."""
+def test_what_somebody_writes_at_the_same_moment_is_looked_at_again(tmp_path: Path, digit: str, status: int) -> None:
+    """Gitea, which writes with the version that it has read, says 409 to who comes second; 400 before 1.26."""
     refused: list[str] = []
 
     def between(asked: Asked, serve: Callable[[], Served]) -> Served:
         if asked.method == "PATCH" and not refused:
             refused.append(asked.target)
-            return Served(status=409, body=b'{"message": "the issue is already changed"}')
+            return Served(status=status, body=b'{"message": "the issue is already changed"}')
         return serve()
 
     with WORLDS[Kind.GITEA](tmp_path) as world:
