@@ -34,7 +34,7 @@ class GitSide:
 
     @property
     def git(self) -> RemoteGit:
-        """What was opened last."""
+        """git at the address that is believed to be it by now."""
         with self._guard:
             if self._git is None:
                 url = self._host.git_url(self._name, self._told())

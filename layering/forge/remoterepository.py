@@ -52,7 +52,7 @@ class RemoteRepository:
 
     @property
     def git(self) -> RemoteGit:
-        """The git side."""
+        """See GitSide."""
         return self._side.git
 
     def close(self) -> None:

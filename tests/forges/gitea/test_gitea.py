@@ -108,7 +108,7 @@ def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
 
 
 def _asked_when_looked_at(world: GiteaWorld) -> list[str]:
-    """As a watcher does, which looks again and again: the first time and the second together."""
+    """By a watcher that knows nothing yet."""
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
     wanted = proposal(world.repository)
