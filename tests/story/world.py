@@ -102,19 +102,20 @@ class StoryWorld(ClusterWorld):
         return done.returncode, json.loads(done.stdout)["state"]
 
 
-def comes_to(daemon: Daemon, decision: str, reason: str) -> Body:
-    """Wait until /status says this of the only image, and give all that it says."""
+def comes_to(daemon: Daemon, decision: str, reason: str, message: str = "") -> Body:
+    """Wait until /status says this of the only image, with this in its message, and give all that it says."""
     last: list[Body] = []
 
     def found() -> Body | None:
         answer = daemon.get("/status")
         last[:] = answer.json()["images"] if answer.ok else []  # before the first tick there is none
-        return next((entry for entry in last if (entry["decision"], entry["reason"]) == (decision, reason)), None)
+        told = [entry for entry in last if (entry["decision"], entry["reason"]) == (decision, reason)]
+        return next((entry for entry in told if message in entry["message"]), None)
 
     try:
         entry: Body = eventually(f"{decision}/{reason}", found, _SECONDS)
     except pytest.fail.Exception:
-        pytest.fail(f"it never came to {decision}/{reason}, but to {last}\n{daemon.log.read_text()}")
+        pytest.fail(f"it never came to {decision}/{reason} {message!r}, but to {last}\n{daemon.log.read_text()}")
     return entry
 
 
