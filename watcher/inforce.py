@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from layering.cluster.api import ClusterApi
+from layering.cluster.connection import load_client
 from layering.cluster.pipelineruns import MANAGED_BY, MANAGED_BY_LABEL
 from layering.cluster.resources import CLUSTER_VERSIONS, MACHINE_CONFIG_POOLS, PIPELINE_RUNS, Resource
 from layering.cluster.watches import follow
@@ -140,6 +141,8 @@ def in_force(settings: Settings, process: Process, before: InForce | None = None
             refresher.start()
             opened.callback(refresher.stop)
         current = InForce(watch, process, announcer)
+        if refreshers:
+            load_client()  # before their first round, which waits for nobody who is late
         look = lambda: _round(refreshers, process, current)  # noqa: E731
         opened.enter_context(process.clockwork.looking(settings.schedule, look))
         yield current

@@ -91,6 +91,12 @@ def check_extra() -> None:
         )
 
 
+def load_client() -> None:
+    """Load it, so that no time limit counts what that takes: seconds, when the machine is busy."""
+    import kubernetes.client
+    import kubernetes.config  # noqa: F401
+
+
 def _in_cluster(access: InCluster, name: str) -> Connection:
     url, token_file, ca_file = access.url, access.directory / "token", access.directory / "ca.crt"
     if url is None:

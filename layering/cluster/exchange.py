@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from layering.cluster.connection import Connection, Connector
+from layering.cluster.connection import Connection, Connector, load_client
 from layering.cluster.failures import disconnected, refused, timed_out
 from layering.errors import ContentError, LayerwatchError, UnavailableError
 from layering.reasons import Reason
@@ -46,7 +46,7 @@ class Exchange:
 
     def whole(self, request: Request, seconds: float) -> bytes:
         """The answer's body. Raises the error that stands for any answer but 2xx, or for none in time."""
-        limit = Limit(seconds)
+        limit = begun(seconds)
         response = self.opened(request, limit)
         try:
             return b"".join(_bounded(chunks(response, limit, request.where), _ANSWER_BYTES_MAX, request.where))
@@ -130,6 +130,12 @@ class Limit:
         if left <= 0:
             raise timed_out(self.seconds, where)
         return left
+
+
+def begun(seconds: float) -> Limit:
+    """A limit from now on. What takes time once, and is no server's, was done before."""
+    load_client()
+    return Limit(seconds)
 
 
 def _asked_to_wait(response: urllib3.BaseHTTPResponse) -> int | None:
