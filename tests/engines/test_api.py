@@ -10,7 +10,8 @@ import pytest
 
 from layering.cluster.access import Kubeconfig
 from layering.cluster.api import ClusterApi
-from layering.cluster.resources import PIPELINE_RUNS
+from layering.cluster.pipelineruns import RUN_LABEL
+from layering.cluster.resources import PIPELINE_RUNS, TASK_RUNS
 from layering.errors import (
     ConflictError,
     InputError,
@@ -21,7 +22,7 @@ from layering.errors import (
 )
 from layering.reasons import Reason
 from tests.engines.clock import Clock
-from tests.engines.runs import KEY, OTHER_KEY, image, request
+from tests.engines.runs import KEY, OTHER_KEY, condition, image, request
 from tests.kubernetes.admin import ROLE_BINDINGS, ROLES
 from tests.kubernetes.server import TestApiServer
 from watcher.engines.engine import Build
@@ -77,6 +78,28 @@ def test_a_name_that_is_taken_by_something_else_is_a_conflict(
         engine.start(HERE, request(), engine.find(HERE, KEY))
     assert caught.value.where == f"home: PipelineRun/worker-os-0a1b2c3d4e5f-1 in {namespace}"
     assert "oc delete pipelinerun" in caught.value.next_step
+
+
+def test_a_task_that_ends_after_its_run_is_told_when_it_has(
+    engine: TektonEngine, api_server: TestApiServer, namespace: str
+) -> None:
+    """Tekton ends a run that is out of time before its tasks."""
+    admin, name = api_server.admin, str(engine.start(HERE, request(), None).name)
+    ended, message = condition("False", "PipelineRunTimeout", "out of time"), f"{name} failed: PipelineRunTimeout: out of time"
+    admin.patch_status(PIPELINE_RUNS, name, ended, namespace=namespace)
+    task, labels = f"{name}-build", {RUN_LABEL: name, "tekton.dev/pipelineTask": "build"}
+    body = {"metadata": {"name": task, "labels": labels}, "spec": {"taskRef": {"name": "build"}}}
+    admin.create(TASK_RUNS, body, namespace=namespace)
+    assert told(engine) == message
+    cancelled = {**condition("False", "TaskRunCancelled", "its run is out of time"), "podName": ""}
+    admin.patch_status(TASK_RUNS, task, cancelled, namespace=namespace)
+    assert told(engine) == f"{message}: task build: TaskRunCancelled: its run is out of time"
+
+
+def told(engine: TektonEngine) -> str:
+    build = engine.find(HERE, KEY)
+    assert build is not None
+    return build.message
 
 
 def test_runs_of_others_are_not_looked_at(engine: TektonEngine, api: ClusterApi, namespace: str) -> None:

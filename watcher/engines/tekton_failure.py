@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from layering.cluster.api import ClusterApi
-from layering.cluster.pipelineruns import RUN_LABEL, RunState, TaskRunState, failing, parse_task_run
+from layering.cluster.pipelineruns import RUN_LABEL, Progress, RunState, TaskRunState, failing, parse_task_run
 from layering.cluster.resources import TASK_RUNS
 from layering.errors import InputError, LayerwatchError, NotFoundError
 from layering.excerpt import excerpt
@@ -36,18 +36,20 @@ def read_ending(api: ClusterApi, namespace: str, run: RunState) -> Ending:
     except LayerwatchError as error:
         return Ending(message=f"its tasks cannot be read: {error.what}", whole=False)
     task_runs = [parse_task_run(item) for item in listed.items]
-    failed = failing(task_run for task_run in task_runs if not run.children or task_run.name in run.children)
-    if failed is None:
-        return Ending(message=excerpt(run.message))
-    return _with_log(api, namespace, failed)
+    of_it = [task_run for task_run in task_runs if not run.children or task_run.name in run.children]
+    failed = failing(of_it)
+    ending = Ending(message=excerpt(run.message)) if failed is None else _with_log(api, namespace, failed)
+    is_over = all(task_run.progress is not Progress.UNFINISHED for task_run in of_it)
+    return replace(ending, whole=ending.whole and is_over)  # Tekton ends a run out of time before its tasks
 
 
 def with_ending(build: Build, ending: Ending) -> Build:
     """The same build, and how its run ended."""
+    is_said = ending.message in build.message  # Tekton's own words, where no task is to blame
     own = ending.next_step if build.retry_at is None else ""  # while it is tried again there is nothing to do
     return replace(
         build,
-        message=": ".join(filter(None, (build.message, ending.message))),
+        message=build.message if is_said else f"{build.message}: {ending.message}",
         next_step="; ".join(filter(None, (own, build.next_step))),
         log=ending.log,
     )
