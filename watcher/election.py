@@ -23,6 +23,7 @@ from layering.errors import ConflictError, InputError, LayerwatchError
 _log = logging.getLogger("layerwatch.election")
 _NEVER = float("-inf")
 _GUARD_PAUSE_LEAST_SECONDS = 0.02
+_TAKEN, _NOT_RENEWED = "somebody else holds the lease", "the lease was not renewed in time"
 _GIVEN_BACK_DURATION_SECONDS = 1  # as client-go writes it
 
 
@@ -78,6 +79,7 @@ class Candidate:
         self._clock = clock
         self._now = now
         self._leads_until: float | None = None  # None: never led so far
+        self._was_taken = False
         self._seen: LeaseRecord | None = None
         self._seen_at = _NEVER
 
@@ -92,15 +94,20 @@ class Candidate:
         return self._leads_until is not None and not self.leads
 
     @property
+    def was_taken(self) -> bool:
+        """Whether it has lost because somebody else holds the Lease, and not by the time alone."""
+        return self._was_taken
+
+    @property
     def seconds_left(self) -> float:
         """How long it may act without another renewal."""
         return 0.0 if self._leads_until is None else max(0.0, self._leads_until - self._clock())
 
     def attempt(self) -> None:
         """Renew or try to take the Lease, once. Raises LayerwatchError when the API did not answer or said no."""
-        if self.has_lost:
-            return
         found = self._lock.read()
+        if self.has_lost:
+            return  # also when it is ours no more because it was given back just now
         if found is None:
             self._write(self._lock.create, self._taken(transitions=0))
         elif found.holder == self._identity:
@@ -109,13 +116,19 @@ class Candidate:
             taken = self._taken(transitions=found.transitions + 1)
             self._write(self._lock.replace, replace(taken, metadata=found.metadata))
         elif self._leads_until is not None:
-            self._leads_until = _NEVER  # somebody took it from us by hand
+            self._leads_until, self._was_taken = _NEVER, True  # somebody took it from us by hand
 
     def release(self) -> None:
         """Stop leading, then give the Lease back, so that another need not wait. Raises LayerwatchError."""
         if not self.leads:
             return
         self._leads_until = _NEVER
+        try:
+            self._give_back()
+        except ConflictError:
+            self._give_back()  # an attempt that was under way came between, and is the last one
+
+    def _give_back(self) -> None:
         found = self._lock.read()
         if found is not None and found.holder == self._identity:
             now = self._now()
@@ -187,7 +200,7 @@ class Election:
         while not self._stop.is_set():
             self._try_once()
             if self._candidate.has_lost:
-                self._end("somebody else holds the lease")
+                self._end(_TAKEN if self._candidate.was_taken else _NOT_RENEWED)
                 return
             if self._candidate.leads and not self._has_won.is_set():
                 self._has_won.set()
@@ -213,7 +226,7 @@ class Election:
         self._has_won.wait()
         while not self._stop.is_set():
             if not self._candidate.leads:
-                self._end("the lease was not renewed in time")
+                self._end(_NOT_RENEWED)
                 return
             self._stop.wait(max(self._candidate.seconds_left, _GUARD_PAUSE_LEAST_SECONDS))
 

@@ -90,7 +90,7 @@ def test_a_leader_that_lost_never_leads_again() -> None:
     one.attempt()
     world.seconds += 10
     one.attempt()
-    assert (one.leads, one.has_lost) == (False, True)
+    assert (one.leads, one.has_lost, one.was_taken) == (False, True, False)
 
 
 def test_another_takes_it_after_its_whole_duration_counted_by_its_own_clock() -> None:
@@ -132,6 +132,43 @@ def test_given_back_it_is_anybodys_at_once() -> None:
     assert two.leads
 
 
+def test_an_attempt_that_is_under_way_does_not_keep_it() -> None:
+    """It renews between the reading and the writing of the one that gives it back, which reads once more."""
+    world = World()
+    one = world.candidate("one")
+    one.attempt()
+    read = world.lease.read
+
+    def read_before_a_renewal() -> LeaseRecord | None:
+        world.lease.read = read  # type: ignore[method-assign] # once
+        found = read()
+        assert found is not None
+        world.lease.replace(found)
+        return found
+
+    world.lease.read = read_before_a_renewal  # type: ignore[method-assign]
+    one.release()
+    assert world.lease.record is not None
+    assert world.lease.record.holder == ""
+
+
+def test_one_that_is_given_back_is_not_taken_again_by_an_attempt_that_is_under_way() -> None:
+    world = World()
+    one = world.candidate("one")
+    one.attempt()
+    read = world.lease.read
+
+    def read_later() -> LeaseRecord | None:
+        world.lease.read = read  # type: ignore[method-assign] # once
+        one.release()
+        return read()
+
+    world.lease.read = read_later  # type: ignore[method-assign]
+    one.attempt()
+    assert world.lease.record is not None
+    assert world.lease.record.holder == ""
+
+
 def test_releasing_what_is_not_ours_changes_nothing() -> None:
     world = World()
     one, two = world.candidate("one"), world.candidate("two")
@@ -147,7 +184,7 @@ def test_a_lease_taken_by_hand_is_lost_at_the_next_look() -> None:
     assert world.lease.record is not None
     world.lease.replace(replace(world.lease.record, holder="somebody", metadata={"resourceVersion": 1}))
     one.attempt()
-    assert one.has_lost
+    assert (one.has_lost, one.was_taken) == (True, True)
 
 
 def test_a_deleted_lease_is_made_again() -> None:
