@@ -8,7 +8,8 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -43,7 +44,7 @@ class Content:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._uploads: dict[str, tuple[str, Incoming]] = {}
+        self._uploads: dict[str, tuple[str, Incoming, threading.Lock]] = {}
         self._guard = threading.RLock()
 
     # Blobs
@@ -77,15 +78,19 @@ class Content:
         """Open an upload; its id."""
         upload = str(uuid.uuid4())
         with self._guard:
-            self._uploads[upload] = (repository, self._storage.begin())
+            self._uploads[upload] = (repository, self._storage.begin(), threading.Lock())
         return upload
 
     def upload(self, repository: str, upload: str) -> Incoming:
         """An open upload. Raises Refused 404."""
-        owner, incoming = self._uploads.get(upload, ("", None))
-        if incoming is None or owner != repository:
-            raise Refused(404, "BLOB_UPLOAD_UNKNOWN", f"there is no upload {upload}")
-        return incoming
+        return self._open_upload(repository, upload)[0]
+
+    @contextmanager
+    def writing(self, repository: str, upload: str) -> Iterator[Incoming]:
+        """An open upload, once nobody else writes to it. Raises Refused 404, also when it was closed meanwhile."""
+        _, lock = self._open_upload(repository, upload)
+        with lock:
+            yield self.upload(repository, upload)
 
     def cancel_upload(self, repository: str, upload: str) -> None:
         """Drop an upload. Raises Refused 404."""
@@ -103,6 +108,12 @@ class Content:
             raise Refused(400, "DIGEST_INVALID", f"the content is not {digest}")
         incoming.commit(_blob(digest))
         self._storage.put(_link(repository, digest), b"")
+
+    def _open_upload(self, repository: str, upload: str) -> tuple[Incoming, threading.Lock]:
+        owner, incoming, lock = self._uploads.get(upload, ("", None, None))
+        if incoming is None or lock is None or owner != repository:
+            raise Refused(404, "BLOB_UPLOAD_UNKNOWN", f"there is no upload {upload}")
+        return incoming, lock
 
     # Manifests
 

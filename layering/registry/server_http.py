@@ -15,6 +15,7 @@ from layering.errors import InputError
 from layering.reference import Digest, Repository
 from layering.registry.manifest import MANIFEST_BYTES_MAX, OCI_INDEX
 from layering.registry.server_content import Content, Refused
+from layering.registry.storage import Incoming
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ROUTE = re.compile(
@@ -150,7 +151,7 @@ def _begin_upload(content: Content, asked: Asked, repository: str, item: str) ->
             return _created(repository, "blobs", digest)
     upload = content.begin_upload(repository)
     if "digest" in query:
-        _take(content, asked, repository, upload)
+        _take(asked, content.upload(repository, upload))
         return _close(content, repository, upload, _digest(query["digest"]))
     return _uploading(repository, upload, 0, 202)
 
@@ -160,18 +161,20 @@ def _upload_status(content: Content, asked: Asked, repository: str, item: str) -
 
 
 def _patch_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
-    if (refused := _out_of_order(content, asked, repository, item)) is not None:
-        return refused
-    _take(content, asked, repository, item)
-    return _uploading(repository, item, content.upload(repository, item).size, 202)
+    with content.writing(repository, item) as incoming:  # whose line broke may still be writing
+        if (refused := _out_of_order(asked, repository, item, incoming.size)) is not None:
+            return refused
+        _take(asked, incoming)
+        return _uploading(repository, item, incoming.size, 202)
 
 
 def _put_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
     digest = _digest(asked.query.get("digest", ""))
-    if (refused := _out_of_order(content, asked, repository, item)) is not None:
-        return refused
-    _take(content, asked, repository, item)
-    return _close(content, repository, item, digest)
+    with content.writing(repository, item) as incoming:
+        if (refused := _out_of_order(asked, repository, item, incoming.size)) is not None:
+            return refused
+        _take(asked, incoming)
+        return _close(content, repository, item, digest)
 
 
 def _cancel_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
@@ -179,9 +182,8 @@ def _cancel_upload(content: Content, asked: Asked, repository: str, item: str) -
     return Answer(status=204)
 
 
-def _out_of_order(content: Content, asked: Asked, repository: str, upload: str) -> Answer | None:
+def _out_of_order(asked: Asked, repository: str, upload: str, size: int) -> Answer | None:
     """416 for a chunk that does not begin where the upload ends; the upload stays as it is."""
-    size = content.upload(repository, upload).size
     stated = asked.headers.get("content-range")
     if stated is None:
         return None
@@ -192,8 +194,7 @@ def _out_of_order(content: Content, asked: Asked, repository: str, upload: str) 
     return error(416, "BLOB_UPLOAD_INVALID", f"the next chunk begins at {size}", place.headers)
 
 
-def _take(content: Content, asked: Asked, repository: str, upload: str) -> None:
-    incoming = content.upload(repository, upload)
+def _take(asked: Asked, incoming: Incoming) -> None:
     for chunk in asked.body.chunks():
         incoming.write(chunk)
 

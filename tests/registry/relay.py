@@ -41,7 +41,7 @@ class Relay:
 
     def cut_next(self, *after_bytes: int) -> None:
         """Cut the connections there are, and each of the next ones after so many bytes."""
-        for one in self._open:
+        for one in list(self._open):  # who is cut comes again at once, and is not among them
             _end(one)
         self._cuts += after_bytes
 

@@ -192,10 +192,15 @@ def _over_a_broken_line(registry: str) -> list[tuple[str, int]]:
 
 
 def test_our_registry_over_a_broken_line() -> None:
+    """It may still be writing what came over the line when it is asked how much that is: then it is asked twice."""
+    asked_again = [("PATCH", 416), ("GET", 204)]
     with RegistryServer() as server:
-        assert _over_a_broken_line(server.address) == [
-            ("POST", 202), ("PATCH", 202), ("PATCH", 0), ("GET", 204), ("PATCH", 202), ("PATCH", 202), ("PUT", 201),
-        ]  # fmt: skip
+        asked = _over_a_broken_line(server.address)
+    if asked[4:6] == asked_again:
+        del asked[4:6]
+    assert asked == [
+        ("POST", 202), ("PATCH", 202), ("PATCH", 0), ("GET", 204), ("PATCH", 202), ("PATCH", 202), ("PUT", 201),
+    ]  # fmt: skip
 
 
 def test_dockers_registry_over_a_broken_line(tmp_path: Path) -> None:
