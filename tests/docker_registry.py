@@ -11,6 +11,7 @@ from pathlib import Path
 
 from layering.registry.settings import RegistrySettings
 from tests.parts import require
+from tests.ports import free_port
 
 PASSWORD = "correct horse"
 
@@ -21,9 +22,7 @@ def docker_registry(home: Path, auth: str = "") -> Iterator[tuple[str, RegistryS
     serve = require("docker-registry")
     certificate, key = make_certificate(home)
     (home / "htpasswd").write_text(htpasswd_line("joe", PASSWORD))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     (home / "config.yml").write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {home}/data}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '{address}', secret: x, tls: {{certificate: {certificate}, key: {key}}}}}\n"
@@ -33,7 +32,7 @@ def docker_registry(home: Path, auth: str = "") -> Iterator[tuple[str, RegistryS
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([serve, "serve", str(home / "config.yml")], stdout=log, stderr=log)
     try:
-        _wait_for(address)
+        _wait_for(address, process)
         yield address, RegistrySettings(auth_file=auth_file, ca_file=certificate)
     finally:
         process.terminate()
@@ -64,9 +63,11 @@ def write_auth_file(path: Path, address: str, user: str, password: str) -> Path:
     return path
 
 
-def _wait_for(address: str) -> None:
+def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
     host, _, port = address.rpartition(":")
-    for _ in range(200):
+    for _ in range(600):
+        if process.poll() is not None:
+            break
         with socket.socket() as probe:
             if probe.connect_ex((host, int(port))) == 0:
                 return

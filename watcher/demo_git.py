@@ -33,7 +33,7 @@ def merge(bare: Path, branch: str) -> None:
         clone = Path(directory) / "clone"
         run_git(None, ["clone", "--quiet", str(bare), str(clone)])
         run_git(clone, ["merge", "--quiet", "--no-ff", "-m", f"Merge {branch}", f"origin/{branch}"], _PERSON)
-        run_git(clone, ["push", "--quiet", "origin", "main", f":refs/heads/{branch}"])
+        run_git(clone, ["push", "--quiet", "--atomic", "origin", "main", f":refs/heads/{branch}"])
 
 
 def diff(repository: Path, old: str, new: str) -> str:

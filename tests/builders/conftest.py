@@ -15,6 +15,7 @@ from layering.registry.settings import RegistrySettings
 from tests.builders.both import BothBuilders
 from tests.builders.both import both_builders as both_builders_in
 from tests.parts import require
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session", params=["embedded", "docker-registry"])
@@ -31,8 +32,7 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @contextmanager
 def docker_registry(directory: Path) -> Iterator[str]:
     program = require("docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     configuration = directory / "config.yml"
     configuration.write_text(
         "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"

@@ -147,7 +147,7 @@ class ClusterWorld:
 
     def elect(self, **times: str) -> Path:
         """Configure an election that takes seconds."""
-        quick = {"leaseDuration": "4s", "renewDeadline": "2500ms", "retryPeriod": "300ms"}
+        quick = {"leaseDuration": "8s", "renewDeadline": "5s", "retryPeriod": "300ms"}
         return self.configure(daemon={"leaderElection": {**quick, **times}})
 
     def token_with(self, *rules: Body) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from layering.cluster.resources import LEASES, MACHINE_CONFIG_POOLS, PIPELINE_RUNS
-from tests.daemon.process import READS, RUNS, ClusterWorld, eventually, running
+from tests.daemon.process import READS, RUNS, ClusterWorld, Line, eventually, running
 from tests.kubernetes.rest import Body
 from watcher.metrics import METRICS
 
@@ -165,13 +165,19 @@ def test_a_cluster_that_hangs_is_said_to_and_what_was_known_comes_back(world: Cl
     config = world.configure(daemon={"apiTimeout": "2s"}, schedule={"every": "1s"})
     with running(config) as daemon:
         daemon.says(decision="Building")
+        before = len(daemon.said())
         world.server.freeze()
         try:
-            daemon.says(decision="Unknown", reason="TimedOut")
+            eventually("it is not known", lambda: "TimedOut" in reasons_of(daemon.said()[before:]))
             assert [daemon.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
         finally:
+            while_frozen = len(daemon.said())
             world.server.thaw()
-        eventually("it is known again", lambda: len(daemon.said(decision="Building")) > 1)
+        eventually("it is known again", lambda: "BuildRunning" in reasons_of(daemon.said()[while_frozen:]))
+
+
+def reasons_of(lines: list[Line]) -> set[str | None]:
+    return {line.get("reason") for line in lines}
 
 
 def test_a_cluster_that_was_away_is_followed_again(world: ClusterWorld) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.daemon.process import LEASE, READS, RUNS, ClusterWorld, Daemon, eventually, running
 from tests.scenario import Scenario
 
+LONG = {"leaseDuration": "60s", "renewDeadline": "30s"}  # nothing runs out while a machine is slow
+
 
 def identity(daemon: Daemon) -> str:
     return str(daemon.says(message="standing by until the lease is ours, as ")["message"].rpartition(" ")[2])
@@ -25,7 +27,7 @@ def leads(world: ClusterWorld, daemon: Daemon) -> str:
 
 
 def test_a_stand_by_answers_and_does_nothing(world: ClusterWorld) -> None:
-    with running(world.elect(), "--leader-elect") as one:
+    with running(world.elect(**LONG), "--leader-elect") as one:
         leads(world, one)
         eventually("a run", lambda: world.run_for("4.19.1"))
         with running(world.scenario.config, "--leader-elect") as two:
@@ -115,7 +117,7 @@ def test_in_a_pod_the_lease_and_the_runs_are_in_its_namespace(world: ClusterWorl
 
 def test_sigterm_gives_the_lease_back_and_another_takes_it_at_once(world: ClusterWorld) -> None:
     """The duration is a minute: who waits for its end fails."""
-    config = world.elect(leaseDuration="60s", renewDeadline="30s")
+    config = world.elect(**LONG)
     with running(config, "--leader-elect") as one:
         leads(world, one)
         one.send(signal.SIGTERM)
@@ -126,7 +128,7 @@ def test_sigterm_gives_the_lease_back_and_another_takes_it_at_once(world: Cluste
 
 
 def test_sigterm_ends_it_also_while_the_api_hangs(world: ClusterWorld) -> None:
-    with running(world.elect(leaseDuration="60s", renewDeadline="30s"), "--leader-elect") as daemon:
+    with running(world.elect(**LONG), "--leader-elect") as daemon:
         name = leads(world, daemon)
         daemon.says(decision="Building")
         world.server.freeze()

@@ -13,6 +13,7 @@ import pytest
 
 from layering.errors import InputError, LayerwatchError
 from layering.reasons import Reason
+from tests.daemon.process import eventually
 from tests.daemon.verdicts import build, observation, verdict
 from watcher.bell import Bell
 from watcher.decision import Kind
@@ -121,10 +122,10 @@ def test_a_tick_is_over_what_was_rung_for(world: World, loop: Loop) -> None:
 def test_no_tick_before_the_clusters_had_the_time_to_answer(world: World, loop: Loop) -> None:
     world.has_looked = False
     loop.put_in_force(configuration("60s"))
+    eventually("it is in force", lambda: world.open == [60.0])
     for name in ("prod", EVERYTHING):
         world.bell.ring(name)
         assert loop.has_ticked.wait(0.2) is False
-    assert world.open == [60.0]
     world.has_looked = True
     world.bell.ring(EVERYTHING)
     assert ticked(world) == (60.0, None)
@@ -190,9 +191,9 @@ def test_what_could_not_be_told_is_looked_at_again_without_being_asked(world: Wo
 
 
 def test_a_build_that_waits_is_looked_at_when_it_is_due_however_rare_the_schedule(world: World, loop: Loop) -> None:
-    failed = replace(build(BuildState.FAILED), retry_at=datetime.now(UTC) + timedelta(seconds=1))
-    world.says = verdict(Kind.HELD, Reason.BACK_OFF, seen=observation(build=failed))
     loop.put_in_force(configuration("60s"))
+    failed = replace(build(BuildState.FAILED), retry_at=datetime.now(UTC) + timedelta(seconds=2))
+    world.says = verdict(Kind.HELD, Reason.BACK_OFF, seen=observation(build=failed))
     world.bell.ring("prod")
     assert ticked(world) == (60.0, {"prod"})
     world.says = verdict()

@@ -71,7 +71,7 @@ def test_one_that_hangs_delays_no_other_and_ticks_by_itself_when_it_is_back(
 ) -> None:
     prod, stage = clusters
     stage.answers.clear()
-    assert look_at_all(everybody(clusters), 0.1) == {"stage"}
+    assert look_at_all(everybody(clusters), 1.0) == {"stage"}
     prod.refresher.poke()
     assert told.get(timeout=_SECONDS) == "prod"
     assert look_at_all(everybody(clusters), _SECONDS) == {"stage"}, "it is not waited for again"

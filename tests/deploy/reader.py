@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from layering.cluster.resources import CONFIG_MAPS, PIPELINE_RUNS, SECRETS, Resource
@@ -122,7 +123,7 @@ class Reader:
         argv = [sys.executable, "-m", "pipeline.cli", "run", "--request", "-"]
         insecure = ["--insecure-registry", self.named["registry.example.com"]]
         subprocess.run([*argv, *insecure], input=request, text=True, check=True, capture_output=True, cwd=ROOT)
-        stamp = "2026-01-01T00:00:00Z"
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         condition = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "lastTransitionTime": stamp}
         status = {"conditions": [{**condition, "message": "Tasks Completed: 1"}], "completionTime": stamp}
         self.server.admin.patch_status(PIPELINE_RUNS, run["metadata"]["name"], status, namespace=NAMESPACE)

@@ -192,7 +192,7 @@ def github_world(directory: Path) -> Iterator[World]:
         found = github_server.add_repository(github, directory / "repositories")
         found.permissions |= {github.user(PERSON).id: "write", github.user(STRANGER).id: "read"}
         settings = ForgeSettings(
-            name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=5
+            name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=60
         )
         yield GitHubWorld(settings=settings, repository=found.name, origin=found.origin, github=github, found=found)
 
@@ -207,7 +207,7 @@ def gitlab_world(directory: Path) -> Iterator[World]:
         project.members[gitlab.user(PERSON).id] = DEVELOPER
         gitlab.user(STRANGER)
         settings = ForgeSettings(
-            name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=5
+            name="gitlab", kind=Kind.GITLAB, url=f"http://{address}/api/v4", token_file=token, max_wait_seconds=60
         )
         yield GitLabWorld(
             settings=settings, repository=project.path, origin=project.origin, gitlab=gitlab, project=project

@@ -89,6 +89,11 @@ def _load(admin: Admin, crds: Iterable[Body]) -> None:
     crds = list(crds)
     for crd in crds:
         admin.call("POST", CRDS.path(), crd)
+    wait_until_served(admin, crds)
+
+
+def wait_until_served(admin: Admin, crds: Iterable[Body]) -> None:
+    """Until objects of all these types can be listed."""
     end = time.monotonic() + _SERVED_SECONDS
     for crd in crds:
         while not _is_served(admin, crd):

@@ -8,7 +8,6 @@ pods stay as they are written; without `controllers` nothing is collected or agg
 namespace stays Terminating. It has no CRDs until somebody loads them (tests/kubernetes/crds.py).
 """
 
-import socket
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -18,13 +17,15 @@ from typing import Self
 
 import requests
 
-from tests.kubernetes.admin import SERVICE_ACCOUNTS, Admin
+from tests.kubernetes.admin import CRDS, SERVICE_ACCOUNTS, Admin
 from tests.kubernetes.certificates import write_certificates
+from tests.kubernetes.crds import wait_until_served
 from tests.kubernetes.credentials import expired_token, write_kubeconfig, write_pod_files
 from tests.kubernetes.flags import controller_flags, etcd_flags, server_flags
 from tests.kubernetes.process import LocalProcess
 from tests.kubernetes.rest import RefusedError
 from tests.parts import require
+from tests.ports import free_port
 
 _READY_SECONDS = 120
 _POLL_SECONDS = 0.05
@@ -85,6 +86,7 @@ class TestApiServer:
             self.api_process = self._api_process()
         self.api_process.start()
         self._wait_until_ready()
+        wait_until_served(self.admin, self.admin.list(CRDS))  # it is ready long before
 
     def freeze(self) -> None:
         """SIGSTOP: whoever asks hangs."""
@@ -130,7 +132,7 @@ class TestApiServer:
         return write_pod_files(directory, port=self.port, ca=self.ca_file, token=token, namespace=namespace)
 
     def _choose_ports(self) -> None:
-        self.port, self.etcd_port, peer_port = _free_ports(3)
+        self.port, self.etcd_port, peer_port = (free_port() for _ in range(3))
         etcd_argv = (self._etcd, *etcd_flags(self.directory / "etcd", self.etcd_port, peer_port))
         self.etcd_process = LocalProcess(etcd_argv, self.directory / "etcd.log")
         self.api_process = self._api_process()
@@ -192,12 +194,3 @@ class TestApiServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at this moment."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

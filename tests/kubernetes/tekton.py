@@ -17,6 +17,8 @@ from pathlib import Path
 import requests
 import yaml
 
+from tests.kubernetes.admin import CRDS
+from tests.kubernetes.crds import wait_until_served
 from tests.kubernetes.private_network import PrivateNetwork, Program
 from tests.kubernetes.rest import Body, RefusedError
 from tests.kubernetes.server import TestApiServer
@@ -58,6 +60,7 @@ class Tekton:
             programs = self._programs(webhook, controller, str(server.kubeconfig))
             self._network = PrivateNetwork(directory / "network", programs, {listener: _WEBHOOK_PORT}, [server.port])
         self._wait_until_ready()
+        wait_until_served(self.api, self.api.list(CRDS))  # its webhook has changed them, and may be changing them
 
     def kill(self) -> None:
         """End both; the webhook configurations stay, so that the API server then refuses every Tekton object."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.parts import require
+from tests.ports import free_port
 
 KINDS = ("ours", "docker")
 
@@ -22,9 +23,7 @@ class RegistryProcess:
     """
 
     def __init__(self, kind: str, home: Path, program: Sequence[str] = ()) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         usual = [sys.executable, "-m", "watcher.cli"] if kind == "ours" else [require("docker-registry")]
         self._program = program or usual
         self._flags = _ours(self.address, home) if kind == "ours" else _docker(self.address, home)
@@ -38,6 +37,8 @@ class RegistryProcess:
             self._process = subprocess.Popen([*self._program, *self._flags], stdout=log, stderr=log)
         host, _, port = self.address.rpartition(":")
         for _ in range(400):
+            if self._process.poll() is not None:
+                break
             with socket.socket() as probe:
                 if probe.connect_ex((host, int(port))) == 0:
                     self.answers.set()

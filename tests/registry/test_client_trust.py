@@ -12,6 +12,7 @@ from layering.registry.server import RegistryServer
 from layering.registry.server_http import Answer, Asked, error
 from layering.registry.settings import RegistrySettings
 from tests.docker_registry import make_certificate, write_auth_file
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -142,5 +143,4 @@ def test_a_host_that_accepts_and_says_nothing_ends_with_the_time() -> None:
 
 
 def unused_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"

@@ -1,7 +1,6 @@
 """Where a registry leads the client: from page to page, by redirect, by scheme; and who hears the password then."""
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from layering.registry.server import RegistryServer, one_of
 from layering.registry.server_http import Answer, Asked, error
 from layering.registry.settings import RegistrySettings
 from tests.docker_registry import make_certificate, write_auth_file
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -120,9 +120,7 @@ def test_a_redirects_target_that_asks_for_a_password_gets_none(
 
 
 def test_a_host_that_is_down_may_speak_either_scheme_later(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"127.0.0.1:{port}"
     settings = RegistrySettings(insecure=frozenset({address}))
     with RegistryClient(settings, sleep=lambda seconds: None) as client:

@@ -3,7 +3,6 @@
 import base64
 import json
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,14 +245,45 @@ def test_whoever_is_overwritten_writes_again(place: Place, image: ImageReference
         assert standing(place.client, image, key.public) is Standing.AT_TAG
 
 
+class Rests:
+    """Pauses that are longer than anybody needs between reading and writing: each ends when all others came to one of
+    theirs, or to their end.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._changed = threading.Condition()
+        self._begun = [0] * count
+        self._idle: set[int] = set()
+
+    def rest(self, me: int) -> None:
+        with self._changed:
+            self._begun[me] += 1
+            before = list(self._begun)
+            self._is_idle(me)
+            assert self._changed.wait_for(
+                lambda: all(who in self._idle or now > before[who] for who, now in enumerate(self._begun)), 60
+            )
+            self._idle.discard(me)
+
+    def ended(self, me: int) -> None:
+        with self._changed:
+            self._is_idle(me)
+
+    def _is_idle(self, who: int) -> None:
+        self._idle.add(who)
+        self._changed.notify_all()
+
+
 def test_signers_at_the_same_time_all_survive(place: Place, index: ImageReference, tmp_path: Path) -> None:
     keys = [new_key(tmp_path, str(number)) for number in range(4)]
+    rests = Rests(len(keys))
 
-    def run(key: SigningKey) -> None:
+    def run(number: int, key: SigningKey) -> None:
         with RegistryClient(RegistrySettings(insecure=frozenset({place.server.address}))) as client:
-            Signer(registry=client, key=key, attest=True, sleep=lambda seconds: time.sleep(seconds / 2)).sign(index)
+            Signer(registry=client, key=key, attest=True, sleep=lambda _: rests.rest(number)).sign(index)
+        rests.ended(number)
 
-    threads = [threading.Thread(target=run, args=(key,)) for key in keys]
+    threads = [threading.Thread(target=run, args=numbered) for numbered in enumerate(keys)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -109,8 +109,8 @@ def after_its_first_decision(mortals: Mortals, seconds: float) -> Callable[[floa
 
 
 def words(mortals: Mortals) -> list[str]:
-    """The decisions of the one that lives."""
-    return [line["decision"] for line in mortals.says() if "decision" in line]
+    """The decisions of the one that lives, once it has seen the cluster."""
+    return [line["decision"] for line in mortals.says() if line.get("decision", "Unknown") != "Unknown"]
 
 
 def all_happened_once(world: StoryWorld, versions: list[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from tests.daemon.process import eventually
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.daemon import trigger
@@ -80,15 +81,11 @@ def test_sigterm_in_the_middle_of_a_build_abandons_it(scenario: Scenario, tmp_pa
     shim.write_text(f'#!/bin/sh\ncase "$*" in *checkout*) echo $$ > {mark}; exec sleep 600;; esac\nexec {git} "$@"\n')
     shim.chmod(0o755)
     with daemon(scenario, path=str(shim.parent)) as (process, log):
-        for _ in range(_SECONDS * 20):
-            if mark.exists() and mark.read_text().strip():
-                break
-            time.sleep(0.05)
+        git_pid = eventually("git is asked", lambda: mark.exists() and mark.read_text().strip())
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0, log.read_text()
     assert "Blocked" not in log.read_text()
-    time.sleep(0.2)
-    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    eventually("git is ended, too", lambda: not Path(f"/proc/{git_pid}").exists())
     assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
 
 

@@ -109,7 +109,7 @@ def test_a_build_that_is_told_to_end_leaves_nothing_in_buildahs_storage(scenario
 
 
 def _until(holds: Callable[[], bool], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(3600):
         if holds():
             return
         time.sleep(0.05)

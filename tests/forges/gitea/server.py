@@ -3,13 +3,13 @@
 import atexit
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 from tests.parts import require
+from tests.ports import free_port
 
 OWNER, BOT = "acme", "layerwatch-bot"
 _PULL_PUSH = 29  # models/issues/comment.go, CommentTypePullRequestPush
@@ -125,14 +126,11 @@ class Gitea:
 
     def later(self, repository: str, number: int, seconds: int) -> None:
         """What was done to a pull request was done so much later: its clock cannot be set, its database can."""
-        database = sqlite3.connect(self.home / "gitea.db", timeout=30)
-        with database:
-            database.execute(
-                "UPDATE issue SET updated_unix = updated_unix + ? WHERE `index` = ? AND repo_id ="
-                " (SELECT id FROM repository WHERE owner_name || '/' || lower_name = ?)",
-                (seconds, number, repository),
-            )
-        database.close()
+        self._date(repository, number, "updated_unix + ?", seconds)
+
+    def dated(self, repository: str, number: int, moment: datetime) -> None:
+        """What was done to a pull request so far was done then."""
+        self._date(repository, number, "?", int(moment.timestamp()))
 
     def last_push(self, repository: str, number: int) -> str:
         """What it has written down of the last push to a pull request, which is a moment after it; empty for none."""
@@ -146,6 +144,16 @@ class Gitea:
         ).fetchone()
         database.close()
         return str(found[0]) if found else ""
+
+    def _date(self, repository: str, number: int, moment: str, seconds: int) -> None:
+        database = sqlite3.connect(self.home / "gitea.db", timeout=30)
+        with database:
+            database.execute(
+                f"UPDATE issue SET updated_unix = {moment} WHERE `index` = ? AND repo_id ="
+                " (SELECT id FROM repository WHERE owner_name || '/' || lower_name = ?)",
+                (seconds, number, repository),
+            )
+        database.close()
 
     def start(self) -> None:
         with (self.home / "log").open("ab") as log:
@@ -184,9 +192,7 @@ def gitea() -> Gitea:
     directory = tempfile.TemporaryDirectory(prefix="layerwatch-gitea-")
     atexit.register(directory.cleanup)
     home = Path(directory.name)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        made = Gitea(home=home, port=free.getsockname()[1])
+    made = Gitea(home=home, port=free_port())
     user = subprocess.run(["id", "-un"], check=True, capture_output=True, text=True).stdout.strip()
     (home / "app.ini").write_text(_INI.format(user=user, home=home, port=made.port, files=files))
     made._cli("migrate")

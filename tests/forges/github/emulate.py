@@ -8,7 +8,6 @@ import atexit
 import base64
 import itertools
 import json
-import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from tests.forges.standing import PERSON, STRANGER
 from tests.git_http import Asked, Between, Served, git_served, serving
 from tests.kubernetes.process import LocalProcess
 from tests.parts import require_files
+from tests.ports import free_port
 
 OWNER, SLUG = "acme", "our-app"
 TOKENS = {PERSON: "ghp_of_pat_0123456789abcdefABCDEF012345", STRANGER: "ghp_of_eve_0123456789abcdefABCDEF012345"}
@@ -115,9 +115,7 @@ def emulate() -> Emulate:
     atexit.register(stack.close)
     made = Emulate(home=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="layerwatch-emulate-"))))
     made.address = stack.enter_context(serving(made.answer, lambda asked, serve: made.between(asked, serve)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        made.own = f"127.0.0.1:{free.getsockname()[1]}"
+    made.own = f"127.0.0.1:{free_port()}"
     (made.home / "seed.yaml").write_text(json.dumps(_seed(made.key)))  # JSON is YAML
     flags = ["--service", "github", "--port", made.own.rpartition(":")[2], "--base-url", f"http://{made.address}"]
     start = [str(program / "emulate/dist/index.js"), "start", *flags, "--seed", str(made.home / "seed.yaml")]
