@@ -105,8 +105,8 @@ def test_after_the_time_limit_the_program_and_its_children_are_dead(tmp_path: Pa
         f"os.rename({str(pids)!r} + '.new', {str(pids)!r})\n"
         "time.sleep(600)\n"
     )
-    with pytest.raises(UnavailableError, match=r"did not end within 3 s"):
-        run([PYTHON, "-c", code], timeout_seconds=3)
+    with pytest.raises(UnavailableError, match=r"did not end within 10 s"):
+        run([PYTHON, "-c", code], timeout_seconds=10)
     for pid in pids.read_text().split():
         assert _ends(int(pid))
 

@@ -85,7 +85,8 @@ def test_a_task_that_ends_after_its_run_is_told_when_it_has(
 ) -> None:
     """Tekton ends a run that is out of time before its tasks."""
     admin, name = api_server.admin, str(engine.start(HERE, request(), None).name)
-    ended, message = condition("False", "PipelineRunTimeout", "out of time"), f"{name} failed: PipelineRunTimeout: out of time"
+    ended = condition("False", "PipelineRunTimeout", "out of time")
+    message = f"{name} failed: PipelineRunTimeout: out of time"
     admin.patch_status(PIPELINE_RUNS, name, ended, namespace=namespace)
     task, labels = f"{name}-build", {RUN_LABEL: name, "tekton.dev/pipelineTask": "build"}
     body = {"metadata": {"name": task, "labels": labels}, "spec": {"taskRef": {"name": "build"}}}

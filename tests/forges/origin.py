@@ -1,5 +1,6 @@
 """A repository on a forge's git server, and a person who works in it."""
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,11 @@ class Origin:
         ]
         return self.git("fast-import", "--quiet", "--force", "--date-format=now", stdin="".join(lines))
 
+    def as_files(self) -> tuple[str, ...]:
+        """Its branches as git keeps them: the same while none is moved. No process: a forge asks at each request."""
+        kept = (self.path / "packed-refs", *sorted((self.path / "refs/heads").rglob("*")))
+        return tuple(f"{file} {_text(file)}" for file in kept)
+
     def head(self, branch: str) -> str | None:
         listed = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         return listed or None
@@ -94,6 +100,12 @@ class Origin:
         return self.between(asked, serve)
 
 
+def _text(file: Path) -> str:
+    with contextlib.suppress(OSError):  # a directory, one that is not there, one that git takes away just now
+        return file.read_text()
+    return ""
+
+
 def commit_of_ours(git: RemoteGit) -> str:
     """Made on main, and not pushed."""
     when = datetime(2026, 11, 26, 7, 0, tzinfo=UTC)
@@ -105,8 +117,8 @@ def new_origin(path: Path, *, filters: bool = True, hashes: str = "sha1") -> Ori
     path.mkdir(parents=True)
     origin = Origin(path=path)
     origin.git("init", "--quiet", "--bare", "--initial-branch=main", f"--object-format={hashes}")
-    origin.git("config", "http.receivepack", "true")
-    origin.git("config", "uploadpack.allowFilter", str(filters).lower())
+    with (path / "config").open("a") as config:
+        config.write(f"[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = {str(filters).lower()}\n")
     return origin
 
 

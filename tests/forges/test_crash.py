@@ -175,6 +175,7 @@ def test_killed_at_any_moment(place: Place, tmp_path: Path, work: Work, count: i
         case = Case.begin(place, f"acme/case-{number}", work, tmp_path)
         case.die(moment)
         case.run(minutes=1)
+        await_end_of_programs_in(tmp_path)  # a git that was begun may still ask, and change nothing
         case.assert_all_is_there_once()
 
 

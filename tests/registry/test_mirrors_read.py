@@ -177,7 +177,7 @@ def test_a_silent_mirror_leaves_time_for_the_source(places: Places) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         location = f"127.0.0.1:{silent.getsockname()[1]}"
         rule = MirrorRule(source=places.source.address, mirrors=(Mirror(location=location, insecure=True),))
-        settings = replace(places.settings(), mirrors=(rule,), timeout_seconds=2)
+        settings = replace(places.settings(), mirrors=(rule,), timeout_seconds=6)
         with RegistryClient(settings, on_asked=places.heard.append) as client:
             assert client.resolve(places.name.at(digest)).digest == digest
     assert [type(one.error) for one in places.heard] == [UnavailableError, type(None)]

@@ -82,7 +82,7 @@ def look(client: RegistryClient, address: str, repository: str) -> str:
 def test_what_does_not_answer_is_asked_with_one_question_only() -> None:
     sent: list[Request] = []
     with silent() as dead, RegistryServer() as alive:
-        settings = RegistrySettings(insecure=frozenset({alive.address}), timeout_seconds=0.5)
+        settings = RegistrySettings(insecure=frozenset({alive.address}), timeout_seconds=3)
         with RegistryClient(settings, on_request=sent.append, rest_seconds=30) as client:
             first = look(client, dead, "a/b")
             asked = len(sent)

@@ -37,17 +37,31 @@ def test_what_is_not_changed_costs_one_request(world: GiteaWorld) -> None:
     assert _asked_when_unchanged(world) == ["GET"]
 
 
-_OTHERS = 51  # a page has fifty
+_FEW = 5
 
 
 @pytest.fixture
-def crowded(world: GiteaWorld) -> GiteaWorld:
-    """More pull requests are open than Gitea lists at once."""
-    branches = [f"feature/{number}" for number in range(_OTHERS)]
+def crowded(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> GiteaWorld:
+    """More pull requests are open than are listed at once: a few here, since each takes Gitea a second."""
+    monkeypatch.setattr(GiteaHost, "page", {"limit": _FEW})
+    monkeypatch.setattr(GiteaHost, "pulls_per_page", _FEW)
+    crowd(world, _FEW + 1)
+    return world
+
+
+def crowd(world: GiteaWorld, count: int) -> None:
+    branches = [f"feature/{number}" for number in range(count)]
     world.origin.git("fast-import", "--quiet", "--date-format=now", stdin="".join(map(_branch, branches)))
     for branch in branches:
         world.api("POST", "pulls", head=branch, base="main", title=branch)
-    return world
+
+
+def test_what_is_not_changed_costs_one_request_among_more_than_a_page(world: GiteaWorld) -> None:
+    """As many as are listed at once by default, and one."""
+    crowd(world, GiteaHost.pulls_per_page + 1)
+    propose(world)
+    world.date_as_we_did()
+    assert _asked_when_unchanged(world) == ["GET"]
 
 
 def test_what_is_not_changed_costs_one_request_among_many(crowded: GiteaWorld) -> None:

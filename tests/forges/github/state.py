@@ -157,12 +157,12 @@ class GitHub:
         self.change(pull, is_open=False, merged=self.now())
 
     def after_pushes(self, repository: Repository) -> None:
-        """What it does when branches were moved; nothing, at the cost of one git, while all is as it was."""
-        listed = repository.origin.git("for-each-ref", "--format=%(refname) %(objectname)")
-        now = (listed, *(f"{pull.is_open} {pull.sha}" for pull in repository.pulls))
+        """What it does when branches were moved; nothing while all is as it was."""
+        now = (*repository.origin.as_files(), *(f"{pull.is_open} {pull.sha}" for pull in repository.pulls))
         if now == repository.seen:
             return
         repository.seen = now
+        listed = repository.origin.git("for-each-ref", "--format=%(refname) %(objectname)")
         heads = dict(line.removeprefix("refs/heads/").split() for line in listed.splitlines())
         repository.heads = heads
         merged: dict[str, list[str]] = {}

@@ -167,12 +167,12 @@ class GitLab:
             project.origin.git("update-ref", "-d", f"refs/heads/{source}")
 
     def after_pushes(self, project: Project) -> None:
-        """What it does when branches were moved; nothing, at the cost of one git, while all is as it was."""
-        listed = project.origin.git("for-each-ref", "--format=%(refname) %(objectname)")
-        now = (listed, *(f"{request.state} {request.sha}" for request in project.merge_requests))
+        """What it does when branches were moved; nothing while all is as it was."""
+        now = (*project.origin.as_files(), *(f"{request.state} {request.sha}" for request in project.merge_requests))
         if now == project.seen:
             return
         project.seen = now
+        listed = project.origin.git("for-each-ref", "--format=%(refname) %(objectname)")
         heads = dict(line.removeprefix("refs/heads/").split() for line in listed.splitlines())
         merged: dict[str, list[str]] = {}
         for request in self._open_of(project):

@@ -171,7 +171,7 @@ _SLOW = [
         ("in a blob", "stream_blob", _OK + f"Content-Length: {len(LAYER)}\r\n\r\n".encode(), b" "),
     )
 ] + [
-    Row(name="wire: a byte now and then, in a refusal", do="manifest", ends=RefusedError, seconds=_SHORT_SECONDS,
+    Row(name="wire: a byte now and then, in a refusal", do="manifest", ends=RefusedError, seconds=5,
         raw=_dripping(b"HTTP/1.1 403 No\r\nContent-Length: 10000\r\n\r\n", b" ")),
 ]  # fmt: skip
 
