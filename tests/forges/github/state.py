@@ -92,7 +92,7 @@ class GitHub:
         self.users: list[User] = []
         self.repositories: list[Repository] = []
         self.tokens: dict[str, User] = {}
-        self.ahead = timedelta()
+        self.ahead, self._began = timedelta(), datetime.now(UTC)
         self.between: Between = lambda _, serve: serve()
         self.guard = threading.RLock()
         self._numbers = itertools.count(1000)
@@ -101,8 +101,8 @@ class GitHub:
         return next(self._numbers)
 
     def now(self) -> datetime:
-        """In whole seconds, as GitHub tells it."""
-        return (datetime.now(UTC) + self.ahead).replace(microsecond=0)
+        """In whole seconds, as GitHub tells it. It stands still but for `ahead`: what we write takes no time."""
+        return (self._began + self.ahead).replace(microsecond=0)
 
     def user(self, name: str) -> User:
         """Made when there is none."""

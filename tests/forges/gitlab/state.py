@@ -94,7 +94,7 @@ class GitLab:
         self.users: list[User] = []
         self.projects: list[Project] = []
         self.tokens: dict[str, User] = {}
-        self.ahead = timedelta()
+        self.ahead, self._began = timedelta(), datetime.now(UTC)
         self.between: Between = lambda _, serve: serve()
         self.guard = threading.RLock()
         self._numbers = itertools.count(1000)
@@ -103,7 +103,8 @@ class GitLab:
         return next(self._numbers)
 
     def now(self) -> datetime:
-        moment = datetime.now(UTC) + self.ahead
+        """In milliseconds. It stands still but for `ahead`: what we write takes no time."""
+        moment = self._began + self.ahead
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def user(self, name: str) -> User:
