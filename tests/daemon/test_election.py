@@ -24,9 +24,18 @@ class Lease:
 
     record: LeaseRecord | None = None
     version: int = 0
+    before_read: Callable[[], None] | None = None  # once
+    after_read: Callable[[], None] | None = None
 
     def read(self) -> LeaseRecord | None:
-        return self.record and replace(self.record, metadata={"resourceVersion": self.version})
+        act, self.before_read = self.before_read, None
+        if act is not None:
+            act()
+        found = self.record and replace(self.record, metadata={"resourceVersion": self.version})
+        act, self.after_read = self.after_read, None
+        if act is not None:
+            act()
+        return found
 
     def create(self, record: LeaseRecord) -> None:
         if self.record is not None:
@@ -132,41 +141,28 @@ def test_given_back_it_is_anybodys_at_once() -> None:
     assert two.leads
 
 
-def test_an_attempt_that_is_under_way_does_not_keep_it() -> None:
-    """It renews between the reading and the writing of the one that gives it back, which reads once more."""
+def test_a_renewal_between_reading_and_giving_back_does_not_keep_it() -> None:
     world = World()
     one = world.candidate("one")
     one.attempt()
-    read = world.lease.read
-
-    def read_before_a_renewal() -> LeaseRecord | None:
-        world.lease.read = read  # type: ignore[method-assign] # once
-        found = read()
-        assert found is not None
-        world.lease.replace(found)
-        return found
-
-    world.lease.read = read_before_a_renewal  # type: ignore[method-assign]
+    renewed = world.lease.read()  # by an attempt that writes a moment later
+    assert renewed is not None
+    world.lease.after_read = lambda: world.lease.replace(renewed)
     one.release()
-    assert world.lease.record is not None
-    assert world.lease.record.holder == ""
+    assert is_nobodys(world)
 
 
-def test_one_that_is_given_back_is_not_taken_again_by_an_attempt_that_is_under_way() -> None:
+def test_what_was_given_back_is_not_taken_by_an_attempt_that_had_begun() -> None:
     world = World()
     one = world.candidate("one")
     one.attempt()
-    read = world.lease.read
-
-    def read_later() -> LeaseRecord | None:
-        world.lease.read = read  # type: ignore[method-assign] # once
-        one.release()
-        return read()
-
-    world.lease.read = read_later  # type: ignore[method-assign]
+    world.lease.before_read = one.release
     one.attempt()
-    assert world.lease.record is not None
-    assert world.lease.record.holder == ""
+    assert is_nobodys(world)
+
+
+def is_nobodys(world: World) -> bool:
+    return world.lease.record is not None and world.lease.record.holder == ""
 
 
 def test_releasing_what_is_not_ours_changes_nothing() -> None:
