@@ -32,7 +32,7 @@ def docker_registry(home: Path, auth: str = "") -> Iterator[tuple[str, RegistryS
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([serve, "serve", str(home / "config.yml")], stdout=log, stderr=log)
     try:
-        _wait_for(address, process)
+        wait_for(address, process)
         yield address, RegistrySettings(auth_file=auth_file, ca_file=certificate)
     finally:
         process.terminate()
@@ -63,7 +63,8 @@ def write_auth_file(path: Path, address: str, user: str, password: str) -> Path:
     return path
 
 
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+    """Until somebody listens there. Raises TimeoutError, at once when the process has ended."""
     host, _, port = address.rpartition(":")
     for _ in range(600):
         if process.poll() is not None:

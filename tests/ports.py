@@ -11,8 +11,9 @@ _given: set[int] = set()
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody has, and nobody gets who asks for any. It is given once.
 
-    The kernel gives out those of net.ipv4.ip_local_port_range, 32768 and more (ip(7)): nobody takes one of ours while
-    its server is being started again. Each process of a test run has some of its own.
+    The kernel gives out those of net.ipv4.ip_local_port_range, 32768 and more unless somebody set it (ip(7)): nobody
+    takes one of ours while its server is being started again. Each of up to four processes of a test run has its own;
+    of two runs at once it is left to chance.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = _OURS.start + worker * _EACH % len(_OURS)

@@ -105,9 +105,9 @@ class Candidate:
 
     def attempt(self) -> None:
         """Renew or try to take the Lease, once. Raises LayerwatchError when the API did not answer or said no."""
-        found = self._lock.read()
         if self.has_lost:
-            return  # also when it is ours no more because it was given back just now
+            return
+        found = self._lock.read()
         if found is None:
             self._write(self._lock.create, self._taken(transitions=0))
         elif found.holder == self._identity:
@@ -123,12 +123,6 @@ class Candidate:
         if not self.leads:
             return
         self._leads_until = _NEVER
-        try:
-            self._give_back()
-        except ConflictError:
-            self._give_back()  # an attempt that was under way came between, and is the last one
-
-    def _give_back(self) -> None:
         found = self._lock.read()
         if found is not None and found.holder == self._identity:
             now = self._now()
@@ -177,6 +171,7 @@ class Election:
         self._stop = threading.Event()
         self._has_won = threading.Event()
         self._loses_once = threading.Lock()
+        self._one_asks = threading.Lock()
         self._complaint = ""
 
     def start(self) -> None:
@@ -189,16 +184,22 @@ class Election:
         return self._candidate.leads
 
     def resign(self) -> None:
-        """Stop trying, and give the Lease back if it is ours; a failure is logged: it then ends by itself."""
+        """Stop trying, and give the Lease back if it is ours; a failure is logged: it then ends by itself.
+
+        An attempt that is under way is waited for: it may be taking the Lease.
+        """
         self._stop.set()
         try:
-            self._candidate.release()
+            with self._one_asks:
+                self._candidate.release()
         except LayerwatchError as error:
             _log.warning("the lease could not be given back: %s", error, extra={"reason": error.reason})
 
     def _try_forever(self) -> None:
         while not self._stop.is_set():
             self._try_once()
+            if self._stop.is_set():
+                return
             if self._candidate.has_lost:
                 self._end(_TAKEN if self._candidate.was_taken else _NOT_RENEWED)
                 return
@@ -209,7 +210,9 @@ class Election:
 
     def _try_once(self) -> None:
         try:
-            self._candidate.attempt()
+            with self._one_asks:
+                if not self._stop.is_set():
+                    self._candidate.attempt()
             complaint = ""
         except ConflictError:
             complaint = ""  # somebody else was faster, which is how it should be

@@ -141,7 +141,7 @@ def in_force(settings: Settings, process: Process, before: InForce | None = None
             refresher.start()
             opened.callback(refresher.stop)
         current = InForce(watch, process, announcer)
-        if refreshers:
+        if watch.clusters.apis:
             load_client()  # before their first round, which waits for nobody who is late
         look = lambda: _round(refreshers, process, current)  # noqa: E731
         opened.enter_context(process.clockwork.looking(settings.schedule, look))

@@ -133,7 +133,7 @@ class Limit:
 
 
 def begun(seconds: float) -> Limit:
-    """A limit from now on. What takes time once, and is no server's, was done before."""
+    """A limit from now on. The client's code is loaded before: that takes time once, and is no server's."""
     load_client()
     return Limit(seconds)
 

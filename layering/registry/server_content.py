@@ -8,8 +8,7 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -39,12 +38,22 @@ class StoredManifest:
     digest: Digest
 
 
+@dataclass(kw_only=True, slots=True)
+class _Upload:
+    """An open one. `writer` stands for whoever writes to it: the last who began."""
+
+    repository: str
+    incoming: Incoming
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    writer: object = None
+
+
 class Content:
     """All repositories in one store. Safe to use from threads."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._uploads: dict[str, tuple[str, Incoming, threading.Lock]] = {}
+        self._uploads: dict[str, _Upload] = {}
         self._guard = threading.RLock()
 
     # Blobs
@@ -78,29 +87,40 @@ class Content:
         """Open an upload; its id."""
         upload = str(uuid.uuid4())
         with self._guard:
-            self._uploads[upload] = (repository, self._storage.begin(), threading.Lock())
+            self._uploads[upload] = _Upload(repository=repository, incoming=self._storage.begin())
         return upload
 
-    def upload(self, repository: str, upload: str) -> Incoming:
-        """An open upload. Raises Refused 404."""
-        return self._open_upload(repository, upload)[0]
+    def size_of(self, repository: str, upload: str) -> int:
+        """How much of an open upload is here. Raises Refused 404."""
+        return self._open_upload(repository, upload).incoming.size
 
-    @contextmanager
-    def writing(self, repository: str, upload: str) -> Iterator[Incoming]:
-        """An open upload, once nobody else writes to it. Raises Refused 404, also when it was closed meanwhile."""
-        _, lock = self._open_upload(repository, upload)
-        with lock:
-            yield self.upload(repository, upload)
+    def append(self, repository: str, upload: str, chunks: Iterable[bytes], begin: int | None = None) -> bool:
+        """Add to an open upload. False, and it stays as it is, when that begins elsewhere than where it ends.
+
+        A line that broke may still be giving its bytes, or hang: whoever comes in order goes on instead, and nobody
+        waits for another's line. Raises Refused 404, and 409 for the one whose place was taken.
+        """
+        found, me = self._open_upload(repository, upload), object()
+        with found.guard:
+            if begin not in (None, found.incoming.size):
+                return False
+            found.writer = me
+        for chunk in chunks:
+            with found.guard:
+                if found.writer is not me:
+                    raise Refused(409, "BLOB_UPLOAD_INVALID", f"another request goes on with the upload {upload}")
+                found.incoming.write(chunk)
+        return True
 
     def cancel_upload(self, repository: str, upload: str) -> None:
         """Drop an upload. Raises Refused 404."""
-        self.upload(repository, upload).abort()
+        self._open_upload(repository, upload).incoming.abort()
         with self._guard:
             self._uploads.pop(upload, None)
 
     def finish_upload(self, repository: str, upload: str, digest: Digest) -> None:
         """Keep the upload as the blob it is said to be. Raises Refused 400 when it is another, and drops it."""
-        incoming = self.upload(repository, upload)
+        incoming = self._open_upload(repository, upload).incoming
         with self._guard:
             self._uploads.pop(upload, None)
         if _hash(incoming.read_all(), digest.algorithm) != digest:
@@ -109,11 +129,11 @@ class Content:
         incoming.commit(_blob(digest))
         self._storage.put(_link(repository, digest), b"")
 
-    def _open_upload(self, repository: str, upload: str) -> tuple[Incoming, threading.Lock]:
-        owner, incoming, lock = self._uploads.get(upload, ("", None, None))
-        if incoming is None or lock is None or owner != repository:
+    def _open_upload(self, repository: str, upload: str) -> _Upload:
+        found = self._uploads.get(upload)
+        if found is None or found.repository != repository:
             raise Refused(404, "BLOB_UPLOAD_UNKNOWN", f"there is no upload {upload}")
-        return incoming, lock
+        return found
 
     # Manifests
 

@@ -15,7 +15,6 @@ from layering.errors import InputError
 from layering.reference import Digest, Repository
 from layering.registry.manifest import MANIFEST_BYTES_MAX, OCI_INDEX
 from layering.registry.server_content import Content, Refused
-from layering.registry.storage import Incoming
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ROUTE = re.compile(
@@ -151,30 +150,26 @@ def _begin_upload(content: Content, asked: Asked, repository: str, item: str) ->
             return _created(repository, "blobs", digest)
     upload = content.begin_upload(repository)
     if "digest" in query:
-        _take(asked, content.upload(repository, upload))
+        content.append(repository, upload, asked.body.chunks())
         return _close(content, repository, upload, _digest(query["digest"]))
     return _uploading(repository, upload, 0, 202)
 
 
 def _upload_status(content: Content, asked: Asked, repository: str, item: str) -> Answer:
-    return _uploading(repository, item, content.upload(repository, item).size, 204)
+    return _uploading(repository, item, content.size_of(repository, item), 204)
 
 
 def _patch_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
-    with content.writing(repository, item) as incoming:  # whose line broke may still be writing
-        if (refused := _out_of_order(asked, repository, item, incoming.size)) is not None:
-            return refused
-        _take(asked, incoming)
-        return _uploading(repository, item, incoming.size, 202)
+    if not content.append(repository, item, asked.body.chunks(), _begin(asked)):
+        return _out_of_order(content, repository, item)
+    return _uploading(repository, item, content.size_of(repository, item), 202)
 
 
 def _put_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
     digest = _digest(asked.query.get("digest", ""))
-    with content.writing(repository, item) as incoming:
-        if (refused := _out_of_order(asked, repository, item, incoming.size)) is not None:
-            return refused
-        _take(asked, incoming)
-        return _close(content, repository, item, digest)
+    if not content.append(repository, item, asked.body.chunks(), _begin(asked)):
+        return _out_of_order(content, repository, item)
+    return _close(content, repository, item, digest)
 
 
 def _cancel_upload(content: Content, asked: Asked, repository: str, item: str) -> Answer:
@@ -182,21 +177,19 @@ def _cancel_upload(content: Content, asked: Asked, repository: str, item: str) -
     return Answer(status=204)
 
 
-def _out_of_order(asked: Asked, repository: str, upload: str, size: int) -> Answer | None:
-    """416 for a chunk that does not begin where the upload ends; the upload stays as it is."""
+def _begin(asked: Asked) -> int | None:
+    """Where a chunk says that it begins; -1 when that cannot be read, None when it says nothing."""
     stated = asked.headers.get("content-range")
     if stated is None:
         return None
     match = _CONTENT_RANGE.fullmatch(stated)
-    if match is not None and int(match[1]) == size:
-        return None
+    return int(match[1]) if match is not None else -1
+
+
+def _out_of_order(content: Content, repository: str, upload: str) -> Answer:
+    size = content.size_of(repository, upload)
     place = _uploading(repository, upload, size, 416)
     return error(416, "BLOB_UPLOAD_INVALID", f"the next chunk begins at {size}", place.headers)
-
-
-def _take(asked: Asked, incoming: Incoming) -> None:
-    for chunk in asked.body.chunks():
-        incoming.write(chunk)
 
 
 def _close(content: Content, repository: str, upload: str, digest: Digest) -> Answer:

@@ -1,8 +1,6 @@
 """Registries and a container storage for the builders' tests: embedded, and the real ones where they are installed."""
 
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from layering.registry.server import RegistryServer
 from layering.registry.settings import RegistrySettings
 from tests.builders.both import BothBuilders
 from tests.builders.both import both_builders as both_builders_in
+from tests.docker_registry import wait_for
 from tests.parts import require
 from tests.ports import free_port
 
@@ -42,23 +41,11 @@ def docker_registry(directory: Path) -> Iterator[str]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
     try:
-        _wait_for(address)
+        wait_for(address, process)
         yield address
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_for(address: str) -> None:
-    host, port = address.split(":")
-    for _ in range(200):
-        try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing answers at {address}")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
+from layering.cluster import exchange
 from layering.cluster.access import Kubeconfig
 from layering.cluster.api import ClusterApi, ExpiredError
 from layering.cluster.resources import NODES
@@ -98,6 +100,13 @@ def test_answers(
     assert caught.value.where == "prod: nodes"
     assert caught.value.what.isprintable()
     assert len(caught.value.what) < 600
+
+
+def test_what_loading_the_client_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    monkeypatch.setattr(exchange, "load_client", lambda: seconds.append(seconds.pop() + 60))
+    assert exchange.begun(10).left("prod") == 10
 
 
 class _Throttled(_Answer):

@@ -1,5 +1,6 @@
 """What a cluster can do to those who ask it: killed, frozen, restarted, tokens that run out, answers that are none."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,17 +58,18 @@ def test_a_server_that_is_killed_is_unreachable_and_one_that_is_back_is_asked_ag
 
 
 def test_a_server_that_hangs_is_timed_out(server: TestApiServer, api: ClusterApi) -> None:
-    access = Kubeconfig(file=server.kubeconfig)
-    with ClusterApi(access, name="prod", timeout_seconds=2) as hurried:
-        server.freeze()
-        try:
-            reasons = [
-                reason_of(lambda: hurried.list(CONFIG_MAPS, namespace="default")),
-                reason_of(lambda: list(hurried.watch(CONFIG_MAPS, resource_version="1", timeout_seconds=30))),
-                reason_of(lambda: hurried.create(CONFIG_MAPS, {"metadata": {"name": "x"}}, namespace="default")),
-            ]
-        finally:
-            server.thaw()
+    api.list(CONFIG_MAPS, namespace="default")
+    hurried = copy.copy(api)  # over the same connection
+    hurried._timeout_seconds = 2
+    server.freeze()
+    try:
+        reasons = [
+            reason_of(lambda: hurried.list(CONFIG_MAPS, namespace="default")),
+            reason_of(lambda: list(hurried.watch(CONFIG_MAPS, resource_version="1", timeout_seconds=30))),
+            reason_of(lambda: hurried.create(CONFIG_MAPS, {"metadata": {"name": "x"}}, namespace="default")),
+        ]
+    finally:
+        server.thaw()
     assert reasons == [Reason.TIMED_OUT] * 3
     assert reason_of(lambda: api.list(CONFIG_MAPS, namespace="default")) is None
 

@@ -1,6 +1,8 @@
 """Who leads: the rules as a table, and the promise that never two do: freezes, lost answers, clocks that drift."""
 
+import queue
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from layering.cluster.lease import LeaseRecord
 from layering.errors import ConflictError, InputError, UnavailableError
 from tests.examples import at_least
-from watcher.election import Candidate, Timing
+from watcher.election import Candidate, Election, Timing
 
 TIMING = Timing(lease_duration_seconds=15, renew_deadline_seconds=10, retry_period_seconds=2)
+SECONDS = 60
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -24,18 +27,10 @@ class Lease:
 
     record: LeaseRecord | None = None
     version: int = 0
-    before_read: Callable[[], None] | None = None  # once
-    after_read: Callable[[], None] | None = None
+    before_write: Callable[[], object] | None = None  # once
 
     def read(self) -> LeaseRecord | None:
-        act, self.before_read = self.before_read, None
-        if act is not None:
-            act()
-        found = self.record and replace(self.record, metadata={"resourceVersion": self.version})
-        act, self.after_read = self.after_read, None
-        if act is not None:
-            act()
-        return found
+        return self.record and replace(self.record, metadata={"resourceVersion": self.version})
 
     def create(self, record: LeaseRecord) -> None:
         if self.record is not None:
@@ -48,6 +43,9 @@ class Lease:
         self._write(record)
 
     def _write(self, record: LeaseRecord) -> None:
+        act, self.before_write = self.before_write, None
+        if act is not None:
+            act()
         self.record = record
         self.version += 1
 
@@ -139,30 +137,6 @@ def test_given_back_it_is_anybodys_at_once() -> None:
     assert (world.lease.record.holder, world.lease.record.duration_seconds) == ("", 1)
     two.attempt()
     assert two.leads
-
-
-def test_a_renewal_between_reading_and_giving_back_does_not_keep_it() -> None:
-    world = World()
-    one = world.candidate("one")
-    one.attempt()
-    renewed = world.lease.read()  # by an attempt that writes a moment later
-    assert renewed is not None
-    world.lease.after_read = lambda: world.lease.replace(renewed)
-    one.release()
-    assert is_nobodys(world)
-
-
-def test_what_was_given_back_is_not_taken_by_an_attempt_that_had_begun() -> None:
-    world = World()
-    one = world.candidate("one")
-    one.attempt()
-    world.lease.before_read = one.release
-    one.attempt()
-    assert is_nobodys(world)
-
-
-def is_nobodys(world: World) -> bool:
-    return world.lease.record is not None and world.lease.record.holder == ""
 
 
 def test_releasing_what_is_not_ours_changes_nothing() -> None:
@@ -301,3 +275,64 @@ def test_the_race_is_won_now_and_then() -> None:
             race.step()
         led += len(race.led) > 1
     assert led > 5
+
+
+# The threads
+
+QUICK = Timing(lease_duration_seconds=60, renew_deadline_seconds=40, retry_period_seconds=0.05)
+
+
+@dataclass
+class Elected:
+    """One that runs, and what it says."""
+
+    election: Election
+    won: threading.Event
+    lost: "queue.Queue[str]"
+
+    @classmethod
+    def of(cls, world: World) -> "Elected":
+        won, lost = threading.Event(), queue.Queue[str]()
+        return cls(Election(world.candidate("one"), QUICK, won=won.set, lost=lost.put), won, lost)
+
+
+@pytest.mark.parametrize("is_won", [False, True], ids=["taking it", "renewing it"])
+def test_resigning_waits_for_an_attempt_that_is_under_way(is_won: bool) -> None:
+    world, held, goes_on = World(), threading.Event(), threading.Event()
+    one = Elected.of(world)
+
+    def hold() -> None:
+        held.set()
+        assert goes_on.wait(SECONDS)
+
+    if is_won:
+        one.election.start()
+        assert one.won.wait(SECONDS)
+        world.lease.before_write = hold
+    else:
+        world.lease.before_write = hold
+        one.election.start()
+    assert held.wait(SECONDS)
+    resigning = threading.Thread(target=one.election.resign)
+    resigning.start()
+    resigning.join(0.2)  # long enough to come too early
+    goes_on.set()
+    resigning.join(SECONDS)
+    assert world.lease.record is not None
+    assert (world.lease.record.holder, one.won.is_set(), one.lost.empty()) == ("", is_won, True)
+
+
+def test_who_lost_it_says_why() -> None:
+    taken, late = World(), World()
+    for world in (taken, late):
+        one = Elected.of(world)
+        one.election.start()
+        assert one.won.wait(SECONDS)
+        if world is taken:
+            assert world.lease.record is not None
+            world.lease.record = replace(world.lease.record, holder="two")
+        else:
+            world.seconds += QUICK.renew_deadline_seconds
+        expected = "somebody else holds the lease" if world is taken else "the lease was not renewed in time"
+        assert one.lost.get(timeout=SECONDS) == expected
+        one.election.resign()

@@ -168,16 +168,16 @@ def test_a_cluster_that_hangs_is_said_to_and_what_was_known_comes_back(world: Cl
         before = len(daemon.said())
         world.server.freeze()
         try:
-            eventually("it is not known", lambda: "TimedOut" in reasons_of(daemon.said()[before:]))
+            eventually("it is not known", lambda: ("Unknown", "TimedOut") in decisions(daemon.said()[before:]))
             assert [daemon.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
         finally:
             while_frozen = len(daemon.said())
             world.server.thaw()
-        eventually("it is known again", lambda: "BuildRunning" in reasons_of(daemon.said()[while_frozen:]))
+        eventually("it is known again", lambda: ("Building", "BuildRunning") in decisions(daemon.said()[while_frozen:]))
 
 
-def reasons_of(lines: list[Line]) -> set[str | None]:
-    return {line.get("reason") for line in lines}
+def decisions(lines: list[Line]) -> set[tuple[str, str]]:
+    return {(line["decision"], line["reason"]) for line in lines if "decision" in line}
 
 
 def test_a_cluster_that_was_away_is_followed_again(world: ClusterWorld) -> None:

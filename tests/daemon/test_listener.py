@@ -98,6 +98,7 @@ def test_whoever_goes_away_early_leaves_nothing_on_stderr(
         asker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
         asker.sendall(b"GET /status HTTP/1.1\r\n\r\n" * 50)
         asker.close()
+    assert ask(listener, "GET", "/healthz")[0] == 200  # after the others: all have begun
     wait_for_threads(before)
     assert capfd.readouterr().err == ""
 

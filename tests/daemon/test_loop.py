@@ -192,7 +192,7 @@ def test_what_could_not_be_told_is_looked_at_again_without_being_asked(world: Wo
 
 def test_a_build_that_waits_is_looked_at_when_it_is_due_however_rare_the_schedule(world: World, loop: Loop) -> None:
     loop.put_in_force(configuration("60s"))
-    failed = replace(build(BuildState.FAILED), retry_at=datetime.now(UTC) + timedelta(seconds=2))
+    failed = replace(build(BuildState.FAILED), retry_at=datetime.now(UTC) + timedelta(seconds=4))
     world.says = verdict(Kind.HELD, Reason.BACK_OFF, seen=observation(build=failed))
     world.bell.ring("prod")
     assert ticked(world) == (60.0, {"prod"})

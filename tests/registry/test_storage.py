@@ -105,7 +105,7 @@ REPOSITORY = "a/b"
 
 def manifest_of(content: Content, subject: Digest | None = None) -> bytes:
     upload = content.begin_upload(REPOSITORY)
-    content.upload(REPOSITORY, upload).write(b"{}")
+    content.append(REPOSITORY, upload, [b"{}"])
     content.finish_upload(REPOSITORY, upload, sha256(b"{}"))
     config = {"mediaType": OCI_CONFIG, "digest": str(sha256(b"{}")), "size": 2}
     named = {"subject": {"digest": str(subject), "size": 1, "mediaType": OCI_MANIFEST}} if subject else {}

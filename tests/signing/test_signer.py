@@ -279,9 +279,11 @@ def test_signers_at_the_same_time_all_survive(place: Place, index: ImageReferenc
     rests = Rests(len(keys))
 
     def run(number: int, key: SigningKey) -> None:
-        with RegistryClient(RegistrySettings(insecure=frozenset({place.server.address}))) as client:
-            Signer(registry=client, key=key, attest=True, sleep=lambda _: rests.rest(number)).sign(index)
-        rests.ended(number)
+        try:
+            with RegistryClient(RegistrySettings(insecure=frozenset({place.server.address}))) as client:
+                Signer(registry=client, key=key, attest=True, sleep=lambda _: rests.rest(number)).sign(index)
+        finally:
+            rests.ended(number)
 
     threads = [threading.Thread(target=run, args=numbered) for numbered in enumerate(keys)]
     for thread in threads:

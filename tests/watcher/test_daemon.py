@@ -74,6 +74,15 @@ def test_a_dry_run_ticks_and_acts_on_nothing(scenario: Scenario) -> None:
     assert scenario.branches() == ["refs/heads/main"]
 
 
+def test_clusters_that_are_files_need_no_client_of_kubernetes(scenario: Scenario) -> None:
+    code = "import sys; sys.modules['kubernetes'] = None; from watcher.cli import main; sys.exit(main(sys.argv[1:]))"
+    flags = ["run", "-c", str(scenario.config), "--dry-run", "--ticks", "1"]
+    done = subprocess.run([sys.executable, "-c", code, *flags], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Rebuild NeverBuilt" in done.stderr
+    assert "defect" not in done.stderr
+
+
 def test_sigterm_in_the_middle_of_a_build_abandons_it(scenario: Scenario, tmp_path: Path) -> None:
     shim, mark = tmp_path / "bin" / "git", tmp_path / "building"
     shim.parent.mkdir()

@@ -48,7 +48,7 @@ class TektonEngine:
         self._now = now
         self._params = params
         self._answers = answers
-        self._endings: dict[str, Ending] = {}  # by uid: a finished run does not change
+        self._endings: dict[str, Ending] = {}  # by uid: those that do not change any more
         self._guard = threading.Lock()
 
     def find(self, image: ImageSettings, key: str) -> Build | None:

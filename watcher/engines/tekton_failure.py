@@ -38,9 +38,10 @@ def read_ending(api: ClusterApi, namespace: str, run: RunState) -> Ending:
     task_runs = [parse_task_run(item) for item in listed.items]
     of_it = [task_run for task_run in task_runs if not run.children or task_run.name in run.children]
     failed = failing(of_it)
-    ending = Ending(message=excerpt(run.message)) if failed is None else _with_log(api, namespace, failed)
-    is_over = all(task_run.progress is not Progress.UNFINISHED for task_run in of_it)
-    return replace(ending, whole=ending.whole and is_over)  # Tekton ends a run out of time before its tasks
+    if failed is None:  # so far: Tekton ends a run that is out of time before its tasks
+        is_over = all(task_run.progress is not Progress.UNFINISHED for task_run in of_it)
+        return Ending(message=excerpt(run.message), whole=is_over)
+    return _with_log(api, namespace, failed)
 
 
 def with_ending(build: Build, ending: Ending) -> Build:
