@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from watcher.notice import Notice
+
 _log = logging.getLogger("layerwatch.reload")
 _POLL_SECONDS = 1.0
 
@@ -44,7 +46,7 @@ class ReloadWatch:
     def __init__(self, files: WatchedFiles, changed: Callable[[], None]) -> None:
         self._files = files
         self._changed = changed
-        self._told = threading.Event()
+        self._told = Notice()
         self._stopped = False
 
     def start(self) -> None:

@@ -3,14 +3,16 @@
 import argparse
 import ipaddress
 import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layering.errors import InputError
+from watcher.notice import Notice
 
 if TYPE_CHECKING:
     from layering.registry.storage import DirectoryStorage
+
+_SIGNAL_SECONDS = 0.25  # as in watcher/service.py
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
         check_password=read_htpasswd(arguments.htpasswd) if arguments.htpasswd else None,
         tls=(arguments.tls_cert, arguments.tls_key) if arguments.tls_cert else None,
     )
-    stop = threading.Event()
+    stop = Notice()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with server:
         print(f"listening on {server.url}", flush=True)
-        stop.wait()
+        while not stop.wait(_SIGNAL_SECONDS):
+            pass
     return 0
 
 

@@ -30,6 +30,7 @@ from watcher.logs import set_up
 from watcher.looknow import LookNow
 from watcher.loop import EVERYTHING, Loop, Pulse
 from watcher.metrics import Metrics, TickResult
+from watcher.notice import Notice
 from watcher.pages import exposition, healthz, readyz, status
 from watcher.reload import ReloadWatch, WatchedFiles
 from watcher.settings import Settings
@@ -62,7 +63,7 @@ class Service:
         self._config = config
         self._files = files
         self._flags = flags
-        self._told_to_end = threading.Event()
+        self._told_to_end = Notice()
         self._election: Election | None = None
         self._current: InForce | None = None
         self._fault: LayerwatchError | None = None

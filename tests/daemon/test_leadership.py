@@ -134,7 +134,7 @@ def test_sigterm_ends_it_also_while_the_api_hangs(world: ClusterWorld) -> None:
         world.server.freeze()
         try:
             daemon.send(signal.SIGTERM)
-            assert daemon.ends(10) == 0
+            assert daemon.ends() == 0
         finally:
             world.server.thaw()
     assert world.holder() == name, "it ends by itself"

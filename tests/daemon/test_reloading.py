@@ -74,7 +74,7 @@ def test_sighup_reads_it_again_at_once(scenario: Scenario) -> None:
         daemon.send(signal.SIGHUP)
         daemon.says(message="reading the configuration again: asked to")
         daemon.send(signal.SIGTERM)
-        assert daemon.ends(10) == 0
+        assert daemon.ends() == 0
 
 
 def test_a_file_that_it_names_counts_too(scenario: Scenario) -> None:
