@@ -8,6 +8,8 @@ queue.SimpleQueue: a get() or put() may be interrupted by another put() in the s
 import contextlib
 from queue import Empty, SimpleQueue
 
+_TURN_SECONDS = 0.25
+
 
 class Notice:
     """Given by anybody, waited for by one thread."""
@@ -31,6 +33,14 @@ class Notice:
             with contextlib.suppress(Empty):
                 self._woken.get(timeout=seconds)
         return self._is_set
+
+    def wait_for_it(self) -> None:
+        """Wait until it is given, however long that takes.
+
+        In short turns: a signal that another thread received does not wake the main one, where its handler runs.
+        """
+        while not self.wait(_TURN_SECONDS):
+            pass
 
     def clear(self) -> None:
         """Take it back. One that is given meanwhile stays."""

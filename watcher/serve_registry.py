@@ -12,8 +12,6 @@ from watcher.notice import Notice
 if TYPE_CHECKING:
     from layering.registry.storage import DirectoryStorage
 
-_SIGNAL_SECONDS = 0.25  # as in watcher/service.py
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
@@ -59,8 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     with server:
         print(f"listening on {server.url}", flush=True)
-        while not stop.wait(_SIGNAL_SECONDS):
-            pass
+        stop.wait_for_it()
     return 0
 
 

@@ -40,7 +40,6 @@ _log = logging.getLogger("layerwatch.service")
 _TICK_ENDS_WITHIN_SECONDS = 5.0
 _LEASE_BACK_WITHIN_SECONDS = 3.0
 _LAST_WORDS_SECONDS = 0.5
-_SIGNAL_SECONDS = 0.25  # a signal that another thread received does not wake the main one, where its handler runs
 
 
 def serve(config: Path, flags: RunFlags) -> int:
@@ -116,8 +115,7 @@ class Service:
             self._follow(settings)
             self._loop.put_in_force(settings)
             self._start()
-            while not self._told_to_end.wait(_SIGNAL_SECONDS):
-                pass
+            self._told_to_end.wait_for_it()
             self._end()
         if self._fault is not None:
             raise self._fault

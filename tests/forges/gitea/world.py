@@ -17,7 +17,7 @@ from tests.forges.origin import BRANCH, MOVING, Origin, new_origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
 _LATER_SECONDS = 10
-_LATE = timedelta(seconds=2)
+_LATE = timedelta(seconds=2)  # as layering/forge/remoterepository.py counts it
 _PER_PAGE = 50
 _SECONDS = 60.0
 
