@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from layering.cluster.access import ClusterAccess
 from layering.cluster.connection import Connector, check_extra
-from layering.cluster.exchange import Exchange, Limit, Request, begun
+from layering.cluster.exchange import Exchange, Limit, Request
 from layering.cluster.failures import ExpiredError, not_kubernetes
 from layering.cluster.resources import Resource
 from layering.cluster.watchstream import OpenWatches, WatchEvent, events
@@ -66,7 +66,7 @@ class ClusterApi:
     def within(self, seconds: float | None = None) -> Self:
         """The same cluster, all of whose calls together must end `seconds` from now: the time limit of one, if None."""
         bounded = copy.copy(self)
-        bounded._limit = begun(self._timeout_seconds if seconds is None else seconds)
+        bounded._limit = Limit(self._timeout_seconds if seconds is None else seconds)
         return bounded
 
     def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class ClusterApi:
             where=where,
             accept=_EVENT_OF_METADATA if metadata_only else "application/json",
         )
-        response = self._exchange.opened(request, begun(self._timeout_seconds))
+        response = self._exchange.opened(request, Limit(self._timeout_seconds))
         yield from events(response, self._watches, Limit(timeout_seconds + self._timeout_seconds), where)
 
     def served_version(self, group: str, plural: str) -> str | None:

@@ -1,8 +1,8 @@
 """A connection to one cluster's API: its address, its credential, and when both are to be read again.
 
-The only module that imports `kubernetes`, and that only when a cluster is asked: loading its models takes half a second
-and more. It takes from it how a kubeconfig is read and how connections are configured (docs/decisions/0009). It sends
-nothing itself.
+The only module that imports `kubernetes`, and that only where there is a cluster to be asked: loading its models takes
+half a second and more. It takes from it how a kubeconfig is read and how connections are configured
+(docs/decisions/0009). It sends nothing itself.
 """
 
 import importlib.util

@@ -46,7 +46,7 @@ class Exchange:
 
     def whole(self, request: Request, seconds: float) -> bytes:
         """The answer's body. Raises the error that stands for any answer but 2xx, or for none in time."""
-        limit = begun(seconds)
+        limit = Limit(seconds)
         response = self.opened(request, limit)
         try:
             return b"".join(_bounded(chunks(response, limit, request.where), _ANSWER_BYTES_MAX, request.where))
@@ -118,9 +118,10 @@ class Exchange:
 
 
 class Limit:
-    """When an exchange must be over."""
+    """When an exchange must be over, counted from now. The client's code is loaded before: no server's time."""
 
     def __init__(self, seconds: float) -> None:
+        load_client()
         self.seconds = seconds
         self._ends_at = time.monotonic() + seconds
 
@@ -130,12 +131,6 @@ class Limit:
         if left <= 0:
             raise timed_out(self.seconds, where)
         return left
-
-
-def begun(seconds: float) -> Limit:
-    """A limit from now on. The client's code is loaded before: that takes time once, and is no server's."""
-    load_client()
-    return Limit(seconds)
 
 
 def _asked_to_wait(response: urllib3.BaseHTTPResponse) -> int | None:

@@ -106,7 +106,7 @@ def test_what_loading_the_client_takes_is_not_counted(monkeypatch: pytest.Monkey
     seconds = [0.0]
     monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     monkeypatch.setattr(exchange, "load_client", lambda: seconds.append(seconds.pop() + 60))
-    assert exchange.begun(10).left("prod") == 10
+    assert exchange.Limit(10).left("prod") == 10
 
 
 class _Throttled(_Answer):
