@@ -79,7 +79,7 @@ class Candidate:
         self._clock = clock
         self._now = now
         self._leads_until: float | None = None  # None: never led so far
-        self._was_taken = False
+        self.was_taken = False  # lost because somebody else holds the Lease, and not by the time alone
         self._seen: LeaseRecord | None = None
         self._seen_at = _NEVER
 
@@ -92,11 +92,6 @@ class Candidate:
     def has_lost(self) -> bool:
         """Whether it led and does not any more; it never will again."""
         return self._leads_until is not None and not self.leads
-
-    @property
-    def was_taken(self) -> bool:
-        """Whether it has lost because somebody else holds the Lease, and not by the time alone."""
-        return self._was_taken
 
     @property
     def seconds_left(self) -> float:
@@ -116,7 +111,7 @@ class Candidate:
             taken = self._taken(transitions=found.transitions + 1)
             self._write(self._lock.replace, replace(taken, metadata=found.metadata))
         elif self._leads_until is not None:
-            self._leads_until, self._was_taken = _NEVER, True  # somebody took it from us by hand
+            self._leads_until, self.was_taken = _NEVER, True  # somebody took it from us by hand
 
     def release(self) -> None:
         """Stop leading, then give the Lease back, so that another need not wait. Raises LayerwatchError."""

@@ -322,17 +322,24 @@ def test_resigning_waits_for_an_attempt_that_is_under_way(is_won: bool) -> None:
     assert (world.lease.record.holder, one.won.is_set(), one.lost.empty()) == ("", is_won, True)
 
 
-def test_who_lost_it_says_why() -> None:
-    taken, late = World(), World()
-    for world in (taken, late):
-        one = Elected.of(world)
-        one.election.start()
-        assert one.won.wait(SECONDS)
-        if world is taken:
-            assert world.lease.record is not None
-            world.lease.record = replace(world.lease.record, holder="two")
-        else:
-            world.seconds += QUICK.renew_deadline_seconds
-        expected = "somebody else holds the lease" if world is taken else "the lease was not renewed in time"
-        assert one.lost.get(timeout=SECONDS) == expected
-        one.election.resign()
+def taken_by_hand(world: World) -> None:
+    assert world.lease.record is not None
+    world.lease.record = replace(world.lease.record, holder="two")
+
+
+def not_renewed(world: World) -> None:
+    world.seconds += QUICK.renew_deadline_seconds
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [(taken_by_hand, "somebody else holds the lease"), (not_renewed, "the lease was not renewed in time")],
+)
+def test_who_lost_it_says_why(happens: Callable[[World], None], why: str) -> None:
+    world = World()
+    one = Elected.of(world)
+    one.election.start()
+    assert one.won.wait(SECONDS)
+    happens(world)
+    assert one.lost.get(timeout=SECONDS) == why
+    one.election.resign()

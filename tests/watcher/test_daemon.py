@@ -58,7 +58,7 @@ def test_it_looks_now_and_again_and_ends_with_sigterm(scenario: Scenario) -> Non
     with daemon(scenario, "--log-level", "debug") as (process, log):
         wait_for(log, "AwaitingApproval ProposalOpen", times=3)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=_SECONDS) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b""
     assert "Rebuild NeverBuilt" in log.read_text()
@@ -70,7 +70,7 @@ def test_a_dry_run_ticks_and_acts_on_nothing(scenario: Scenario) -> None:
     with daemon(scenario, "--dry-run", "--log-level", "debug") as (process, log):
         wait_for(log, "Rebuild NeverBuilt", times=2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=_SECONDS) == 0
     assert scenario.branches() == ["refs/heads/main"]
 
 
@@ -92,7 +92,7 @@ def test_sigterm_in_the_middle_of_a_build_abandons_it(scenario: Scenario, tmp_pa
     with daemon(scenario, path=str(shim.parent)) as (process, log):
         git_pid = eventually("git is asked", lambda: mark.exists() and mark.read_text().strip())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0, log.read_text()
+        assert process.wait(timeout=_SECONDS) == 0, log.read_text()
     assert "Blocked" not in log.read_text()
     eventually("git is ended, too", lambda: not Path(f"/proc/{git_pid}").exists())
     assert scenario.tick() == ("AwaitingApproval", "ProposalOpen")
@@ -106,7 +106,7 @@ def test_a_defect_in_a_tick_is_seen_and_does_not_end_the_schedule(scenario: Scen
         scenario.at("4.19.1")
         wait_for(log, "AwaitingApproval ProposalOpen")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=_SECONDS) == 0
 
 
 @pytest.mark.parametrize(
