@@ -144,21 +144,20 @@ class Judgement:
 
 
 def at_a_glance(seen: Seen, key: str, image: ImageReference | None) -> Judgement | None:
-    """That it is as it should be, which most looks find: nothing is asked for it but what is open, and nothing is
-    written, whatever else there may be. None when there is more to it.
+    """That nothing is to be done, which most looks find: as it should be, refused, or a person's. None when there is
+    more to it. `seen` may know less than there is, and its `pulls` may be none at all.
     """
-    if _is_as_we_left_it(seen, key, image):
-        return Judgement(
-            state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=seen.open, line=_line(seen)
-        )
-    if image is not None and digest_of(seen.pinned) == image.pinned:
-        return Judgement(state=State.UNCHANGED, reason=Reason.ALREADY_ON_BASE, due=Due.NOTHING, pull=seen.open)
-    return None
+    if (settled := _settled(seen, key, image)) is not None:
+        return settled
+    if seen.open is None:
+        return _ended(seen, key)
+    is_told = seen.marker is None and seen.open in seen.pulls() and seen.by_a_pusher(seen.open)
+    return _edited(seen.open) if is_told and not seen.is_ours else None
 
 
 def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
     """The proposal of `key`; `image` is what it pins, when that is known. Total: everything seen has one answer."""
-    if (settled := at_a_glance(seen, key, image)) is not None:
+    if (settled := _settled(seen, key, image)) is not None:
         return settled
     if seen.open is not None:
         return _open(seen, seen.open, key)
@@ -168,6 +167,17 @@ def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
         return _edited(None)
     begun = seen.ours is not None and seen.ours.key == key
     return Judgement(state=State.ABSENT, reason=None, due=Due.FINISH if begun else Due.COMMIT)
+
+
+def _settled(seen: Seen, key: str, image: ImageReference | None) -> Judgement | None:
+    """That it is as it should be: nothing is asked for it but what is open."""
+    if _is_as_we_left_it(seen, key, image):
+        return Judgement(
+            state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=seen.open, line=_line(seen)
+        )
+    if image is not None and digest_of(seen.pinned) == image.pinned:
+        return Judgement(state=State.UNCHANGED, reason=Reason.ALREADY_ON_BASE, due=Due.NOTHING, pull=seen.open)
+    return None
 
 
 def _is_as_we_left_it(seen: Seen, key: str, image: ImageReference | None) -> bool:

@@ -46,9 +46,15 @@ class KnownPulls:
 
     @property
     def are_listed(self) -> bool:
-        """Whether all branches are known, where none selects one."""
+        """Whether what is open is known of all branches, where none selects one."""
         with self._guard:
             return self._listed is not _Listed.NOTHING
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether all branches are known, with what has ended, where none selects one."""
+        with self._guard:
+            return self._listed is _Listed.ALL
 
     @property
     def are_unknown(self) -> bool:
@@ -61,19 +67,17 @@ class KnownPulls:
         with self._guard:
             return max(self._asked.get(head, 0.0), self._listed_at)
 
-    def one(self, head: str, number: int | None) -> PullRequest | None:
-        """The one of a branch that is known, the open one if there is one, or else the one of that number, if it is of
-        the branch. There may be others: it is only good for finding that nothing has to be done.
-        """
+    def known(self, head: str) -> Sequence[PullRequest]:
+        """Those of a branch that are known, newest first. There may be others. Asks nothing."""
         with self._guard:
-            if known := self._open_ones(head) or self._newest_first(head)[:1]:
-                return known[0] if len(known) == 1 else None
-            if number is None:
-                return None
+            return self._newest_first(head)
+
+    def ask(self, head: str, number: int) -> None:
+        """Have the one of that number known, which is believed to be of the branch."""
+        with self._guard:
             with self._asking(head):
                 pull = self._host.pull(self._repository, number)
             self._take([pull])
-            return pull if pull.head == head else None
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which

@@ -177,20 +177,16 @@ class RemoteForge:
         Pull requests may be younger than git's answer: one that was merged since looks reverted, or as if another one
         were due on the old tip. So git is asked again, unless the open one is read once more before it is written.
         """
-        refs = cache(first)
-        seen = repository.glimpse(target, refs)
-        found = at_a_glance(seen, key, image) if seen is not None else None
-        if seen is not None and found is not None and _command(repository, seen, found) is None:
-            repository.check_that_it_takes_changes(are_due=False)
-            return seen, found, None
+        refs, is_whole = cache(first), False
         while True:
-            seen = repository.look(target, refs)
-            found = judge(seen, key, image)
+            seen, found = _seen(repository, target, key, image, refs, whole=is_whole)
             is_sure = found.state in (State.UNCHANGED, State.OUTDATED) or (found.due is Due.COMMIT and not seen.head)
-            if is_sure or repository.pulls.asked_at(target.proposal_branch) < refs().at:
+            if not is_sure and repository.pulls.asked_at(target.proposal_branch) >= refs().at:
+                refs = cache(partial(repository.refs, _branches(target)))
+            elif (command := _command(repository, seen, found)) is None or is_whole:
                 break
-            refs = cache(partial(repository.refs, _branches(target)))
-        command = _command(repository, seen, found)
+            else:
+                is_whole = True  # before what is commanded is carried out
         repository.check_that_it_takes_changes(are_due=found.due is not Due.NOTHING or command is not None)
         return seen, found, command
 
@@ -242,6 +238,23 @@ class RemoteForge:
 
 def _branches(target: ProposalTarget) -> tuple[str, str]:
     return target.branch, target.proposal_branch
+
+
+def _seen(
+    repository: RemoteRepository,
+    target: ProposalTarget,
+    key: str,
+    image: ImageReference | None,
+    refs: Callable[[], Refs],
+    *,
+    whole: bool,
+) -> tuple[Seen, Judgement]:
+    """At a glance where that does and is not to be `whole`."""
+    glimpse = None if whole else repository.glimpse(target, refs)
+    if glimpse is not None and (found := at_a_glance(glimpse, key, image)) is not None:
+        return glimpse, found
+    seen = repository.look(target, refs)
+    return seen, judge(seen, key, image)
 
 
 def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:

@@ -18,7 +18,8 @@ from layering.forge.host import Host
 from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
-from layering.forge.pullrequest import PullRequest, PullState
+from layering.forge.namedpulls import NamedPulls
+from layering.forge.pullrequest import PullRequest
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
@@ -82,21 +83,12 @@ class RemoteRepository:
         )
 
     def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen | None:
-        """As `look`, for `at_a_glance` alone, where no branch selects its pull requests and all are listed by fifties:
-        git's answer tells how to ask for the open ones with one request. None where one selects its own.
-        """
+        """As `look`, for `at_a_glance` alone, with what NamedPulls gives. None where a branch selects its own."""
         if self.host.selects_by_head:
             return None
-        told, head, base = refs(), target.proposal_branch, target.branch
-
-        def opened() -> Sequence[PullRequest]:
-            if told.pulls is not None and len(told.pulls) <= self.host.pulls_per_page:
-                self.pulls.of(head, base)  # all, and then the open ones are known
-            elif not self.pulls.are_listed and (one := self.pulls.one(head, told.only_pull_of(head))) is not None:
-                return [one] if (one.state, one.base) == (PullState.OPEN, base) else ()
-            return self.pulls.opened(head, base)
-
-        return self._seen(target, told, opened=opened, pulls=opened)
+        told, head = refs(), target.proposal_branch
+        named = NamedPulls(self.pulls, told, head=head, base=target.branch, per_page=self.host.pulls_per_page)
+        return self._seen(target, told, opened=named.opened, pulls=named.all)
 
     def _seen(
         self,

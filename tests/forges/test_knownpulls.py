@@ -126,34 +126,31 @@ def test_who_knows_all_knows_what_is_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "number", "found"),
+    ("there", "found"),
     [
-        pytest.param(pull("a"), 1, "a", id="it is open"),
-        pytest.param(CLOSED, 3, "closed", id="it is closed"),
-        pytest.param(pull("a", "fork:" + BRANCH), 1, None, id="it is a fork's"),
-        pytest.param(pull("a", OTHER), 1, None, id="it is another branch's"),
-        pytest.param(pull("a"), None, None, id="git names none"),
+        pytest.param(pull("a"), ["a"], id="it is open"),
+        pytest.param(CLOSED, ["closed"], id="it is closed"),
+        pytest.param(pull("a", "fork:" + BRANCH), [], id="it is a fork's"),
+        pytest.param(pull("a", OTHER), [], id="it is another branch's"),
     ],
 )
-def test_the_one_that_git_names_is_asked_for_by_its_number(
-    there: PullRequest, number: int | None, found: str | None
-) -> None:
+def test_one_is_asked_for_by_its_number(there: PullRequest, found: list[str]) -> None:
     host = Counted(selects_by_head=False, open=[there])
     known = KnownPulls(cast(Host, host), "o/r")
     assert known.are_unknown
-    one = known.one(BRANCH, number)
-    assert (one.title if one else None) == found
-    assert host.asked == ([] if number is None else [f"number {number}"])
+    assert titles(known.known(BRANCH)) == []
+    known.ask(BRANCH, there.number)
+    assert titles(known.known(BRANCH)) == found
+    assert host.asked == [f"number {there.number}"]
     assert not known.are_listed
 
 
-def test_one_that_is_known_to_be_open_is_not_asked_for_and_of_two_none_is_the_one() -> None:
+def test_what_comes_later_is_known_beside_the_one_that_was_asked_for() -> None:
     host = Counted(selects_by_head=False, open=[pull("a")], changed=[SECOND])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert known.one(BRANCH, 1) == known.one(BRANCH, 1) == pull("a")
-    assert host.asked == ["number 1"]
+    known.ask(BRANCH, 1)
     known.refresh()
-    assert known.one(BRANCH, 1) is None
+    assert titles(known.known(BRANCH)) == ["second", "a"]
     assert host.asked == ["number 1", "changed"]
 
 
@@ -202,7 +199,7 @@ def test_where_one_has_ended_all_are_listed_at_once() -> None:
     host = Counted(selects_by_head=False, open=[THEIRS], changed=[CLOSED])
     known = KnownPulls(cast(Host, host), "o/r")
     host.open.append(CLOSED)  # what its number tells
-    assert known.one(BRANCH, CLOSED.number) == CLOSED
+    known.ask(BRANCH, CLOSED.number)
     assert known.opened(BRANCH, "main") == []
     assert titles(known.of(BRANCH, "main")) == ["closed"]
     assert host.asked == [f"number {CLOSED.number}", "all"]

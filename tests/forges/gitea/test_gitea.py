@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from layering.errors import RefusedError, UnavailableError
 from layering.forge.exchange import Sent
-from layering.forge.forge import Proposed, State
+from layering.forge.forge import Proposal, Proposed, State
 from layering.forge.forges import open_forge
 from layering.forge.gitea import GiteaHost
 from layering.forge.marker import Marker
@@ -88,6 +89,88 @@ def test_what_a_reader_opened_hides_nothing_among_many(crowded: GiteaWorld) -> N
     assert (made.state, made.number) == (State.UPDATED, ours.number)
 
 
+def test_what_is_not_changed_of_two_pools_costs_one_request_each_among_many(crowded: GiteaWorld) -> None:
+    workers = proposal(crowded.repository)
+    proposals = [workers, replace(workers, target=replace(workers.target, pool="infra", file="infra.yaml"))]
+    crowded.origin.commit({"infra.yaml": pinning("0").replace("worker", "infra")})
+    for each in proposals:
+        assert _made(crowded, each)[0].state is State.CREATED
+        crowded.date_as_we_did()
+    for each in proposals:
+        made, asked = _made(crowded, each)
+        assert (made.state, asked) == (State.UNCHANGED, ["GET"])
+    sent: list[Sent] = []
+    forge = open_forge(crowded.settings, on_request=sent.append)
+    look = forge.for_one_look()
+    assert {look.observe(each.target, each.key, each.image).reason for each in proposals} == {Reason.PROPOSAL_OPEN}
+    forge.close()
+    assert [each.method for each in sent] == ["GET"] * 2
+
+
+def _said(world: GiteaWorld, text: str) -> None:
+    world.say(text)
+    propose(world)
+
+
+def _reverted(world: GiteaWorld) -> None:
+    world.merge()
+    world.origin.commit({FILE: pinning("0")})
+
+
+def _pushed(world: GiteaWorld) -> None:
+    world.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH)
+    world.pulls()  # once Gitea has seen it
+
+
+def _retargeted(world: GiteaWorld) -> None:
+    world.origin.commit({"notes.txt": "next\n"}, branch="dev", on="main")
+    world.retarget("dev")
+
+
+def _closed_twice(world: GiteaWorld) -> None:
+    """Another key's first, and its branch was left: both have the branch's commit."""
+    world.close()
+    assert propose(world, "2").state is State.CREATED
+    world.close()
+    assert propose(world, "2").reason is Reason.CLOSED_BY_PERSON
+
+
+def _copied(world: GiteaWorld) -> None:
+    body = world.pulls()[-1].body
+    world.close()
+    number = world.api("POST", "pulls", STRANGER, head=BRANCH, base="main", title="Have a look", body=body)["number"]
+    world.api("PATCH", f"pulls/{number}", STRANGER, state="closed")
+
+
+Act = Callable[[GiteaWorld], object]
+_ONE_AND_ITS_OPENER = ["GET", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("act", "reason", "asked"),
+    [
+        pytest.param(methodcaller("close"), Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="closed"),
+        pytest.param(lambda world: _said(world, "/layerwatch ignore"), Reason.IGNORED_BY_COMMAND, _ONE_AND_ITS_OPENER,
+                     id="ignored by command"),
+        pytest.param(_reverted, Reason.REVERTED, _ONE_AND_ITS_OPENER, id="reverted"),
+        pytest.param(_pushed, Reason.EDITED_BY_PERSON, ["GET"] * 4, id="a person's push"),
+        pytest.param(_retargeted, Reason.EDITED_BY_PERSON, None, id="retargeted"),
+        pytest.param(_closed_twice, Reason.CLOSED_BY_PERSON, None, id="the second one closed"),
+        pytest.param(_copied, Reason.CLOSED_BY_PERSON, None, id="a reader's copy, closed too"),
+    ],
+)  # fmt: skip
+def test_a_person_s_decision_stands_among_many(
+    crowded: GiteaWorld, act: Act, reason: Reason, asked: list[str] | None
+) -> None:
+    """A process that knows nothing yet asks for the one that git names, and for what that takes."""
+    propose(crowded)
+    act(crowded)
+    propose(crowded)  # which says what there is to say
+    made, sent = _made(crowded, proposal(crowded.repository))
+    assert made.reason is reason
+    assert asked is None or sent == asked
+
+
 def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     propose(crowded)
     crowded.close()
@@ -114,6 +197,15 @@ def _branch(name: str) -> str:
         "from refs/heads/main^0",
     ]
     return "\n".join([*lines, f"M 100644 inline {name}", "data 1", "x", "", ""])
+
+
+def _made(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
+    """By a process that knows nothing yet, with the methods of its requests."""
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    made = forge.propose(wanted)
+    forge.close()
+    return made, [each.method for each in sent]
 
 
 def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
