@@ -145,13 +145,13 @@ class Judgement:
 
 def at_a_glance(seen: Seen, key: str, image: ImageReference | None) -> Judgement | None:
     """That nothing is to be done, which most looks find: as it should be, refused, or a person's. None when there is
-    more to it. `seen` may know less than there is, and its `pulls` may be none at all.
+    more to it. `seen` may know less than there is; its `pulls` are none where they may not be taken for all.
     """
     if (settled := _settled(seen, key, image)) is not None:
         return settled
     if seen.open is None:
         return _ended(seen, key)
-    is_told = seen.marker is None and seen.open in seen.pulls() and seen.by_a_pusher(seen.open)
+    is_told = seen.marker is None and seen.open in seen.pulls()
     return _edited(seen.open) if is_told and not seen.is_ours else None
 
 

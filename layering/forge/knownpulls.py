@@ -5,13 +5,14 @@ that git names, or one for all of them. One that stays asks, at each look, a sin
 what was updated since. Nothing is judged here.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from layering.errors import NotFoundError
 from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
 from layering.forge.pullrequest import PullRequest, PullState
@@ -73,8 +74,8 @@ class KnownPulls:
             return self._newest_first(head)
 
     def ask(self, head: str, number: int) -> None:
-        """Have the one of that number known, which is believed to be of the branch."""
-        with self._guard:
+        """Have the one of that number known, which is believed to be of the branch. git may have one that is gone."""
+        with self._guard, suppress(NotFoundError):
             with self._asking(head):
                 pull = self._host.pull(self._repository, number)
             self._take([pull])
@@ -110,7 +111,7 @@ class KnownPulls:
                 self._listed = _Listed.ALL
             return self._newest_first(head)
 
-    @contextlib.contextmanager
+    @contextmanager
     def _asking(self, head: str | None = None) -> Iterator[None]:
         """What is asked for meanwhile, of one branch or of all, is true as of the beginning."""
         began = time.monotonic()

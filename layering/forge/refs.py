@@ -1,6 +1,6 @@
 """What git told of a repository's refs, and when: pull requests that changed later may not fit them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from layering.forge.forge import OUR_BRANCHES
@@ -16,12 +16,11 @@ class Refs:
     pulls: Mapping[int, str] | None
     at: float
 
-    @property
-    def ours(self) -> int:
-        """How many of the branches are ours."""
-        return sum(name.startswith(OUR_BRANCHES) for name in self.branches)
-
-    def pulls_of(self, branch: str) -> Sequence[int]:
-        """The pull requests that have the branch's commit, newest first."""
+    def only_pull_of(self, branch: str) -> int | None:
+        """The pull request that has the branch's commit. None when several have it or none, and when the branch is not
+        the only one of ours: who looks at several is told of all their pull requests by one listing.
+        """
+        ours = [name for name in self.branches if name.startswith(OUR_BRANCHES)]
         commit = self.branches.get(branch)
-        return sorted((number for number, head in (self.pulls or {}).items() if head == commit), reverse=True)
+        numbers = [number for number, head in (self.pulls or {}).items() if head == commit]
+        return numbers[0] if ours == [branch] and len(numbers) == 1 else None

@@ -179,7 +179,13 @@ class RemoteForge:
         """
         refs, is_whole = cache(first), False
         while True:
-            seen, found = _seen(repository, target, key, image, refs, whole=is_whole)
+            glimpse = None if is_whole else repository.glimpse(target, refs)
+            glance = at_a_glance(glimpse, key, image) if glimpse is not None else None
+            if glimpse is not None and glance is not None:
+                seen, found = glimpse, glance
+            else:
+                seen, is_whole = repository.look(target, refs), True
+                found = judge(seen, key, image)
             is_sure = found.state in (State.UNCHANGED, State.OUTDATED) or (found.due is Due.COMMIT and not seen.head)
             if not is_sure and repository.pulls.asked_at(target.proposal_branch) >= refs().at:
                 refs = cache(partial(repository.refs, _branches(target)))
@@ -238,23 +244,6 @@ class RemoteForge:
 
 def _branches(target: ProposalTarget) -> tuple[str, str]:
     return target.branch, target.proposal_branch
-
-
-def _seen(
-    repository: RemoteRepository,
-    target: ProposalTarget,
-    key: str,
-    image: ImageReference | None,
-    refs: Callable[[], Refs],
-    *,
-    whole: bool,
-) -> tuple[Seen, Judgement]:
-    """At a glance where that does and is not to be `whole`."""
-    glimpse = None if whole else repository.glimpse(target, refs)
-    if glimpse is not None and (found := at_a_glance(glimpse, key, image)) is not None:
-        return glimpse, found
-    seen = repository.look(target, refs)
-    return seen, judge(seen, key, image)
 
 
 def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:

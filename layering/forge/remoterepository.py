@@ -88,7 +88,7 @@ class RemoteRepository:
             return None
         told, head = refs(), target.proposal_branch
         named = NamedPulls(self.pulls, told, head=head, base=target.branch, per_page=self.host.pulls_per_page)
-        return self._seen(target, told, opened=named.opened, pulls=named.all)
+        return self._seen(target, told, opened=named.opened, pulls=named.believed)
 
     def _seen(
         self,

@@ -8,19 +8,24 @@ from typing import cast
 
 import pytest
 
+from layering.errors import NotFoundError
 from layering.forge.host import Host
 from layering.forge.knownpulls import KnownPulls
+from layering.forge.marker import Marker
+from layering.forge.namedpulls import NamedPulls
 from layering.forge.pullrequest import PullRequest, PullState, Repository
+from layering.forge.refs import Refs
 
 BRANCH = "layerwatch/prod/worker"
 OTHER = "layerwatch/prod/infra"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+COMMIT = "c" * 40
 
 
 def pull(title: str, head: str = BRANCH, state: PullState = PullState.OPEN, number: int = 1) -> PullRequest:
     return PullRequest(
         number=number, url="https://f.test/1", title=title, body="", state=state, draft=False, head=head,
-        head_commit="c" * 40, base="main", updated=AT,
+        head_commit=COMMIT, base="main", updated=AT,
     )  # fmt: skip
 
 
@@ -44,7 +49,10 @@ class Counted:
 
     def pull(self, repository: str, number: int) -> PullRequest:
         self.asked.append(f"number {number}")
-        return next(each for each in (*self.open, *self.changed) if each.number == number)
+        there = [each for each in (*self.open, *self.changed) if each.number == number]
+        if not there:
+            raise NotFoundError("there is no such pull request", where="f.test")
+        return there[0]
 
     def pulls_of(self, repository: str, head: str, base: str) -> list[PullRequest]:
         self.asked.append("all of a branch")
@@ -143,6 +151,61 @@ def test_one_is_asked_for_by_its_number(there: PullRequest, found: list[str]) ->
     assert titles(known.known(BRANCH)) == found
     assert host.asked == [f"number {there.number}"]
     assert not known.are_listed
+
+
+def test_one_that_git_still_has_and_the_forge_has_not_is_none() -> None:
+    host = Counted(selects_by_head=False, open=[THEIRS])
+    known = KnownPulls(cast(Host, host), "o/r")
+    known.ask(BRANCH, 99)
+    assert titles(known.opened(BRANCH, "main")) == []
+    assert host.asked == ["number 99", "open"]
+
+
+def believed(known: KnownPulls, pulls: dict[int, str], commit: str | None = COMMIT) -> list[str]:
+    refs = Refs(branches={BRANCH: commit} if commit else {}, pulls=pulls, at=0.0)
+    return titles(NamedPulls(known, refs, head=BRANCH, base="main", per_page=1).believed())
+
+
+def marked(title: str, state: PullState, commit: str = COMMIT, number: int = 3) -> PullRequest:
+    marker = Marker(key="1" * 64, commit=commit, image="", old=None, base="", title="", written=AT)
+    return replace(pull(title, state=state, number=number), body=marker.text())
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        pytest.param(pull("open", number=3), ["open"], id="open, whatever it says"),
+        pytest.param(marked("refused", PullState.CLOSED), ["refused"], id="closed, of the branch's commit"),
+        pytest.param(marked("merged", PullState.MERGED), ["merged"], id="merged, of the branch's commit"),
+        pytest.param(marked("older", PullState.CLOSED, "d" * 40), [], id="closed, of another commit"),
+        pytest.param(CLOSED, [], id="closed, its marker taken away"),
+        pytest.param(replace(marked("moved", PullState.OPEN), base="dev"), [], id="open into another branch"),
+    ],
+)
+def test_what_is_believed_of_the_one_that_git_names(there: PullRequest, found: list[str]) -> None:
+    host = Counted(selects_by_head=False, open=[there])
+    known = KnownPulls(cast(Host, host), "o/r")
+    assert believed(known, {3: COMMIT, 4: "e" * 40}) == found
+    assert host.asked == ["number 3"]
+
+
+def test_nothing_is_believed_where_git_names_several_or_the_branch_is_gone() -> None:
+    host = Counted(selects_by_head=False, open=[marked("a", PullState.OPEN)])
+    known = KnownPulls(cast(Host, host), "o/r")
+    assert believed(known, {3: COMMIT, 4: COMMIT}, commit=None) == []
+    assert host.asked == []
+    assert believed(known, {3: COMMIT, 4: COMMIT}) == []
+    assert host.asked == ["open"]
+
+
+def test_of_two_that_have_ended_the_newest_speaks() -> None:
+    """A person closed ours, and merged another one of the branch that has a text of the person's own."""
+    host = Counted(selects_by_head=False, open=[marked("refused", PullState.CLOSED)])
+    known = KnownPulls(cast(Host, host), "o/r")
+    assert believed(known, {3: COMMIT, 4: "e" * 40}) == ["refused"]
+    host.changed = [pull("merged", state=PullState.MERGED, number=4)]
+    known.refresh()
+    assert believed(known, {3: COMMIT, 4: COMMIT}) == []
 
 
 def test_what_comes_later_is_known_beside_the_one_that_was_asked_for() -> None:
