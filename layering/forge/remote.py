@@ -174,16 +174,15 @@ class RemoteForge:
     ) -> tuple[Seen, Judgement, Command | None]:
         """What is seen of a target, how that stands, and what people told us. `first` gives git's refs to begin with.
 
+        A glance does where it finds an answer and no command: what is commanded is carried out on the whole.
         Pull requests may be younger than git's answer: one that was merged since looks reverted, or as if another one
         were due on the old tip. So git is asked again, unless the open one is read once more before it is written.
         """
         refs, is_whole = cache(first), False
         while True:
-            glimpse = None if is_whole else repository.glimpse(target, refs)
-            glance = at_a_glance(glimpse, key, image) if glimpse is not None else None
-            if glimpse is not None and glance is not None:
-                seen, found = glimpse, glance
-            else:
+            seen = None if is_whole else repository.glimpse(target, refs)
+            found = at_a_glance(seen, key, image) if seen is not None else None
+            if seen is None or found is None:
                 seen, is_whole = repository.look(target, refs), True
                 found = judge(seen, key, image)
             is_sure = found.state in (State.UNCHANGED, State.OUTDATED) or (found.due is Due.COMMIT and not seen.head)
@@ -192,7 +191,7 @@ class RemoteForge:
             elif (command := _command(repository, seen, found)) is None or is_whole:
                 break
             else:
-                is_whole = True  # before what is commanded is carried out
+                is_whole = True
         repository.check_that_it_takes_changes(are_due=found.due is not Due.NOTHING or command is not None)
         return seen, found, command
 

@@ -189,13 +189,27 @@ def test_what_is_believed_of_the_one_that_git_names(there: PullRequest, found: l
     assert host.asked == ["number 3"]
 
 
-def test_nothing_is_believed_where_git_names_several_or_the_branch_is_gone() -> None:
+@pytest.mark.parametrize(
+    ("commit", "pulls", "asked"),
+    [
+        pytest.param(None, {3: COMMIT, 4: COMMIT}, [], id="the branch is gone"),
+        pytest.param(COMMIT, {3: COMMIT, 4: COMMIT}, ["open"], id="git names several"),
+        pytest.param(COMMIT, {3: "d" * 40, 4: "e" * 40}, ["open"], id="git names none"),
+    ],
+)
+def test_nothing_is_believed_where_git_does_not_name_one(
+    commit: str | None, pulls: dict[int, str], asked: list[str]
+) -> None:
     host = Counted(selects_by_head=False, open=[marked("a", PullState.OPEN)])
+    assert believed(KnownPulls(cast(Host, host), "o/r"), pulls, commit) == []
+    assert host.asked == asked
+
+
+def test_one_that_is_known_is_not_asked_for_again() -> None:
+    host = Counted(selects_by_head=False, open=[pull("open", number=3)])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert believed(known, {3: COMMIT, 4: COMMIT}, commit=None) == []
-    assert host.asked == []
-    assert believed(known, {3: COMMIT, 4: COMMIT}) == []
-    assert host.asked == ["open"]
+    assert believed(known, {3: COMMIT, 4: "e" * 40}) == believed(known, {3: COMMIT, 4: "e" * 40}) == ["open"]
+    assert host.asked == ["number 3"]
 
 
 def test_of_two_that_have_ended_the_newest_speaks() -> None:
@@ -206,6 +220,7 @@ def test_of_two_that_have_ended_the_newest_speaks() -> None:
     host.changed = [pull("merged", state=PullState.MERGED, number=4)]
     known.refresh()
     assert believed(known, {3: COMMIT, 4: COMMIT}) == []
+    assert host.asked == ["number 3", "changed"]
 
 
 def test_what_comes_later_is_known_beside_the_one_that_was_asked_for() -> None:

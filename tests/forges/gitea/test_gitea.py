@@ -209,11 +209,9 @@ def _made(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
 
 
 def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
-    sent: list[Sent] = []
-    forge = open_forge(world.settings, on_request=sent.append)
-    assert forge.propose(proposal(world.repository, digit)).state is State.UNCHANGED
-    forge.close()
-    return [each.method for each in sent]
+    made, asked = _made(world, proposal(world.repository, digit))
+    assert made.state is State.UNCHANGED
+    return asked
 
 
 def _asked_when_looked_at(world: GiteaWorld) -> list[str]:
