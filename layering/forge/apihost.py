@@ -76,9 +76,7 @@ class ApiHost:
         """See Host. Only GitHub does, for an App."""
         return False
 
-    def commit(
-        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
-    ) -> tuple[str, tuple[str, ...]]:
+    def commit(self, repository: str, change: TreeChange, message: str) -> tuple[str, tuple[str, ...]]:
         """See Host: not asked for."""
         raise NotImplementedError
 

@@ -137,11 +137,9 @@ class GitHubHost(LikeGitHub):
         """See Host. GitHub signs what an App commits by the API without naming an author."""
         return self._commits.are_signed
 
-    def commit(
-        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
-    ) -> tuple[str, tuple[str, ...]]:
+    def commit(self, repository: str, change: TreeChange, message: str) -> tuple[str, tuple[str, ...]]:
         """See Host."""
-        return self._commits.commit(repository, branch, change, old=old, message=message)
+        return self._commits.commit(repository, change, message)
 
     def commit_authors(self) -> tuple[str, ...]:
         """See Host."""

@@ -135,12 +135,9 @@ class Host(Protocol):
     def signs_commits(self) -> bool:
         """Whether commits are to be made with `commit`, so that the forge signs them as its own."""
 
-    def commit(
-        self, repository: str, branch: str, change: TreeChange, *, old: str | None, message: str
-    ) -> tuple[str, tuple[str, ...]]:
-        """One commit with this change, made and signed by the forge, and `branch` moved to it. Only asked when
-        `signs_commits`. `old` is what the branch holds, None: it is not there. The commit, and one line for people when
-        the forge says that it did not sign it. Raises ConflictError when the branch was moved meanwhile.
+    def commit(self, repository: str, change: TreeChange, message: str) -> tuple[str, tuple[str, ...]]:
+        """One commit with this change, made and signed by the forge, on no branch yet. Only asked when `signs_commits`.
+        The commit, and one line for people when the forge says that it did not sign it.
         """
 
     def commit_authors(self) -> tuple[str, ...]:

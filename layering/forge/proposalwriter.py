@@ -6,6 +6,7 @@ emptied by the last write. Nothing is judged here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from layering.errors import ConflictError, InputError
 from layering.forge.basefile import edited_text
@@ -88,15 +89,13 @@ class ProposalWriter:
         git, branch, message = self._repository.git, self._proposal.target.proposal_branch, self._message()
         files = self._files(seen.tip)
         commit = git.add_commit(seen.tip, files, message, self._settings.commits_by, self._proposal.when)
+        told = tuple[str, ...]()
         if self._host.signs_commits():
-            change = git.tree_change(commit, seen.tip, files)
-            try:
-                return self._host.commit(self._repository.name, branch, change, old=seen.head, message=message)
-            except ConflictError as error:
-                raise Moved from error
+            make = partial(self._host.commit, self._repository.name, message=message)
+            commit, told = git.made_there(commit, seen.tip, files, make)
         if not git.push(commit, branch, seen.head):
             raise Moved
-        return commit, ()
+        return commit, told
 
     def _files(self, tip: str) -> Mapping[str, bytes]:
         """Each file that is changed, with all of its lines."""

@@ -42,6 +42,9 @@ _NEGOTIATE = (("push.negotiate", "true"),)
 _LEASE_LOST = "[rejected] (stale info)"
 _PARENT_UNKNOWN = re.compile(r"(?:fatal|error): [^\n]*\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
+MadeThere = tuple[str, tuple[str, ...]]
+"""A commit that a forge made, and lines for people about it."""
+
 
 class RemoteGit:
     """One repository behind a URL, with what was fetched of it kept in a temporary directory until `close`.
@@ -148,11 +151,24 @@ class RemoteGit:
             self._unpushed.add(made)
             return made
 
-    def tree_change(self, commit: str, parent: str, files: Mapping[str, bytes]) -> TreeChange:
-        """What a commit that `add_commit` made of these does to its parent's tree."""
+    def made_there(
+        self, commit: str, parent: str, files: Mapping[str, bytes], make: Callable[[TreeChange], MadeThere]
+    ) -> MadeThere:
+        """Have the forge make what `add_commit` made of these, and fetch that, to be pushed in its place. No branch has
+        it yet, and yet it may be asked for (gitprotocol-v2(5): wants are not limited to advertised objects).
+        """
+        try:
+            made, told = make(self._tree_change(commit, parent, files))
+            with self._guard:
+                self._with(made, depth=2)  # a push whose last commit has no parent here is refused
+                self._unpushed.add(made)
+            return made, told
+        finally:
+            self._unpushed.discard(commit)
+
+    def _tree_change(self, commit: str, parent: str, files: Mapping[str, bytes]) -> TreeChange:
         with self._guard:
             here = self._with(commit, depth=2)
-            self._unpushed.discard(commit)  # the forge makes its own
             return TreeChange(
                 parent=parent,
                 before=here.tree(parent),

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from layering.errors import ConflictError, InputError
+from layering.errors import ConflictError, InputError, UnavailableError
 from layering.forge.forge import Author
 from layering.forge.remotegit import RemoteGit
+from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
 from tests.forges.origin import BRANCH, FILE, Origin, origin_at
 from tests.git_http import Asked, Served
@@ -300,6 +301,31 @@ def test_it_begins_anew_before_it_grows_too_large(origin: Origin) -> None:
         assert git.file(tip(origin), FILE) == b"last\n"
         assert fetched_bytes(git) < before
         assert git.push(make(git, tip(origin)), BRANCH, waiting)
+
+
+@pytest.mark.parametrize("fetches_max", [1, 1000], ids=["and it is time to begin anew", "at any time"])
+def test_what_the_forge_makes_of_it_is_pushed_in_its_place(origin: Origin, fetches_max: int) -> None:
+    def sign(change: TreeChange) -> tuple[str, tuple[str, ...]]:
+        blob = origin.git("hash-object", "-w", "--stdin", stdin=change.files[FILE].decode())
+        tree = origin.git("ls-tree", "-r", change.before).replace(origin.git("rev-parse", f"main:{FILE}"), blob)
+        origin.git("update-index", "--index-info", stdin=f"{tree}\n")
+        assert origin.git("write-tree") == change.after
+        return origin.git("commit-tree", change.after, "-p", change.parent, "-m", "Signed"), ("told",)
+
+    with origin.opened(fetches_max=fetches_max) as git:
+        ours = make(git, tip(origin))
+        theirs, told = git.made_there(ours, tip(origin), {FILE: b"new\n"}, sign)
+        assert told == ("told",)
+        assert git.push(theirs, BRANCH, None)
+        assert origin.head(BRANCH) == theirs != ours
+
+
+def test_what_the_forge_made_and_its_git_has_not_is_told(origin: Origin) -> None:
+    with origin.opened() as git:
+        ours = make(git, tip(origin))
+        with pytest.raises(UnavailableError, match="not our ref"):
+            git.made_there(ours, tip(origin), {FILE: b"new\n"}, lambda change: ("e" * 40, ()))
+        assert git.push(ours, BRANCH, None)
 
 
 def test_nothing_stays_behind(origin: Origin) -> None:

@@ -5,7 +5,6 @@ App's user, and GitHub is their committer. Plug in with `App.plug_into`.
 """
 
 import os
-import re
 import subprocess
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,11 +42,8 @@ class App:
         git = "repos/:s/:s/git"
         for method, pattern, route in (
             ("GET", "users/:s", self._user),
-            ("GET", f"{git}/ref/:s", self._ref),
             ("POST", f"{git}/trees", self._make_tree),
             ("POST", f"{git}/commits", self._make_commit),
-            ("POST", f"{git}/refs", self._make_ref),
-            ("PATCH", f"{git}/refs/:s", self._move_ref),
         ):
             api.add(method, pattern, route)
         for method, pattern, own in (
@@ -130,12 +126,6 @@ class App:
             raise RefusalError(404, "Not Found")
         return accounts.profile(call.documents.user(found))
 
-    def _ref(self, call: Call, of: Repository, name: str) -> Any:
-        head = of.origin.head(name.removeprefix("heads/"))
-        if head is None:
-            raise RefusalError(404, "Not Found")
-        return _objects(call, of).ref(f"refs/{name}", head)
-
     def _make_tree(self, call: Call, of: Repository) -> Any:
         index = of.origin.path / "index-of-api"
         index.unlink(missing_ok=True)
@@ -162,22 +152,6 @@ class App:
             argv, env=env, input=call.body["message"], text=True, check=True, capture_output=True
         ).stdout.strip()
         return _objects(call, of).commit(made)
-
-    def _make_ref(self, call: Call, of: Repository) -> Any:
-        branch = re.sub("^refs/heads/", "", call.body["ref"])
-        if of.origin.head(branch) is not None:
-            raise RefusalError(422, "Reference already exists")
-        of.origin.git("update-ref", call.body["ref"], call.body["sha"])
-        return _objects(call, of).ref(call.body["ref"], call.body["sha"])
-
-    def _move_ref(self, call: Call, of: Repository, name: str) -> Any:
-        head = of.origin.head(name.removeprefix("heads/"))
-        if head is None:
-            raise RefusalError(422, "Reference does not exist")
-        if not call.body.get("force") and of.origin.commits_above(call.body["sha"], head):
-            raise RefusalError(422, "Update is not a fast forward")
-        of.origin.git("update-ref", f"refs/{name}", call.body["sha"])
-        return _objects(call, of).ref(f"refs/{name}", call.body["sha"])
 
 
 def _objects(call: Call, of: Repository) -> GitObjects:

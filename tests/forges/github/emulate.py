@@ -1,13 +1,14 @@
 """GitHub as others wrote it, npm's `emulate`: one for a whole test process, its API and its git at one address.
 
-What it gets wrong is in test_emulate.py. It has no git: `mirror.py` serves what its API says of commits. Nothing can be
-pushed, so what we write there, we write through its API, as a GitHub App.
+What it gets wrong is in test_emulate.py. It has no git: `mirror.py` serves what its API says of commits, and gives it
+what is pushed.
 """
 
 import atexit
 import base64
 import itertools
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ from tests.ports import free_port
 
 OWNER, SLUG = "acme", "our-app"
 TOKENS = {PERSON: "ghp_of_pat_0123456789abcdefABCDEF012345", STRANGER: "ghp_of_eve_0123456789abcdefABCDEF012345"}
+_WANT = re.compile(rb"want ([0-9a-f]{40})\b")
 _START_SECONDS = 60.0
 _SECONDS = 60
 _ALL = {"contents": "write", "pull_requests": "write", "issues": "write", "metadata": "read"}
@@ -94,17 +96,20 @@ class Emulate:
         return self._git(asked, body) if "git-" in asked.target else forwarded(self.own, asked, body)
 
     def _git(self, asked: Asked, body: bytes) -> Served:
-        """Read only, and what the API shows to the same token."""
+        """What the API shows to the same token, and lets it write."""
         login = asked.headers.get("authorization", "")
         if not login:
             return Served(status=401, headers={"WWW-Authenticate": 'Basic realm="GitHub"'})
         found = self.mirrors.get(asked.target.lstrip("/").partition(".git/")[0])
         if found is None:
             return Served(status=404, body=b"Repository not found.")
-        if "receive-pack" in asked.target:
-            return Served(status=403, body=b"Nothing is pushed here.")
-        refused = found.take(base64.b64decode(login.removeprefix("Basic ")).decode().partition(":")[2])
-        return Served(status=refused) if refused else git_served(self.home / "repositories", login, asked, body)
+        token = base64.b64decode(login.removeprefix("Basic ")).decode().partition(":")[2]
+        if refused := found.take(token):
+            return Served(status=refused)
+        for sha in _WANT.findall(body):  # no branch may have it
+            found.take_history(sha.decode())
+        with found.given_back(token):
+            return git_served(self.home / "repositories", login, asked, body)
 
 
 @cache

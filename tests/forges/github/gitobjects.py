@@ -78,11 +78,6 @@ class GitObjects:
             "commits": [self.compared_commit(each) for each in above[:limit]],
         }
 
-    def ref(self, name: str, sha: str) -> Document:
-        """`name`: refs/heads/BRANCH."""
-        target = {"type": "commit", "sha": sha, "url": f"{self._git}/commits/{sha}"}
-        return {"ref": name, "node_id": f"REF_{name}", "url": f"{self._git}/{name}", "object": target}
-
     def tree(self, sha: str) -> Document:
         listed = [line.split(maxsplit=3) for line in self.of.origin.git("ls-tree", sha).splitlines()]
         entries = [{"mode": mode, "type": kind, "sha": each, "path": path} for mode, kind, each, path in listed]

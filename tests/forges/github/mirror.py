@@ -8,6 +8,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,11 +36,19 @@ class Mirror(Origin):
         return cls(path=path, name=name, ask=ask, token=token)
 
     def git(self, *words: str, stdin: str | None = None) -> str:
-        before = self._taken()
-        said = super().git(*words, stdin=stdin)
-        if words[0] in MOVING:
-            self._give(before)
-        return said
+        refused = self.take(self.token)
+        assert not refused, f"{self.name} cannot be read: status {refused}"
+        if words[0] not in MOVING:
+            return super().git(*words, stdin=stdin)
+        with self.given_back(self.token):
+            return super().git(*words, stdin=stdin)
+
+    @contextmanager
+    def given_back(self, token: str) -> Iterator[None]:
+        """The branches that are moved within are moved there, as who has `token`."""
+        before = self._refs()
+        yield
+        self._give(before, token)
 
     def take(self, token: str) -> int:
         """Everything that `token` may see. The status of a refusal, or 0."""
@@ -48,27 +57,22 @@ class Mirror(Origin):
             return answer.status_code
         there = {each["ref"]: each["object"]["sha"] for each in answer.json()}
         for sha in there.values():
-            self._take_history(sha)
+            self.take_history(sha)
         gone = (f"delete {ref}\n" for ref in self._refs() if ref not in there)
         super().git("update-ref", "--stdin", stdin="".join((*gone, *(f"update {r} {s}\n" for r, s in there.items()))))
         return 0
-
-    def _taken(self) -> Mapping[str, str]:
-        refused = self.take(self.token)
-        assert not refused, f"{self.name} cannot be read: status {refused}"
-        return self._refs()
 
     def _refs(self) -> Mapping[str, str]:
         lines = super().git("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads").splitlines()
         return dict(line.split() for line in lines)
 
-    def _take_history(self, tip: str) -> None:
-        """A commit stands here only when all below it does."""
+    def take_history(self, tip: str) -> None:
+        """What a commit has. It stands here only when all below it does."""
         if self._object(tip).exists():
             return
         found = self._told("commits", tip)
         for parent in found["parents"]:
-            self._take_history(parent["sha"])
+            self.take_history(parent["sha"])
         self._take_tree(found["tree"]["sha"])
         self._keep("commit", tip, _commit(found))
 
@@ -100,27 +104,30 @@ class Mirror(Origin):
             self._object(sha).parent.mkdir(exist_ok=True)
             self._object(sha).write_bytes(zlib.compress(whole))
 
-    def _give(self, before: Mapping[str, str]) -> None:
+    def _give(self, before: Mapping[str, str], token: str) -> None:
         now = self._refs()
         for ref, sha in now.items():
             if before.get(ref) != sha:
                 for commit in super().git("rev-list", "--reverse", sha, "--not", *before.values()).split():
                     self._give_commit(commit)
                 if ref in before:
-                    self._wrote("PATCH", ref, sha=sha, force=True)
+                    self._wrote("PATCH", ref, token, sha=sha, force=True)
                 else:
-                    self._wrote("POST", "refs", ref=ref, sha=sha)
+                    self._wrote("POST", "refs", token, ref=ref, sha=sha)
         for ref in before.keys() - now.keys():
-            self._wrote("DELETE", ref)
+            self._wrote("DELETE", ref, token)
 
     def _give_commit(self, sha: str) -> None:
+        if self.ask("GET", f"repos/{self.name}/git/commits/{sha}", self.token).ok:
+            return
         entries = []
         for line in super().git("ls-tree", "-r", sha).splitlines():
             (mode, kind, blob), path = line.split("\t")[0].split(), line.split("\t")[1]
             content = super().git("cat-file", "blob", blob) + "\n"  # all files of the tests end so
-            self._wrote("POST", "blobs", content=base64.b64encode(content.encode()).decode(), encoding="base64")
+            fields = {"content": base64.b64encode(content.encode()).decode(), "encoding": "base64"}
+            self._wrote("POST", "blobs", self.token, **fields)
             entries.append({"path": path, "mode": mode, "type": kind, "sha": blob})
-        tree = self._wrote("POST", "trees", tree=entries)["sha"]
+        tree = self._wrote("POST", "trees", self.token, tree=entries)["sha"]
         names = ("author", "committer")
         shown = (
             super().git("show", "--no-patch", "--format=%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha).split("\0")
@@ -130,12 +137,12 @@ class Mirror(Origin):
             for who, at in zip(names, (0, 3), strict=True)
         }
         parents = super().git("show", "--no-patch", "--format=%P", sha).split()
-        made = self._wrote("POST", "commits", tree=tree, parents=parents, message=shown[6], **people)["sha"]
+        made = self._wrote("POST", "commits", self.token, tree=tree, parents=parents, message=shown[6], **people)["sha"]
         assert made == sha, f"git calls it {sha}, and there it is {made}"
 
-    def _wrote(self, method: str, what: str, **fields: Any) -> Any:
+    def _wrote(self, method: str, what: str, token: str, **fields: Any) -> Any:
         path = f"repos/{self.name}/git/{what}"
-        answer = self.ask(method, path, self.token, **fields)
+        answer = self.ask(method, path, token, **fields)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
