@@ -101,9 +101,14 @@ class Seen:
             return False
         if self.open is not None and self.marker is not None and self.by_a_pusher(self.open):
             return True
+        return self.is_told or self.ours is not None or self._is_merged
+
+    @cached_property
+    def is_told(self) -> bool:
+        """Whether a marker tells of the branch's commit."""
         markers = ((pull, Marker.parse(pull.body)) for pull in self.pulls())
         told = (pull for pull, marker in markers if marker is not None and marker.commit == self.head)
-        return any(map(self.by_a_pusher, told)) or self.ours is not None or self._is_merged
+        return any(map(self.by_a_pusher, told))
 
     @property
     def _is_merged(self) -> bool:
@@ -165,7 +170,7 @@ def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
         return ended
     if seen.head is not None and not seen.is_ours:
         return _edited(None)
-    begun = seen.ours is not None and seen.ours.key == key
+    begun = not seen.is_told and seen.ours is not None and seen.ours.key == key
     return Judgement(state=State.ABSENT, reason=None, due=Due.FINISH if begun else Due.COMMIT)
 
 

@@ -4,20 +4,24 @@ Implementations are the real Gitea, and GitHub's and GitLab's of the tests. What
 everywhere: see `origin`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from layering.forge.settings import ForgeSettings, Kind
 from tests.forges.gitea.world import gitea_world
 from tests.forges.github import server as github_server
+from tests.forges.github.api import Api
+from tests.forges.github.apps import installed
 from tests.forges.github.state import GitHub, Repository
+from tests.forges.github.state import Milestone as GitHubMilestone
 from tests.forges.github.state import Pull as GitHubPull
 from tests.forges.gitlab import server as gitlab_server
 from tests.forges.gitlab.state import DEVELOPER, GitLab, MergeRequest, Project
+from tests.forges.gitlab.state import Milestone as GitLabMilestone
 from tests.forges.origin import BRANCH, Origin
 from tests.forges.standing import PERSON, STRANGER, Standing
 
@@ -33,6 +37,9 @@ class World(Protocol):
 
     def pulls(self) -> list[Standing]:
         """All there are, oldest first."""
+
+    def add_milestone(self, title: str) -> None:
+        """One that is open."""
 
     def close(self) -> None:
         """Without merging it."""
@@ -116,6 +123,9 @@ class GitHubWorld:
         self.github.ahead += _LATER
         self.github.create(self.found, self.github.user(who), BRANCH, base, "Have a look", body)
 
+    def add_milestone(self, title: str) -> None:
+        self.found.milestones.append(GitHubMilestone(number=1, title=title))
+
     @property
     def _newest(self) -> GitHubPull:
         return self.found.pulls[-1]
@@ -174,6 +184,9 @@ class GitLabWorld:
         self.gitlab.ahead += timedelta() if at_once else _LATER
         self.gitlab.note(self._newest, self.gitlab.user(who), text)
 
+    def add_milestone(self, title: str) -> None:
+        self.project.milestones.append(GitLabMilestone(id=self.gitlab.number(), title=title))
+
     @property
     def _newest(self) -> MergeRequest:
         return self.project.merge_requests[-1]
@@ -188,13 +201,28 @@ def github_world(directory: Path) -> Iterator[World]:
     """A GitHub with one repository."""
     token = directory / "token"
     token.write_text(f"{github_server.TOKEN}\n")
-    with github_server.github_at(directory / "repositories") as (github, _, address):
+    with _github(directory, {"token_file": token}) as (made, _):
+        yield made
+
+
+@contextmanager
+def github_app_world(directory: Path) -> Iterator[World]:
+    """The same, in which we are an App whose commits GitHub signs."""
+    with _github(directory, {}) as (made, api):
+        _, app = installed(made.github, api, directory)
+        made.settings = replace(made.settings, app=app)
+        yield made
+
+
+@contextmanager
+def _github(directory: Path, keys: Mapping[str, Any]) -> Iterator[tuple[GitHubWorld, Api]]:
+    with github_server.github_at(directory / "repositories") as (github, api, address):
         found = github_server.add_repository(github, directory / "repositories")
         found.permissions |= {github.user(PERSON).id: "write", github.user(STRANGER).id: "read"}
-        settings = ForgeSettings(
-            name="github", kind=Kind.GITHUB, url=f"http://{address}/api/v3", token_file=token, max_wait_seconds=60
-        )
-        yield GitHubWorld(settings=settings, repository=found.name, origin=found.origin, github=github, found=found)
+        url = f"http://{address}/api/v3"
+        settings = ForgeSettings(name="github", kind=Kind.GITHUB, url=url, max_wait_seconds=60, **keys)
+        world = GitHubWorld(settings=settings, repository=found.name, origin=found.origin, github=github, found=found)
+        yield world, api
 
 
 @contextmanager

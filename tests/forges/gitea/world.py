@@ -86,6 +86,9 @@ class GiteaWorld:
         given = {"title": title, "body": body}
         self._change(**{name: value for name, value in given.items() if value is not None})
 
+    def add_milestone(self, title: str) -> None:
+        self.api("POST", "milestones", title=title)
+
     def label(self, name: str) -> None:
         made = self.api("POST", "labels", name=name, color="#ffffff")
         self.api("POST", f"issues/{self._newest}/labels", labels=[made["id"]])

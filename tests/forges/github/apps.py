@@ -1,18 +1,21 @@
 """What a GitHub App does: it signs for a token of its installation, and commits through the git data API.
 
-docs.github.com/rest: "apps", "git/trees", "git/commits", "git/refs". Commits without an author are by the
-App's user, and GitHub is their committer. Plug in with `App.plug_into`.
+docs.github.com/rest: "apps", "git/trees", "git/commits". Commits without an author are by the App's user, and GitHub is
+their committer. See `installed`.
 """
 
 import os
 import subprocess
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from layering.forge import settings
 from tests.forges.github import accounts
 from tests.forges.github.accounts import BEGINNING
 from tests.forges.github.api import Api, Call, RefusalError
@@ -152,6 +155,15 @@ class App:
             argv, env=env, input=call.body["message"], text=True, check=True, capture_output=True
         ).stdout.strip()
         return _objects(call, of).commit(made)
+
+
+def installed(github: GitHub, api: Api, directory: Path) -> tuple[App, settings.App]:
+    """An App, and how we are told to be it."""
+    key, file = generate_private_key(public_exponent=65537, key_size=2048), directory / "key.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    made = App(github=github, id="Iv23abc", slug="our-app", key=key.public_key(), host="127.0.0.1")
+    made.plug_into(api)
+    return made, settings.App(id=made.id, private_key_file=file)
 
 
 def _objects(call: Call, of: Repository) -> GitObjects:

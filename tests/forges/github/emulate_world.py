@@ -28,6 +28,9 @@ class EmulateWorld:
         found: list[Any] = self.api("GET", "pulls?state=all&sort=created&direction=asc&per_page=100")
         return found
 
+    def add_milestone(self, title: str) -> None:
+        self.api("POST", "milestones", title=title)
+
     def close(self) -> None:
         self.change(state="closed")
 

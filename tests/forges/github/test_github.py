@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from github import Auth, Github
 
 from layering.errors import LayerwatchError, RefusedError
 from layering.forge.exchange import Sent
 from layering.forge.forge import Proposed, State
 from layering.forge.forges import open_forge
-from layering.forge.settings import App, ForgeSettings, Kind
+from layering.forge.settings import ForgeSettings, Kind
 from layering.reasons import Reason
 from tests.forges.github.api import Api
 from tests.forges.github.apps import App as InstalledApp
+from tests.forges.github.apps import installed
 from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
 from tests.forges.github.state import GitHub, Milestone, Pull, Repository
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
@@ -161,11 +160,8 @@ def test_drafts_that_the_repository_has_not_are_told(place: Place) -> None:
 @pytest.fixture
 def app(place: Place, tmp_path: Path) -> InstalledApp:
     """An App without an author of its own, as which we propose."""
-    key, file = generate_private_key(public_exponent=65537, key_size=2048), tmp_path / "key.pem"
-    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
-    made = InstalledApp(github=place.github, id="Iv23abc", slug="our-app", key=key.public_key(), host="127.0.0.1")
-    made.plug_into(place.api)
-    place.settings = replace(place.settings, token_file=None, app=App(id="Iv23abc", private_key_file=file))
+    made, told = installed(place.github, place.api, tmp_path)
+    place.settings = replace(place.settings, token_file=None, app=told)
     return made
 
 
@@ -182,21 +178,6 @@ def test_an_apps_commits_are_githubs_own(place: Place, app: InstalledApp) -> Non
     assert place.propose().state is State.UNCHANGED
     assert place.propose("2").state is State.UPDATED
     assert origin.git("rev-list", "--count", f"main..{BRANCH}") == "1"
-
-
-@pytest.mark.parametrize(
-    ("manners", "most"),
-    [({}, 4), ({"labels": ("a",), "reviewers": ("pat",), "assignees": ("pat",), "milestone": "4.19"}, 8)],
-    ids=["plain", "all-manners"],
-)
-def test_what_an_apps_proposal_costs(place: Place, app: InstalledApp, manners: dict[str, Any], most: int) -> None:
-    """The signed commit is two requests. Besides, the App's token is two, for each process."""
-    place.found.milestones.append(Milestone(number=3, title="4.19"))
-    assert place.propose(**manners).warnings == ()
-    assert len(place.sent) == 2 + most
-    place.sent.clear()
-    assert place.propose(**manners).state is State.UNCHANGED
-    assert len(place.sent) == 2 + 1
 
 
 def test_an_apps_commit_is_known_again_when_nothing_else_was_done(place: Place, app: InstalledApp) -> None:
