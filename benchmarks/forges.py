@@ -109,7 +109,7 @@ class Counter:
             assert proposed.state is state, proposed
 
     def _look(self, forge: Forge) -> None:
-        one = forge.for_one_look()
+        one = forge.for_one_look(self._targets)
         for target in self._targets:
             found = one.observe(target, KEY, NEW)
             assert (found.state, found.reason) == (State.UNCHANGED, Reason.PROPOSAL_OPEN), found

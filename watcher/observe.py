@@ -16,7 +16,7 @@ from layering.cluster.clusterversion import ClusterRelease, UpdateState
 from layering.cluster.state import ClusterState
 from layering.containerfile import Match
 from layering.errors import ConflictError, InputError, LayerwatchError, NotFoundError
-from layering.forge.forge import Forge, ProposalState
+from layering.forge.forge import Forge, ProposalState, ProposalTarget
 from layering.once import Once
 from layering.provenance import provenance_of, read_provenance
 from layering.reasons import Reason
@@ -71,7 +71,7 @@ class Observer:
         images = {image.name: image for image, _ in wanted}
         look = Look(
             clusters={cluster.name: self._known(cluster.name) for cluster in settings.clusters},
-            forges={name: forge.for_one_look() for name, forge in self._forges.items()},
+            forges={name: forge.for_one_look(_proposed_at(name, wanted)) for name, forge in self._forges.items()},
             commit=Once(git.resolve_commit),
             digest=Once(_digest_of),
             built=Once(self._built),
@@ -217,6 +217,10 @@ def _asked(target: Target) -> tuple[str, str]:
     base = image.base
     asked = base.cluster if isinstance(base, FollowedCluster) else base.image.repository.domain
     return asked, image.target.domain
+
+
+def _proposed_at(forge: str, wanted: Iterable[Target]) -> list[ProposalTarget]:
+    return [entry.target for _, entry in wanted if entry is not None and entry.forge == forge]
 
 
 def _proposal(entry: ProposalEntry, forge: Forge, key: BuildKey, built: ImageReference | None) -> ProposalState:

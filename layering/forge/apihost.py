@@ -3,7 +3,7 @@
 Subclasses implement the rest of Host. Nothing of a forge's API is known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
+from layering.forge.pullrequest import PullRequest
 from layering.forge.settings import ForgeSettings, Login
 from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
@@ -70,6 +71,10 @@ class ApiHost:
 
     def opener_may_push(self, repository: str, opener: str) -> bool:
         """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""
+        raise NotImplementedError
+
+    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+        """See Host: not asked for. GitHub and GitLab select one branch's."""
         raise NotImplementedError
 
     def signs_commits(self) -> bool:

@@ -5,6 +5,7 @@ configured and nowhere else. A read that fails for now is repeated as long as th
 answer is lost is not: who wrote looks first.
 """
 
+import itertools
 import json as jsonlib
 import logging
 import ssl
@@ -108,11 +109,13 @@ class Exchange:
         """
         return self._asked("GET", self._url(path, params), None, expect)
 
-    def pages(self, path: str, params: Mapping[str, str | int] | None = None, limit: int = 100) -> Iterator[Answer]:
-        """The answer and those that its Link header's rel="next" leads to, at most `limit`."""
+    def pages(
+        self, path: str, params: Mapping[str, str | int] | None = None, limit: int | None = 100
+    ) -> Iterator[Answer]:
+        """The answer, and those that its Link header's rel="next" leads to as they are read; at most `limit`."""
         answer = self.get(path, params)
         yield answer
-        for _ in range(limit - 1):
+        for _ in itertools.count() if limit is None else range(limit - 1):
             if answer.next_page is None:
                 return
             answer = self.get(answer.next_page)

@@ -163,8 +163,8 @@ class Orphan:
 class Forge(Protocol):
     """One forge. Its calls raise InputError for a target that cannot be, RefusedError and UnavailableError."""
 
-    def for_one_look(self) -> "Forge":
-        """The same forge, for one look at many targets: what they have in common is read once, and then believed."""
+    def for_one_look(self, targets: Sequence[ProposalTarget]) -> "Forge":
+        """The same forge, for one look at these: what they have in common is read once, and then believed."""
 
     def observe(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
         """Look, and write nothing."""

@@ -6,7 +6,7 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -41,10 +41,13 @@ class GiteaHost(LikeGitHub):
     selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
 
+    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+        """See Host."""
+        return self._listed(repository, {"state": "all"})
+
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch; `head` as a parameter would be passed over without a word."""
-        listed = self._listed(repository, {"state": "all", **self.newest_change_first})
-        found = [pull for pull in listed if pull.head == head]
+        found = [pull for pull in self.newest_pulls(repository) if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 
     def open(self, repository: str, new: NewPull) -> Opened:
@@ -171,6 +174,7 @@ class GiteaHost(LikeGitHub):
             archived=base["repo"].get("archived") is True,
             opener=(found.get("user") or {}).get("login") or _GHOST,
             comments=found.get("comments"),
+            open_count=base["repo"].get("open_pr_counter"),
         )
 
 

@@ -8,7 +8,7 @@ Every call raises RefusedError (ForgeRefused: wrong token, missing permission), 
 UnavailableError (ForgeUnreachable), InputError (the forge cannot take it as it stands), ConflictError where it says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -71,6 +71,11 @@ class Host(Protocol):
         first.
 
         One request and more pages when there are; with an ETag where the forge offers them.
+        """
+
+    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+        """All of the repository itself, closed ones included, newest first; asked for as far as they are read. Only
+        where no branch selects its own.
         """
 
     def pull(self, repository: str, number: int) -> PullRequest:

@@ -4,7 +4,7 @@ docs/pull-requests.md is the table; `judge` goes through it from its first row t
 what `Seen` was given to ask lazily, and nothing is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -47,7 +47,8 @@ class Seen:
     """What was seen of one target. `tip` is the base branch's commit, `head` the proposal's branch's, None: not there.
 
     `pulls` gives those of the branch, newest first, whoever opened them: some forges let accounts that may only read
-    open one of a branch of the repository itself. `opened` gives those that are open; most looks need no others.
+    open one of a branch of the repository itself; they may be asked for as far as they are read. `opened` gives those
+    that are open; most looks need no others.
     `by_a_pusher` tells of one whether its account may push: on another's word nothing is written, and nothing refused.
     `file` gives the target's file at `tip`; `made_by_us` tells whether a commit is the only one above the base branch
     and can only be ours, and what it says then; `key_of` the key that the trailer of a commit names, when its author is
@@ -58,7 +59,7 @@ class Seen:
     tip: str
     head: str | None
     opened: Callable[[], Sequence[PullRequest]]
-    pulls: Callable[[], Sequence[PullRequest]]
+    pulls: Callable[[], Iterable[PullRequest]]
     file: Callable[[], BaseFile]
     made_by_us: Callable[[str], OurCommit | None]
     by_a_pusher: Callable[[PullRequest], bool] = lambda pull: pull.opener is None
@@ -156,8 +157,8 @@ def at_a_glance(seen: Seen, key: str, image: ImageReference | None) -> Judgement
         return settled
     if seen.open is None:
         return _ended(seen, key)
-    is_told = seen.marker is None and seen.open in seen.pulls()
-    return _edited(seen.open) if is_told and not seen.is_ours else None
+    is_suspect = seen.marker is None or seen.open.base != seen.target.branch
+    return _edited(seen.open) if is_suspect and seen.open in seen.pulls() and not seen.is_ours else None
 
 
 def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:

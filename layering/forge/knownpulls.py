@@ -5,11 +5,12 @@ that git names, or one for all of them. One that stays asks, at each look, a sin
 what was updated since. Nothing is judged here.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from layering.errors import NotFoundError
@@ -17,7 +18,6 @@ from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
 from layering.forge.pullrequest import PullRequest, PullState
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
 
 
@@ -37,8 +37,11 @@ class KnownPulls:
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
         self._listed = _Listed.NOTHING
+        self._read_to = sys.maxsize  # of all, those of this number and later ones are known
+        self._rest: Iterator[PullRequest] | None = None
         self._clone_url: str | None = None
         self._is_archived = False
+        self._open_count: int | None = None
         self._asked: dict[str, float] = {}
         self._listed_at = 0.0
         self._since: datetime | None = None
@@ -104,12 +107,37 @@ class KnownPulls:
                     pulls = self._host.pulls_of(self._repository, head, base)
                 self._by_branch[head] = {}
                 self._take(pulls)
-            elif not self._host.selects_by_head and self._listed < _Listed.ALL:
-                with self._asking():
-                    pulls = self._host.changed_pulls(self._repository, _EVER, below="")  # any tells of the repository
-                self._take(pulls)
-                self._listed = _Listed.ALL
+            while not self._host.selects_by_head and self._listed < _Listed.ALL:
+                self._read_on()
             return self._newest_first(head)
+
+    def newest(self, head: str, base: str) -> Iterator[PullRequest]:
+        """As `of`, and where none selects one, all are asked for only as far as these are read."""
+        given = set[int]()
+        while True:
+            with self._guard:
+                is_all = self._host.selects_by_head or self._listed is _Listed.ALL
+                known = self.of(head, base) if is_all else self._newest_first(head)
+                read = [pull for pull in known if is_all or pull.number >= self._read_to]
+                fresh = [pull for pull in read if pull.number not in given]
+                if not fresh and not is_all:
+                    self._read_on()
+            yield from fresh
+            if is_all:
+                return
+            given.update(pull.number for pull in fresh)
+
+    def _read_on(self) -> None:
+        """One more of all, newest first: from the first on where it is another look than the one that read so far."""
+        rest, self._rest = self._rest or self._host.newest_pulls(self._repository), None
+        with self._asking():
+            pull = next(rest, None)
+        if pull is None:
+            self._listed = _Listed.ALL
+            return
+        self._take([pull])
+        self._read_to = min(self._read_to, pull.number)
+        self._rest = rest
 
     @contextmanager
     def _asking(self, head: str | None = None) -> Iterator[None]:
@@ -127,6 +155,7 @@ class KnownPulls:
         for pull in pulls:
             self._clone_url = self._clone_url or pull.clone_url
             self._is_archived = pull.archived
+            self._open_count = pull.open_count
             self._put(pull)
 
     def _newest_first(self, head: str) -> Sequence[PullRequest]:
@@ -148,11 +177,18 @@ class KnownPulls:
         with self._guard:
             return self._is_archived
 
+    @property
+    def open_count(self) -> int | None:
+        """How many are open, of whatever branch, as far as the last that was asked for tells."""
+        with self._guard:
+            return self._open_count
+
     def refresh(self) -> None:
         """Take in what was updated since the last time. Nothing is asked as long as no branch is known, nor once after
         a write of ours: its answer has just told, and the time after this one asks for what was updated since.
         """
         with self._guard:
+            self._rest = None
             is_told, self._is_told = self._is_told, False
             if self._is_archived:  # no pull request changes when it is archived no more
                 self._is_archived = self._host.repository(self._repository).archived
@@ -182,5 +218,5 @@ class KnownPulls:
         """Ask for this branch again the next time."""
         with self._guard:
             self._by_branch.pop(head, None)
-            self._listed = _Listed.NOTHING
+            self._listed, self._read_to, self._rest = _Listed.NOTHING, sys.maxsize, None
             self._is_archived = False

@@ -18,13 +18,10 @@ REFUSED = (400, 403, 404, 409, 410, 422)  # answers that say no to what was aske
 
 
 class LikeGitHub(ApiHost):
-    """A part of Host. `newest_change_first` are the parameters that sort pull requests so; `page` is a page's length,
-    `pages_max` how many are read at most.
-    """
+    """Part of Host. `newest_change_first` are the parameters that sort pull requests so, `page` is a page's length."""
 
     newest_change_first: Mapping[str, str | int]
     page: Mapping[str, str | int]
-    pages_max = 40
 
     @abstractmethod
     def _of(self, found: Any) -> PullRequest:
@@ -68,7 +65,7 @@ class LikeGitHub(ApiHost):
 
     def _listed(self, repository: str, params: Mapping[str, str | int]) -> Iterator[PullRequest]:
         """Of the repository itself, page by page, as far as they are read."""
-        for answer in self._exchange.pages(f"{path_of(repository)}/pulls", {**params, **self.page}, self.pages_max):
+        for answer in self._exchange.pages(f"{path_of(repository)}/pulls", {**params, **self.page}, limit=None):
             yield from self._pulls_in(answer)
 
     def _pulls_in(self, answer: Answer) -> Sequence[PullRequest]:

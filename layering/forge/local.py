@@ -46,7 +46,7 @@ class LocalForge:
     def close(self) -> None:
         """See Forge. Nothing is kept open."""
 
-    def for_one_look(self) -> Forge:
+    def for_one_look(self, targets: Sequence[ProposalTarget]) -> Forge:
         """See Forge. Targets in one repository are told from the same reading of its refs."""
         one = copy.copy(self)
         one._refs = Once(read_refs)

@@ -26,8 +26,9 @@ class Marker:
     `old`: what the base branch pinned at `base`, the commit ours is on. `title`: as we wrote it, without a draft's
     prefix. `todo`: what of the manners is still to be set. `written`: the forge's clock at our last write. `handled`:
     the newest comment that was looked at for commands. `comments`: how many there were when it was written, where the
-    forge tells. `ignored`: closed by `/layerwatch ignore`. `members`: key, image
-    and old value of each line of a shared proposal, by `ProposalTarget.member`; empty when it has one line.
+    forge tells. `ignored`: closed by `/layerwatch ignore`. `after`: the newest pull request that the branch had before;
+    while this one is open, none up to that is. `members`: key, image and old value of each line of a shared proposal,
+    by `ProposalTarget.member`; empty when it has one line.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Marker:
     handled: int = 0
     comments: int | None = None
     ignored: bool = False
+    after: int = 0
     members: Mapping[str, "Line"] = field(default_factory=dict)
 
     def line_of(self, member: str) -> "Line | None":
@@ -68,6 +70,8 @@ class Marker:
             document["comments"] = self.comments
         if self.ignored:
             document["ignored"] = True
+        if self.after:
+            document["after"] = self.after
         if self.members:
             document["members"] = {
                 name: {"key": line.key, "image": line.image, "old": line.old} for name, line in self.members.items()
@@ -102,6 +106,7 @@ class Marker:
             handled=int(document.get("handled", 0)),
             comments=int(document["comments"]) if "comments" in document else None,
             ignored=document.get("ignored") is True,
+            after=int(document.get("after", 0)),
             members=members,
         )
 

@@ -1,7 +1,7 @@
 """A pull request (GitLab: merge request) in our words, whichever forge it is on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,7 +25,8 @@ class PullRequest:
     forge's own clock. `clone_url` is for git over HTTP, when the forge's answer has it; `archived` says that the
     repository takes no changes, as far as the answer tells. `opener` is the account that opened it, where that may be
     one that may only read; None where the forge lets nobody do so, or its answer tells that it was one that may push.
-    `comments` is how many there are; None where the answer does not tell.
+    `comments` is how many there are, `open_count` how many pull requests are open in the repository; None where the
+    answer does not tell.
     """
 
     number: int
@@ -43,6 +44,7 @@ class PullRequest:
     archived: bool = False
     opener: str | None = None
     comments: int | None = None
+    open_count: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Raises TypeError: an answer may have anything in these places."""

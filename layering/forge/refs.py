@@ -1,9 +1,7 @@
 """What git told of a repository's refs, and when: pull requests that changed later may not fit them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from layering.forge.forge import OUR_BRANCHES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,11 +14,7 @@ class Refs:
     pulls: Mapping[int, str] | None
     at: float
 
-    def only_pull_of(self, branch: str) -> int | None:
-        """The pull request that has the branch's commit. None when several have it or none, and when the branch is not
-        the only one of ours: who looks at several is told of all their pull requests by one listing.
-        """
-        ours = [name for name in self.branches if name.startswith(OUR_BRANCHES)]
+    def pulls_of(self, branch: str) -> Sequence[int]:
+        """The pull requests that have the branch's commit, newest first."""
         commit = self.branches.get(branch)
-        numbers = [number for number, head in (self.pulls or {}).items() if head == commit]
-        return numbers[0] if ours == [branch] and len(numbers) == 1 else None
+        return sorted((number for number, head in (self.pulls or {}).items() if head == commit), reverse=True)

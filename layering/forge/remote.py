@@ -7,7 +7,7 @@ anywhere in between, the next call finds what was done and does the rest. See do
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -37,10 +37,12 @@ _ALL_OURS = f"{OUR_BRANCHES}*"
 
 @dataclass(kw_only=True)
 class _OneLook:
-    """What the targets of one look have in common: refs by repository and base branch, and by repository that changed
-    pull requests were read, and how many of ours are open. `unavailable`: it failed, and is not asked again.
+    """What the targets of one look have in common: by repository their `branches`, that changed pull requests were
+    read, and how many of ours are open; by repository and base branch the refs. `unavailable`: it failed, and is not
+    asked again.
     """
 
+    branches: Mapping[str, Collection[str]]
     refs: Once[Refs]
     refreshed: Once[None]
     counted: Once[int]
@@ -64,10 +66,13 @@ class RemoteForge:
             repository.close()
         self._host.close()
 
-    def for_one_look(self) -> Self:
+    def for_one_look(self, targets: Sequence[ProposalTarget]) -> Self:
         """See Forge. Of each repository refs and changed pull requests are read once."""
-        one = copy.copy(self)
+        one, branches = copy.copy(self), dict[str, set[str]]()
+        for target in targets:
+            branches.setdefault(target.repository, set()).add(target.proposal_branch)
         one._one = _OneLook(
+            branches=branches,
             refs=Once(lambda name, base: self._repository(name).refs((base, _ALL_OURS))),
             refreshed=Once(lambda name: self._repository(name).pulls.refresh()),
             counted=Once(self._count_open),
@@ -179,8 +184,9 @@ class RemoteForge:
         were due on the old tip. So git is asked again, unless the open one is read once more before it is written.
         """
         refs, is_whole = cache(first), False
+        among = self._one.branches.get(repository.name, ()) if self._one else ()
         while True:
-            seen = None if is_whole else repository.glimpse(target, refs)
+            seen = None if is_whole else repository.glimpse(target, refs, among)
             found = at_a_glance(seen, key, image) if seen is not None else None
             if seen is None or found is None:
                 seen, is_whole = repository.look(target, refs), True

@@ -5,7 +5,7 @@ It reads and remembers what cannot have changed; judging and writing are elsewhe
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from layering.errors import InputError, RefusedError
@@ -19,7 +19,7 @@ from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
 from layering.forge.namedpulls import NamedPulls
-from layering.forge.pullrequest import PullRequest
+from layering.forge.pullrequest import Comment, PullRequest
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
@@ -46,6 +46,7 @@ class RemoteRepository:
         self._side = GitSide(host, name, lambda: self.pulls.clone_url, open_git)
         self._files = BaseFiles()
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
+        self._comments: dict[int, tuple[PullRequest, Sequence[Comment]]] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
@@ -79,15 +80,15 @@ class RemoteRepository:
             target,
             refs(),
             opened=lambda: self.pulls.opened(head, base),
-            pulls=lambda: self.pulls.of(head, base),
+            pulls=lambda: self.pulls.newest(head, base),
         )
 
-    def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen | None:
+    def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs], among: Collection[str]) -> Seen | None:
         """As `look`, for `at_a_glance` alone, with what NamedPulls gives. None where a branch selects its own."""
         if self.host.selects_by_head:
             return None
-        told, head = refs(), target.proposal_branch
-        named = NamedPulls(self.pulls, told, head=head, base=target.branch, per_page=self.host.pulls_per_page)
+        told, head, size = refs(), target.proposal_branch, self.host.pulls_per_page
+        named = NamedPulls(self.pulls, told, head=head, base=target.branch, among=among, per_page=size)
         return self._seen(target, told, opened=named.opened, pulls=named.believed)
 
     def _seen(
@@ -96,7 +97,7 @@ class RemoteRepository:
         refs: Refs,
         *,
         opened: Callable[[], Sequence[PullRequest]],
-        pulls: Callable[[], Sequence[PullRequest]],
+        pulls: Callable[[], Iterable[PullRequest]],
     ) -> Seen:
         if target.branch == target.proposal_branch:
             raise InputError(f"{target.branch!r} is the proposal's own branch", where=self.name)
@@ -153,11 +154,30 @@ class RemoteRepository:
             known = self._commands.get(pull.number)
         if known is not None and known[0] == pull:
             return known[1]
-        comments = self.host.comments(self.name, pull.number, marker.written - _COMMENTS_SINCE)
-        found = pending(comments, marker.handled, lambda author: self.host.may_push(self.name, author))
+        found = pending(self.comments(pull), marker.handled, lambda author: self.host.may_push(self.name, author))
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found
+
+    def comments(self, pull: PullRequest) -> Sequence[Comment]:
+        """Those since our last write, oldest first; all where no marker tells of it. Asked for once, while the pull
+        request stays as it is.
+        """
+        with self._guard:
+            known = self._comments.get(pull.number)
+        if known is not None and known[0] == pull:
+            return known[1]
+        marker = Marker.parse(pull.body)
+        found = self.host.comments(self.name, pull.number, marker.written - _COMMENTS_SINCE if marker else None)
+        with self._guard:
+            self._comments[pull.number] = (pull, found)
+        return found
+
+    def comment(self, pull: PullRequest, text: str) -> None:
+        """Say something in its conversation."""
+        self.host.comment(self.name, pull.number, text)
+        with self._guard:
+            self._comments.pop(pull.number, None)
 
     def opened_by_a_pusher(self, pull: PullRequest) -> bool:
         """Whether its account may push. Who may is believed from then on; who may not, for a while."""

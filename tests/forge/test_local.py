@@ -252,10 +252,10 @@ def test_observing_writes_nothing(bare: Path) -> None:
 
 def test_what_was_read_is_believed_for_one_look_and_no_longer(bare: Path) -> None:
     forge = LocalForge()
-    first = forge.for_one_look()
+    first = forge.for_one_look(())
     seen = [first.observe(target(bare), KEYS[FIRST], FIRST).pinned]
     base_line_changes(bare)
-    looks = [first, forge.for_one_look(), forge]
+    looks = [first, forge.for_one_look(()), forge]
     seen += [look.observe(target(bare), KEYS[FIRST], FIRST).pinned for look in looks]
     assert seen == [None, None, str(FOREIGN), str(FOREIGN)]
 

@@ -108,8 +108,9 @@ def test_threads_find_it_together(kind: Kind, tmp_path: Path) -> None:
             world.origin.commit({FILE: pinning("1")}, branch=branch, on="main")
         with api_alone(world, Served(status=404)) as settings, ThreadPoolExecutor(len(branches)) as pool:
             forge = open_forge(settings)
-            one, wanted = forge.for_one_look(), proposal(world.repository)
+            wanted = proposal(world.repository)
             targets = [replace(wanted.target, branch=branch) for branch in branches]
+            one = forge.for_one_look(targets)
             found = list(pool.map(lambda target: one.observe(target, wanted.key, wanted.image).reason, targets))
             forge.close()
     assert found == [Reason.ALREADY_ON_BASE] * len(branches)

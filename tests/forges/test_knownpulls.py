@@ -1,20 +1,17 @@
 """How often a repository's pull requests are asked for."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
-from layering.errors import NotFoundError
+from layering.errors import NotFoundError, UnavailableError
 from layering.forge.host import Host
 from layering.forge.knownpulls import KnownPulls
-from layering.forge.marker import Marker
-from layering.forge.namedpulls import NamedPulls
 from layering.forge.pullrequest import PullRequest, PullState, Repository
-from layering.forge.refs import Refs
 
 BRANCH = "layerwatch/prod/worker"
 OTHER = "layerwatch/prod/infra"
@@ -38,6 +35,7 @@ class Counted:
     open: list[PullRequest] = field(default_factory=list)
     changed: list[PullRequest] = field(default_factory=list)
     is_archived: bool = True
+    breaks_before: PullRequest | None = None
     answered: float = 0.0
 
     def repository(self, name: str) -> Repository:
@@ -64,10 +62,19 @@ class Counted:
         return self.open
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> list[PullRequest]:
-        self.asked.append("changed" if below else "all")
+        self.asked.append("changed")
         assert BRANCH.startswith(below)
         self.answered = time.monotonic()
         return self.changed or [pull("changed"), pull("another's", OTHER)]
+
+    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+        for each in self.changed:
+            if each == self.breaks_before:
+                raise UnavailableError("broken off", where="f.test")
+            self.asked.append(f"page with {each.number}")
+            self.answered = time.monotonic()
+            yield each
+        self.asked.append("the end")
 
 
 def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
@@ -122,7 +129,7 @@ def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
     for _ in range(2):
         assert titles(known.of(BRANCH, "main")) == ["closed"]
         assert titles(known.of(OTHER, "main")) == []
-    assert host.asked == ["open", "all"]
+    assert host.asked == ["open", "page with 3", "the end"]
 
 
 def test_who_knows_all_knows_what_is_open() -> None:
@@ -130,7 +137,7 @@ def test_who_knows_all_knows_what_is_open() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     known.of(BRANCH, "main")
     assert titles(known.opened(BRANCH, "main")) == ["a"]
-    assert host.asked == ["all"]
+    assert host.asked == ["page with 3", "page with 1", "the end"]
 
 
 @pytest.mark.parametrize(
@@ -161,66 +168,46 @@ def test_one_that_git_still_has_and_the_forge_has_not_is_none() -> None:
     assert host.asked == ["number 99", "open"]
 
 
-def believed(known: KnownPulls, pulls: dict[int, str], commit: str | None = COMMIT) -> list[str]:
-    refs = Refs(branches={BRANCH: commit} if commit else {}, pulls=pulls, at=0.0)
-    return titles(NamedPulls(known, refs, head=BRANCH, base="main", per_page=1).believed())
+OLDEST = pull("oldest", state=PullState.CLOSED, number=1)
+OF_THE_OTHER = pull("another's", OTHER, number=2)
 
 
-def marked(title: str, state: PullState, commit: str = COMMIT, number: int = 3) -> PullRequest:
-    marker = Marker(key="1" * 64, commit=commit, image="", old=None, base="", title="", written=AT)
-    return replace(pull(title, state=state, number=number), body=marker.text())
-
-
-@pytest.mark.parametrize(
-    ("there", "found"),
-    [
-        pytest.param(pull("open", number=3), ["open"], id="open, whatever it says"),
-        pytest.param(marked("refused", PullState.CLOSED), ["refused"], id="closed, of the branch's commit"),
-        pytest.param(marked("merged", PullState.MERGED), ["merged"], id="merged, of the branch's commit"),
-        pytest.param(marked("older", PullState.CLOSED, "d" * 40), [], id="closed, of another commit"),
-        pytest.param(CLOSED, [], id="closed, its marker taken away"),
-        pytest.param(replace(marked("moved", PullState.OPEN), base="dev"), [], id="open into another branch"),
-    ],
-)
-def test_what_is_believed_of_the_one_that_git_names(there: PullRequest, found: list[str]) -> None:
-    host = Counted(selects_by_head=False, open=[there])
+def test_all_are_asked_for_only_as_far_as_they_are_read() -> None:
+    host = Counted(selects_by_head=False, changed=[THEIRS, CLOSED, OF_THE_OTHER, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert believed(known, {3: COMMIT, 4: "e" * 40}) == found
-    assert host.asked == ["number 3"]
+    assert next(known.newest(BRANCH, "main")).title == "closed"
+    assert next(known.newest(BRANCH, "main")).title == "closed"
+    assert host.asked == ["page with 4", "page with 3"]
+    assert titles(list(known.newest(OTHER, "main"))) == ["another's"]
+    assert known.are_complete
+    assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "oldest"]
+    assert host.asked == ["page with 4", "page with 3", "page with 2", "page with 1", "the end"]
 
 
-@pytest.mark.parametrize(
-    ("commit", "pulls", "asked"),
-    [
-        pytest.param(None, {3: COMMIT, 4: COMMIT}, [], id="the branch is gone"),
-        pytest.param(COMMIT, {3: COMMIT, 4: COMMIT}, ["open"], id="git names several"),
-        pytest.param(COMMIT, {3: "d" * 40, 4: "e" * 40}, ["open"], id="git names none"),
-    ],
-)
-def test_nothing_is_believed_where_git_does_not_name_one(
-    commit: str | None, pulls: dict[int, str], asked: list[str]
-) -> None:
-    host = Counted(selects_by_head=False, open=[marked("a", PullState.OPEN)])
-    assert believed(KnownPulls(cast(Host, host), "o/r"), pulls, commit) == []
-    assert host.asked == asked
-
-
-def test_one_that_is_known_is_not_asked_for_again() -> None:
-    host = Counted(selects_by_head=False, open=[pull("open", number=3)])
+def test_another_look_that_reads_further_begins_anew() -> None:
+    """Meanwhile one was opened, and one that was not read yet was touched: it is not the newest that is left."""
+    reopened = pull("reopened", number=1)
+    host = Counted(selects_by_head=False, changed=[CLOSED, SECOND, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert believed(known, {3: COMMIT, 4: "e" * 40}) == believed(known, {3: COMMIT, 4: "e" * 40}) == ["open"]
-    assert host.asked == ["number 3"]
-
-
-def test_of_two_that_have_ended_the_newest_speaks() -> None:
-    """A person closed ours, and merged another one of the branch that has a text of the person's own."""
-    host = Counted(selects_by_head=False, open=[marked("refused", PullState.CLOSED)])
-    known = KnownPulls(cast(Host, host), "o/r")
-    assert believed(known, {3: COMMIT, 4: "e" * 40}) == ["refused"]
-    host.changed = [pull("merged", state=PullState.MERGED, number=4)]
+    assert next(known.newest(BRANCH, "main")).title == "closed"
+    host.changed = [reopened]
     known.refresh()
-    assert believed(known, {3: COMMIT, 4: COMMIT}) == []
-    assert host.asked == ["number 3", "changed"]
+    host.changed = [pull("newest", number=5), CLOSED, SECOND, reopened]
+    assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "newest", "second", "reopened"]
+    assert host.asked == [
+        "page with 3", "changed", "page with 5", "page with 3", "page with 2", "page with 1", "the end",
+    ]  # fmt: skip
+
+
+def test_a_listing_that_broke_off_begins_anew() -> None:
+    host = Counted(selects_by_head=False, changed=[THEIRS, CLOSED])
+    known = KnownPulls(cast(Host, host), "o/r")
+    host.breaks_before = CLOSED
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            list(known.newest(BRANCH, "main"))
+    host.breaks_before = None
+    assert titles(list(known.newest(BRANCH, "main"))) == ["closed"]
 
 
 def test_what_comes_later_is_known_beside_the_one_that_was_asked_for() -> None:
@@ -280,7 +267,7 @@ def test_where_one_has_ended_all_are_listed_at_once() -> None:
     known.ask(BRANCH, CLOSED.number)
     assert known.opened(BRANCH, "main") == []
     assert titles(known.of(BRANCH, "main")) == ["closed"]
-    assert host.asked == [f"number {CLOSED.number}", "all"]
+    assert host.asked == [f"number {CLOSED.number}", "page with 3", "the end"]
 
 
 def test_one_that_has_ended_is_no_reason_to_list_all_where_the_open_ones_are_known() -> None:

@@ -50,11 +50,14 @@ def crowded(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> GiteaWorld:
     return world
 
 
-def crowd(world: GiteaWorld, count: int) -> None:
-    branches = [f"feature/{number}" for number in range(count)]
+def crowd(world: GiteaWorld, count: int, name: str = "feature", *, are_open: bool = True) -> None:
+    """So many more of others; when they are not to be open, no others are either."""
+    branches = [f"{name}/{number}" for number in range(count)]
     world.origin.git("fast-import", "--quiet", "--date-format=now", stdin="".join(map(_branch, branches)))
     for branch in branches:
         world.api("POST", "pulls", head=branch, base="main", title=branch)
+    for pull in () if are_open else world.api("GET", "pulls?state=open&limit=50"):
+        world.api("PATCH", f"pulls/{pull['number']}", state="closed")
 
 
 def test_what_is_not_changed_costs_one_request_among_more_than_a_page(world: GiteaWorld) -> None:
@@ -89,22 +92,48 @@ def test_what_a_reader_opened_hides_nothing_among_many(crowded: GiteaWorld) -> N
     assert (made.state, made.number) == (State.UPDATED, ours.number)
 
 
-def test_what_is_not_changed_of_two_pools_costs_one_request_each_or_a_listing_among_many(crowded: GiteaWorld) -> None:
-    workers = proposal(crowded.repository)
-    proposals = [workers, replace(workers, target=replace(workers.target, pool="infra", file="infra.yaml"))]
-    crowded.origin.commit({"infra.yaml": pinning("0").replace("worker", "infra")})
+@pytest.mark.parametrize(
+    ("more", "are_open", "pools", "asked"),
+    [
+        pytest.param(0, True, 2, ["number", "number"], id="as many pools as pages"),
+        pytest.param(0, True, 3, ["open", "open"], id="more pools than pages"),
+        pytest.param(3, False, 3, ["number", "open"], id="more pools than pages of what is open"),
+    ],
+)
+def test_what_is_not_changed_of_several_pools_costs_one_request_each_at_most_among_many(
+    crowded: GiteaWorld, more: int, are_open: bool, pools: int, asked: list[str]
+) -> None:
+    crowd(crowded, more, "more", are_open=are_open)
+    first = proposal(crowded.repository)
+    names = ["worker", *(f"pool-{number}" for number in range(1, pools))]
+    files = {f"{name}.yaml": pinning("0").replace("worker", name) for name in names}
+    crowded.origin.commit(files)
+    proposals = [replace(first, target=replace(first.target, pool=name, file=f"{name}.yaml")) for name in names]
     for each in proposals:
         assert _made(crowded, each)[0].state is State.CREATED
         crowded.date_as_we_did()
     for each in proposals:
-        made, asked = _made(crowded, each)
-        assert (made.state, asked) == (State.UNCHANGED, ["GET"])
-    sent: list[Sent] = []
-    forge = open_forge(crowded.settings, on_request=sent.append)
-    look = forge.for_one_look()
+        made, sent = _made(crowded, each)
+        assert (made.state, sent) == (State.UNCHANGED, ["GET"])
+    heard: list[Sent] = []
+    forge = open_forge(crowded.settings, on_request=heard.append)
+    look = forge.for_one_look([each.target for each in proposals])
     assert {look.observe(each.target, each.key, each.image).reason for each in proposals} == {Reason.PROPOSAL_OPEN}
     forge.close()
-    assert [each.method for each in sent] == ["GET"] * 2  # pages of what is open
+    assert ["open" if each.path.endswith("/pulls") else "number" for each in heard] == asked
+
+
+def test_what_is_not_changed_costs_one_request_among_many_when_older_ones_were_refused(crowded: GiteaWorld) -> None:
+    """Their branch was left, and git has its newest commit for each of them."""
+    for digit in "123":
+        assert propose(crowded, digit).state is State.CREATED
+        crowded.close()
+    assert propose(crowded, "4").state is State.CREATED
+    crowded.date_as_we_did()
+    assert _asked_when_unchanged(crowded, "4") == ["GET"]
+    assert _asked_when_looked_at(crowded, "4") == ["GET"]
+    crowded.say("When will that be?", STRANGER)
+    assert _asked_when_unchanged(crowded, "4") == ["GET"] * 2
 
 
 def _said(world: GiteaWorld, text: str) -> None:
@@ -125,6 +154,16 @@ def _pushed(world: GiteaWorld) -> None:
 def _retargeted(world: GiteaWorld) -> None:
     world.origin.commit({"notes.txt": "next\n"}, branch="dev", on="main")
     world.retarget("dev")
+
+
+def _deleted(world: GiteaWorld) -> None:
+    world.origin.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+    world.pulls()  # once Gitea has seen it
+
+
+def _closed_and_deleted(world: GiteaWorld) -> None:
+    world.close()
+    _deleted(world)
 
 
 def _closed_twice(world: GiteaWorld) -> None:
@@ -153,9 +192,11 @@ _ONE_AND_ITS_OPENER = ["GET", "GET"]
         pytest.param(lambda world: _said(world, "/layerwatch ignore"), Reason.IGNORED_BY_COMMAND, _ONE_AND_ITS_OPENER,
                      id="ignored by command"),
         pytest.param(_reverted, Reason.REVERTED, _ONE_AND_ITS_OPENER, id="reverted"),
-        pytest.param(_pushed, Reason.EDITED_BY_PERSON, ["GET"] * 3, id="a person's push"),
-        pytest.param(_retargeted, Reason.EDITED_BY_PERSON, None, id="retargeted"),
-        pytest.param(_closed_twice, Reason.CLOSED_BY_PERSON, None, id="the second one closed"),
+        pytest.param(_pushed, Reason.EDITED_BY_PERSON, ["GET"] * 2, id="a person's push"),
+        pytest.param(_retargeted, Reason.EDITED_BY_PERSON, ["GET"] * 3, id="retargeted"),
+        pytest.param(_closed_twice, Reason.CLOSED_BY_PERSON, None, id="closed, and the next key's, too"),
+        pytest.param(_deleted, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="its branch deleted"),
+        pytest.param(_closed_and_deleted, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="closed, branch deleted"),
         pytest.param(_copied, Reason.CLOSED_BY_PERSON, None, id="a reader's copy, closed too"),
     ],
 )  # fmt: skip
@@ -175,9 +216,17 @@ def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     propose(crowded)
     crowded.close()
     assert propose(crowded).reason is Reason.CLOSED_BY_PERSON
-    crowded.origin.git("update-ref", "-d", f"refs/heads/{BRANCH}")
-    assert propose(crowded).reason is Reason.CLOSED_BY_PERSON
     assert propose(crowded, "2").state is State.CREATED
+    crowded.close()
+    made, asked = _made(crowded, proposal(crowded.repository, "2"))
+    assert made.reason is Reason.CLOSED_BY_PERSON
+    assert len(asked) <= 3  # those that git names by now, and their opener
+    _deleted(crowded)
+    for digit in "12":
+        made, asked = _made(crowded, proposal(crowded.repository, digit))
+        assert (made.reason, asked) == (Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER)
+    made, asked = _made(crowded, proposal(crowded.repository, "3"))
+    assert (made.state, asked) == (State.CREATED, ["GET", "GET", "POST"])  # the pages of all there are
 
 
 def test_what_the_base_pins_costs_one_request_among_many(crowded: GiteaWorld) -> None:
@@ -214,12 +263,12 @@ def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
     return asked
 
 
-def _asked_when_looked_at(world: GiteaWorld) -> list[str]:
+def _asked_when_looked_at(world: GiteaWorld, digit: str = "1") -> list[str]:
     """By a watcher that knows nothing yet."""
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
-    wanted = proposal(world.repository)
-    assert forge.for_one_look().observe(wanted.target, wanted.key, wanted.image).state is State.UNCHANGED
+    wanted = proposal(world.repository, digit)
+    assert forge.for_one_look([wanted.target]).observe(wanted.target, wanted.key, wanted.image).state is State.UNCHANGED
     forge.close()
     return [each.method for each in sent]
 

@@ -259,7 +259,7 @@ def test_many_merge_requests_come_in_pages(place: Place) -> None:
         place.gitlab.create(place.project, place.gitlab.user("pat"), BRANCH, "main", f"old {number}").state = "closed"
     assert place.propose().number == 121
     with place.forge() as forge:
-        assert forge.for_one_look().observe(TARGET, "1" * 64, image("1")).number == 121
+        assert forge.for_one_look([TARGET]).observe(TARGET, "1" * 64, image("1")).number == 121
         assert forge.orphans([replace(TARGET, pool="infra")])[0].number == 121
 
 
