@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
-from layering.errors import ConflictError, UnavailableError
+from layering.errors import ConflictError, RefusedError, UnavailableError
 from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
@@ -142,6 +142,7 @@ class RemoteForge:
             one.refreshed(repository.name)
         refs = partial(one.refs, repository.name, target.branch) if one else partial(repository.refs, _branches(target))
         seen, found, command = self._judged(repository, target, key, image, refs)
+        repository.check_that_it_takes_changes(are_due=found.due is not Due.NOTHING or command is not None)
         too_many = found.state is State.ABSENT and self._is_full(target.repository)
         if command is not None:  # what was commanded is due
             found = Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=seen.open)
@@ -198,12 +199,12 @@ class RemoteForge:
                 break
             else:
                 is_whole = True
-        repository.check_that_it_takes_changes(are_due=found.due is not Due.NOTHING or command is not None)
         return seen, found, command
 
     def _proposed(self, repository: RemoteRepository, writer: ProposalWriter, proposal: Proposal) -> Proposed:
         refs = partial(repository.refs, _branches(proposal.target))
         seen, found, command = self._judged(repository, proposal.target, proposal.key, proposal.image, refs)
+        repository.check_that_it_takes_changes(are_due=False)  # when they are, the push tells
         if command is not None and seen.open is not None:
             if command.verb is Verb.IGNORE:
                 ignore(repository, seen.open, command)
@@ -219,7 +220,7 @@ class RemoteForge:
         if found.due is not Due.NOTHING:
             full = found.state is State.ABSENT and self._count_open(repository.name) >= self._settings.max_open > 0
             if not full:
-                return writer.write(seen, found.due, found.pull)
+                return _written(repository, writer, seen, found)
             found = Judgement(state=State.ABSENT, reason=Reason.TOO_MANY_OPEN, due=Due.NOTHING)
         return Proposed(
             state=found.state,
@@ -245,6 +246,16 @@ class RemoteForge:
     def _is_ours(self, repository: str, pull: PullRequest) -> bool:
         is_like_it = pull.state is PullState.OPEN and pull.head.startswith(OUR_BRANCHES) and Marker.parse(pull.body)
         return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
+
+
+def _written(repository: RemoteRepository, writer: ProposalWriter, seen: Seen, found: Judgement) -> Proposed:
+    """What is due is written. A refusal is explained where it is for being archived."""
+    try:
+        return writer.write(seen, found.due, found.pull)
+    except RefusedError:
+        with suppress(UnavailableError):
+            repository.check_that_it_takes_changes(are_due=True)
+        raise
 
 
 def _branches(target: ProposalTarget) -> tuple[str, str]:
