@@ -76,6 +76,11 @@ class KnownPulls:
         with self._guard:
             return self._newest_first(head)
 
+    def was_asked(self, head: str) -> bool:
+        """Whether the branch was asked for, by itself or by a number; else what changed may be all that is known."""
+        with self._guard:
+            return head in self._asked
+
     def ask(self, head: str, number: int) -> None:
         """Have the one of that number known, which is believed to be of the branch. git may have one that is gone."""
         with self._guard, suppress(NotFoundError):
@@ -92,12 +97,18 @@ class KnownPulls:
             is_listed = self._listed >= _Listed.OPEN
             if self._host.selects_by_head or (has_ended and not is_listed):  # those will be asked for next
                 self.of(head, base)
-            elif not is_listed:
+            else:
+                self.list_open()
+            return self._open_ones(head)
+
+    def list_open(self) -> None:
+        """Have all that are open known, where no branch selects its own."""
+        with self._guard:
+            if self._listed < _Listed.OPEN:
                 with self._asking():
                     pulls = self._host.open_pulls(self._repository)
                 self._take(pulls)
                 self._listed = _Listed.OPEN
-            return self._open_ones(head)
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for."""
@@ -218,5 +229,6 @@ class KnownPulls:
         """Ask for this branch again the next time."""
         with self._guard:
             self._by_branch.pop(head, None)
+            self._asked.pop(head, None)
             self._listed, self._read_to, self._rest = _Listed.NOTHING, sys.maxsize, None
             self._is_archived = False

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 _MARKER = re.compile(r"<!-- layerwatch:v1 (?P<base64>[A-Za-z0-9+/]{2,1000000}={0,2}) -->")
 _WITHDRAWN = "<!-- layerwatch:withdrawn -->"
+_YEAR_MAX = 9000
 _KEY = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -94,6 +95,8 @@ class Marker:
     def _of(cls, document: Any) -> Self:
         members = {_text(name): Line.of(line) for name, line in document.get("members", {}).items()}
         written = datetime.fromisoformat(document.get("written", "1970-01-01T00:00:00+00:00"))
+        if not 1970 <= written.year <= _YEAR_MAX:
+            raise ValueError("no time of ours, and one can hardly count with it")
         return cls(
             key=_matching(_KEY, document["key"]),
             commit=_matching(_COMMIT, document["commit"]),

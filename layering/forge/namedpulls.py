@@ -43,6 +43,8 @@ class NamedPulls:
             self._known.of(self._head, self._base)  # all, and then the open ones are known
         elif not self._known.are_listed and (told := self._told()):
             return [pull for pull in _open(told) if pull.base == self._base or self._is_about_the_commit(pull)]
+        else:
+            self._known.list_open()  # of all, those that are open
         return self._known.opened(self._head, self._base)
 
     def believed(self) -> Sequence[PullRequest]:
@@ -58,7 +60,9 @@ class NamedPulls:
         if opened and not self._known.are_listed:
             return self._of_the_branch if self._ask_for_all() else ()
         known = self._of_the_branch
-        is_sure = known and not _open(known) and self._is_about_the_commit(known[0])
+        is_sure = (
+            known and self._known.was_asked(self._head) and not _open(known) and self._is_about_the_commit(known[0])
+        )
         return known[:1] if is_sure else ()
 
     @property
@@ -68,6 +72,8 @@ class NamedPulls:
     def _told(self) -> Sequence[PullRequest]:
         """Those that tell what is open. None where they do not tell all, or are listed at less cost."""
         if not self._of_the_branch and not self._are_few:
+            return ()
+        if not self._numbers and not self._known.was_asked(self._head):
             return ()
         for number in self._numbers[:1]:
             self._ask(number)

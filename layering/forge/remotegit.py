@@ -18,7 +18,7 @@ from typing import Self
 from layering.commands import Completed
 from layering.errors import ConflictError, InputError, LayerwatchError, RefusedError, UnavailableError
 from layering.forge.forge import Author
-from layering.forge.githttp import REMOTE, GitHttp, says_no
+from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp, says_no
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
 from layering.git import run_git
@@ -40,6 +40,7 @@ _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can t
 _IN_PART = ((f"remote.{REMOTE}.promisor", "true"), (f"remote.{REMOTE}.partialCloneFilter", "blob:none"))
 _NEGOTIATE = (("push.negotiate", "true"),)
 _LEASE_LOST = "[rejected] (stale info)"
+_PARENT_GONE = "shallow update not allowed"  # the base branch was written anew since
 _PARENT_UNKNOWN = re.compile(r"(?:fatal|error): [^\n]*\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
 MadeThere = tuple[str, tuple[str, ...]]
@@ -159,12 +160,23 @@ class RemoteGit:
         """
         try:
             made, told = make(self._tree_change(commit, parent, files))
-            with self._guard:
-                self._with(made, depth=2)  # a push whose last commit has no parent here is refused
-                self._unpushed.add(made)
+            while not self._has(made):
+                continue
             return made, told
         finally:
             self._unpushed.discard(commit)
+
+    def _has(self, made: str) -> bool:
+        """Whether it is here, to be pushed. The server's git may learn of it a moment later than its API."""
+        with self._guard:
+            try:
+                self._with(made, depth=2)  # a push whose last commit has no parent here is refused
+            except CommitGoneError:
+                if not self._http.pause():
+                    raise
+                return False
+            self._unpushed.add(made)
+            return True
 
     def _tree_change(self, commit: str, parent: str, files: Mapping[str, bytes]) -> TreeChange:
         with self._guard:
@@ -200,7 +212,7 @@ class RemoteGit:
         if done.succeeded:
             return True
         status = _status(done)
-        if _LEASE_LOST in status:
+        if _LEASE_LOST in status or _PARENT_GONE in status:
             return False
         if status:
             return self._look(commit, branch, old, self._refusal(done, status))

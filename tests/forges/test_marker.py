@@ -20,12 +20,13 @@ _MARKERS = st.builds(
     old=st.none() | st.text(),
     base=st.text(),
     title=st.text(),
-    written=st.datetimes(min_value=datetime(1990, 1, 1), timezones=st.just(UTC)).map(
+    written=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(8999, 1, 1), timezones=st.just(UTC)).map(
         lambda at: at.replace(microsecond=0)
     ),
     todo=st.lists(st.sampled_from(["labels", "reviewers"]), unique=True).map(tuple),
     handled=st.integers(min_value=0, max_value=2**53),
     ignored=st.booleans(),
+    after=st.integers(min_value=0, max_value=2**53),
     members=st.dictionaries(st.text(max_size=20), _MEMBERS, max_size=3),
 )
 
@@ -62,6 +63,8 @@ _WHOLE = {"key": "1" * 64, "commit": "2" * 40, "image": "r@sha256:3", "old": Non
         pytest.param(_packed({**_WHOLE, "commit": 5}), id="a number for a commit"),
         pytest.param(_packed({**_WHOLE, "members": []}), id="members of the wrong type"),
         pytest.param(_packed({**_WHOLE, "written": "yesterday"}), id="no time"),
+        pytest.param(_packed({**_WHOLE, "written": "9999-12-31T23:59:59+00:00"}), id="the end of time"),
+        pytest.param(_packed({**_WHOLE, "written": "0001-01-01T00:00:00+00:00"}), id="the beginning of time"),
         pytest.param(_packed({**_WHOLE, "handled": [1]}), id="no comment"),
         pytest.param(_packed({name: value for name, value in _WHOLE.items() if name != "old"}), id="old is missing"),
     ],

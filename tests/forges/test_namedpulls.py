@@ -170,3 +170,36 @@ def test_of_two_that_have_ended_the_newest_speaks() -> None:
     known.refresh()
     assert titles(named(known, {3: COMMIT, **OTHERS, 4: COMMIT}).believed()) == []
     assert host.asked == ["number 3", "changed"]
+
+
+def test_what_changed_is_not_all_there_is_of_a_branch_that_was_never_asked_for() -> None:
+    """A daemon that looked at another branch so far: ours, which did not change, is open beside it."""
+    moved = replace(marked("elsewhere", OPEN, 7), base="dev")
+    host = Counted(selects_by_head=False, open=[pull("other's", OTHER, number=2), moved, marked("ours", OPEN)])
+    known = KnownPulls(cast(Host, host), "o/r")
+    known.ask(OTHER, 2)
+    host.changed = [moved]
+    known.refresh()
+    pulls = NamedPulls(
+        known, Refs(branches={BRANCH: COMMIT}, pulls=None, at=0.0), head=BRANCH, base="main", among=[], per_page=2
+    )
+    assert titles(pulls.opened()) == ["elsewhere", "ours"]
+    assert host.asked == ["number 2", "changed", "open"]
+
+
+def test_what_changed_is_not_the_newest_of_a_branch_that_was_never_asked_for() -> None:
+    """What is open was listed; an older one that had ended was commented on, a newer one was not."""
+    host = Counted(selects_by_head=False, open=[pull("other's", OTHER, number=2)])
+    known = KnownPulls(cast(Host, host), "o/r")
+    known.list_open()
+    host.changed = [marked("refused", CLOSED)]
+    known.refresh()
+    refs = Refs(branches={BRANCH: COMMIT}, pulls=None, at=0.0)
+    assert titles(NamedPulls(known, refs, head=BRANCH, base="main", among=[], per_page=2).believed()) == []
+
+
+def test_that_the_newest_of_many_has_ended_is_no_reason_to_list_all() -> None:
+    host = Counted(selects_by_head=False, open=[marked("closed", CLOSED), marked("ours", OPEN, 2)])
+    pulls = named(KnownPulls(cast(Host, host), "o/r"), {3: COMMIT, 2: COMMIT, 1: COMMIT, **OTHERS})
+    assert titles(pulls.opened()) == ["ours"]
+    assert host.asked == ["number 3", "open"]

@@ -320,6 +320,33 @@ def test_what_the_forge_makes_of_it_is_pushed_in_its_place(origin: Origin, fetch
         assert origin.head(BRANCH) == theirs != ours
 
 
+def test_what_the_forge_made_a_moment_ago_is_waited_for(origin: Origin) -> None:
+    pauses: list[str] = []
+
+    def pause() -> bool:
+        pauses.append(origin.git("commit-tree", f"{tip(origin)}^{{tree}}", "-p", tip(origin), "-m", "x"))
+        return True
+
+    at = "2026-11-26T07:00:00Z"
+    with pytest.MonkeyPatch.context() as patched, origin.opened(pause=pause) as git:
+        patched.setenv("GIT_AUTHOR_DATE", at)
+        patched.setenv("GIT_COMMITTER_DATE", at)
+        pause()
+        made = pauses.pop()
+        (origin.path / "objects" / made[:2] / made[2:]).unlink()
+        assert git.made_there(make(git, tip(origin)), tip(origin), {FILE: b"new\n"}, lambda _: (made, ()))[0] == made
+        assert pauses == [made]
+        assert git.push(made, BRANCH, None)
+
+
+def test_a_base_that_was_written_anew_meanwhile_is_as_if_the_branch_were_moved(origin: Origin) -> None:
+    with origin.opened() as git:
+        ours = make(git, tip(origin))
+        origin.git("update-ref", "refs/heads/main", "main~")
+        assert not git.push(ours, BRANCH, None)
+        assert origin.head(BRANCH) is None
+
+
 def test_what_the_forge_made_and_its_git_has_not_is_told(origin: Origin) -> None:
     with origin.opened() as git:
         ours = make(git, tip(origin))
