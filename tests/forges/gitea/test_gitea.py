@@ -229,6 +229,17 @@ def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     assert (made.state, asked) == (State.CREATED, ["GET", "GET", "POST"])  # the pages of all there are
 
 
+def test_a_key_that_was_refused_in_a_person_s_own_words_stays_refused_when_the_branch_moves_on(
+    world: GiteaWorld,
+) -> None:
+    """Its commit tells the key: a closed pull request does not follow its branch."""
+    propose(world)
+    world.write(body="A person's own words.")
+    world.close()
+    assert propose(world, "2").state is State.CREATED
+    assert propose(world).reason is Reason.CLOSED_BY_PERSON
+
+
 def test_what_the_base_pins_costs_one_request_among_many(crowded: GiteaWorld) -> None:
     propose(crowded)
     crowded.merge()
