@@ -7,7 +7,6 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -104,10 +103,9 @@ class GiteaHost(LikeGitHub):
             wanted.warnings.append(f"Gitea takes no {', '.join(sorted(fields))}: {said}")
         return self._pull(self._changed(repository, pull.number, {"body": body}).json), tuple(wanted.warnings)
 
-    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
-        """See Host."""
-        after = {"since": since.astimezone(UTC).isoformat(timespec="seconds")} if since else None
-        found = self._exchange.get(f"{path_of(repository)}/issues/{number}/comments", after).json
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+        """See Host. Gitea gives them all at once."""
+        found = self._exchange.get(f"{path_of(repository)}/issues/{number}/comments").json
         return self._read(lambda: sorted(map(_comment, found), key=lambda comment: comment.id), "comments")
 
     def may_push(self, repository: str, user: str) -> bool:
@@ -183,5 +181,5 @@ _NO_DIFFERENCE = re.compile(r"no (?:changes|difference)|nothing to|same branch|m
 
 def _comment(found: Mapping[str, Any]) -> Comment:
     return Comment(
-        id=found["id"], author=found["user"]["login"], text=found["body"] or "", created=moment(found["created_at"])
+        id=found["id"], author=found["user"]["login"], text=found["body"] or "", changed=moment(found["updated_at"])
     )

@@ -6,7 +6,6 @@ the same below `/api/v3`. Labels and people are in githubmanners.py, commits by 
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -103,12 +102,9 @@ class GitHubHost(LikeGitHub):
             return None, tuple(wanted.warnings)
         return self.edit(repository, pull, body=body), tuple(wanted.warnings)
 
-    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """See Host."""
-        params: dict[str, str | int] = {"per_page": _PER_PAGE}
-        if since is not None:
-            params["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        pages = self._exchange.pages(f"{path_of(repository)}/issues/{number}/comments", params)
+        pages = self._exchange.pages(f"{path_of(repository)}/issues/{number}/comments", {"per_page": _PER_PAGE})
         found = self._read(lambda: [_comment(each) for page in pages for each in page.json], "comments")
         return sorted(found, key=lambda comment: comment.id)
 
@@ -186,4 +182,4 @@ def _doubtful_opener(found: Mapping[str, Any]) -> str | None:
 def _comment(found: Mapping[str, Any]) -> Comment:
     """`user` is null when the account is gone."""
     author = (found["user"] or {}).get("login", "ghost")
-    return Comment(id=found["id"], author=author, text=found["body"] or "", created=moment(found["created_at"]))
+    return Comment(id=found["id"], author=author, text=found["body"] or "", changed=moment(found["updated_at"]))

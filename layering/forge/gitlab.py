@@ -129,20 +129,14 @@ class GitLabHost(ApiHost):
         answer = self._exchange.send("PUT", path, {"description": body})
         return self._pull(answer.json), (said, *asked.unknown)
 
-    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
-        """See Host. The newest change first, so that the pages end where `since` is."""
-        found: dict[int, Comment] = {}
-        path = f"{_merge_request(repository, number)}/notes"
-        params: dict[str, str | int] = {"order_by": "updated_at", "sort": "desc", "per_page": _PER_PAGE}
-        for answer in self._exchange.pages(path, params):
-            try:
-                notes = [(note, moment(note["updated_at"])) for note in answer.json]
-                recent = [note for note, updated in notes if since is None or updated >= since]
-                found |= {note["id"]: _comment(note) for note in recent if _is_conversation(note)}
-            except (TypeError, KeyError, ValueError, AttributeError):
-                raise self._unreadable("notes") from None
-            if len(recent) < len(notes):
-                break
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+        """See Host."""
+        params: Mapping[str, str | int] = {"order_by": "created_at", "sort": "asc", "per_page": _PER_PAGE}
+        pages = self._exchange.pages(f"{_merge_request(repository, number)}/notes", params)
+        found = self._read(
+            lambda: {note["id"]: _comment(note) for page in pages for note in page.json if _is_conversation(note)},
+            "notes",
+        )
         return [found[number] for number in sorted(found)]
 
     def may_push(self, repository: str, user: str) -> bool:
@@ -247,5 +241,5 @@ def _is_conversation(note: Mapping[str, Any]) -> bool:
 
 def _comment(note: Mapping[str, Any]) -> Comment:
     return Comment(
-        id=note["id"], author=note["author"]["username"], text=note["body"] or "", created=moment(note["created_at"])
+        id=note["id"], author=note["author"]["username"], text=note["body"] or "", changed=moment(note["updated_at"])
     )

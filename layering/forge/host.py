@@ -117,8 +117,8 @@ class Host(Protocol):
         `edit` does.
         """
 
-    def comments(self, repository: str, number: int, since: datetime | None) -> Sequence[Comment]:
-        """Those made or changed at `since` or later, oldest first; all when it is None."""
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+        """All of its conversation, oldest first."""
 
     def may_push(self, repository: str, user: str) -> bool:
         """Whether somebody may push to the repository (contract: GitHub permission write, maintain or admin; Gitea

@@ -74,9 +74,8 @@ class ProposalWriter:
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once."""
-        comments = self._host.comments(self._repository.name, pull.number, None)
-        if not any(_EDITED_MARK in comment.text for comment in comments):
-            self._host.comment(self._repository.name, pull.number, f"{_EDITED}\n\n{_EDITED_MARK}")
+        if not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
+            self._repository.comment(pull, f"{_EDITED}\n\n{_EDITED_MARK}")
 
     def _is_wanted(self, seen: Seen) -> bool:
         """Whether the commit that is there pins the very image."""

@@ -80,12 +80,12 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
-    """One comment of the conversation, not of a review."""
+    """One comment of the conversation, not of a review. `changed`: when it was made or last edited."""
 
     id: int
     author: str
     text: str
-    created: datetime
+    changed: datetime
 
     def __post_init__(self) -> None:
         """Raises TypeError, as PullRequest."""

@@ -19,7 +19,7 @@ from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
 from layering.forge.namedpulls import NamedPulls
-from layering.forge.pullrequest import PullRequest
+from layering.forge.pullrequest import Comment, PullRequest
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
@@ -46,6 +46,7 @@ class RemoteRepository:
         self._side = GitSide(host, name, lambda: self.pulls.clone_url, open_git)
         self._files = BaseFiles()
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
+        self._comments: dict[int, tuple[PullRequest, Sequence[Comment]]] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
@@ -153,11 +154,27 @@ class RemoteRepository:
             known = self._commands.get(pull.number)
         if known is not None and known[0] == pull:
             return known[1]
-        comments = self.host.comments(self.name, pull.number, marker.written - _COMMENTS_SINCE)
-        found = pending(comments, marker.handled, lambda author: self.host.may_push(self.name, author))
+        recent = (each for each in self.comments(pull) if each.changed >= marker.written - _COMMENTS_SINCE)
+        found = pending(recent, marker.handled, lambda author: self.host.may_push(self.name, author))
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found
+
+    def comments(self, pull: PullRequest) -> Sequence[Comment]:
+        """All of its conversation, oldest first. Asked for once, while the pull request stays as it is."""
+        with self._guard:
+            known = self._comments.get(pull.number)
+        if known is None or known[0] != pull:
+            known = pull, self.host.comments(self.name, pull.number)
+            with self._guard:
+                self._comments[pull.number] = known
+        return known[1]
+
+    def comment(self, pull: PullRequest, text: str) -> None:
+        """Say something in its conversation, which is asked for again then, whatever came of it."""
+        with self._guard:
+            self._comments.pop(pull.number, None)
+        self.host.comment(self.name, pull.number, text)
 
     def opened_by_a_pusher(self, pull: PullRequest) -> bool:
         """Whether its account may push. Who may is believed from then on; who may not, for a while."""

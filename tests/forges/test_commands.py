@@ -11,7 +11,7 @@ _AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def _said(*comments: tuple[int, str, str]) -> list[Comment]:
-    return [Comment(id=number, author=author, text=text, created=_AT) for number, author, text in comments]
+    return [Comment(id=number, author=author, text=text, changed=_AT) for number, author, text in comments]
 
 
 @pytest.mark.parametrize(

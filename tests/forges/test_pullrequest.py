@@ -42,4 +42,4 @@ def test_a_pull_request(name: str, value: Any) -> None:
 @pytest.mark.parametrize(("name", "value"), [("id", "1"), ("author", None), ("text", {})])
 def test_a_comment(name: str, value: Any) -> None:
     with pytest.raises(TypeError):
-        Comment(**{"id": 1, "author": "a", "text": "", "created": AT, name: value})
+        Comment(**{"id": 1, "author": "a", "text": "", "changed": AT, name: value})

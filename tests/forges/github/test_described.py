@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from layering.errors import RefusedError
 from tests.engines.actions_api import actions_served
 from tests.forges.github.described import difference, operation
 from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
@@ -205,9 +206,11 @@ def test_what_an_apps_proposal_asks_in_its_whole_life(place: Place, app: Any) ->
     place.api.answer = heard  # type: ignore[method-assign]
     place.found.milestones.append(Milestone(number=3, title="4.19"))
     place.found.teams.append("os")
-    app.tells_repositories = False
+    app.tells_repositories, place.found.archived = False, True
+    with pytest.raises(RefusedError, match="archived"):
+        place.propose()
+    app.tells_repositories, place.found.archived = True, False
     place.propose()
-    app.tells_repositories = True
     place.found.pulls.clear()  # as after a crash between the branch and the pull request
     people = ("pat", "team:os", "nobody")
     place.propose(labels=("a",), reviewers=people, assignees=("pat",), milestone="4.19", draft=True)
