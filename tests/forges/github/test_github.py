@@ -61,7 +61,7 @@ def test_all_manners_within_the_budget(place: Place) -> None:
     assert (made.warnings, pull.labels, pull.teams) == ((), ["a", "b"], ["os"])
     assert [user.login for user in (*pull.reviewers, *pull.assignees)] == ["pat", "pat"]
     assert pull.milestone == place.found.milestones[0]
-    assert len(place.sent) == 7
+    assert len(place.sent) == 6
     place.sent.clear()
     assert place.propose(labels=("a", "b")).state is State.UNCHANGED
     assert [each.method for each in place.sent] == ["GET"]
