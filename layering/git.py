@@ -19,8 +19,9 @@ from layering.secrets import redact
 
 LOCAL_SECONDS = 60.0
 REMOTE_SECONDS = 600.0
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SHA256_LENGTH = 64
+COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""A whole one, of either hash."""
+COMMIT_ID256_LENGTH = 64
 _LISTED_REFS_MAX = 10
 
 # Variables that would point git at another repository: set by git itself for hooks and aliases that may have run us
@@ -40,7 +41,7 @@ _NOT_FROM_OUTSIDE = (
     "GIT_PREFIX",
     "GIT_QUARANTINE_PATH",
     "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
+    "GITCOMMIT_IDLLOW_FILE",
     "GIT_TEMPLATE_DIR",
     "GIT_WORK_TREE",
 )
@@ -89,7 +90,7 @@ def resolve_commit(url: str, ref: str) -> str:
     Of a branch and a tag of one name the branch is meant. A full commit id is taken as it is. Raises RefusedError
     (SourceRefused), NotFoundError, UnavailableError (SourceUnavailable); InputError when there is no such ref.
     """
-    if _SHA.fullmatch(ref):
+    if COMMIT_ID.fullmatch(ref):
         return ref
     listed = _remote(["ls-remote", "--", location(url)], url).stdout.decode("utf-8", "replace")
     lines = [line.partition("\t") for line in listed.splitlines()]
@@ -123,7 +124,7 @@ def fetch_commit(
     variables about credentials and trust. Raises as resolve_commit.
     """
     into.mkdir(parents=True, exist_ok=True)
-    hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
+    hashes = "sha256" if len(commit) == COMMIT_ID256_LENGTH else "sha1"
     run_git(into, ["init", "--quiet", "--template=", f"--object-format={hashes}"])
     narrow = [] if blobs else ["--filter=blob:none"]
     shallow = git(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from layering.comparison import Comparison
 from layering.comparison_text import label_rows, layers_table
 from layering.findings import Severity, passed
+from layering.git import COMMIT_ID
 from layering.markdown import code, folded, size, table
 from layering.proposal_facts import Facts, Rollout
 from layering.reference import ImageReference
@@ -18,7 +19,6 @@ _FINDINGS_SHOWN_MAX = 20
 _ZONES_SHOWN_MAX = 12
 _FULL_NAME_LENGTH_MAX = 500  # a pull spec with its host, path, tag and digest
 _URL_LENGTH_MAX = 500
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _URL = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
 _NOTHING = "-"
 _MARKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -159,10 +159,10 @@ def labels(facts: Facts) -> str:
 def links(facts: Facts) -> str:
     """To the source's commit and the run that built the image, as far as these have pages."""
     lines = []
-    if facts.commit and _COMMIT.fullmatch(facts.commit):
+    if facts.commit and COMMIT_ID.fullmatch(facts.commit):
         place = (facts.source or "").removesuffix("/").removesuffix(".git")
         lines.append(f"source {_link(facts.commit[:12], _page(place, f'/commit/{facts.commit}'))}")
-        if facts.old_commit and facts.old_commit != facts.commit and _COMMIT.fullmatch(facts.old_commit):
+        if facts.old_commit and facts.old_commit != facts.commit and COMMIT_ID.fullmatch(facts.old_commit):
             between = _page(place, f"/compare/{facts.old_commit}...{facts.commit}")
             lines.append(f"changed since {_link(facts.old_commit[:12], between)}")
     if facts.build:

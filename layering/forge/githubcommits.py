@@ -4,7 +4,6 @@ docs.github.com/rest/git; "About commit signature verification" says that what a
 a committer or a signature is signed by GitHub. Which files, is not decided here.
 """
 
-import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +16,8 @@ from layering.forge.exchange import Exchange
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.settings import ForgeSettings
 from layering.forge.treechange import TreeChange
+from layering.git import COMMIT_ID
 from layering.reasons import Reason
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class GitHubCommits:
@@ -50,7 +48,7 @@ class GitHubCommits:
         fields = {"message": message, "tree": change.after, "parents": [change.parent]}
         answer = self._exchange.send("POST", f"{git}/commits", fields)
         commit = str(_in(answer.json, "sha"))
-        if not _COMMIT.fullmatch(commit):
+        if not COMMIT_ID.fullmatch(commit):
             raise _odd("its answer names no commit")
         return commit, _unsigned(answer.json, commit)
 

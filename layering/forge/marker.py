@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from layering.git import COMMIT_ID
+
 _MARKER = re.compile(r"<!-- layerwatch:v1 (?P<base64>[A-Za-z0-9+/]{2,1000000}={0,2}) -->")
 _WITHDRAWN = "<!-- layerwatch:withdrawn -->"
 _YEAR_MAX = 9000
 _KEY = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,7 @@ class Marker:
             raise ValueError("no time of ours, and one can hardly count with it")
         return cls(
             key=_matching(_KEY, document["key"]),
-            commit=_matching(_COMMIT, document["commit"]),
+            commit=_matching(COMMIT_ID, document["commit"]),
             image=_text(document["image"]),
             old=_text_or_none(document["old"]),
             base=_text(document.get("base", "")),

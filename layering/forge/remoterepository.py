@@ -3,7 +3,6 @@
 It reads and remembers what cannot have changed; judging and writing are elsewhere (judgement.py, remote.py).
 """
 
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -23,13 +22,13 @@ from layering.forge.pullrequest import Comment, PullRequest
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
+from layering.git import COMMIT_ID
 from layering.gitrepository import Commit
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
 KEY_TRAILER = "Layerwatch-Key"
 IMAGE_TRAILER = "Layered-Image"
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TOUCHED_AFTER = timedelta(seconds=2)
 _NO_LASTS = timedelta(minutes=10)
 _COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said while we wrote
@@ -194,7 +193,7 @@ class RemoteRepository:
 
     def _commit(self, commit: str) -> Commit | None:
         """None for what is none, or gone."""
-        if commit not in self._commits and _COMMIT.fullmatch(commit):
+        if commit not in self._commits and COMMIT_ID.fullmatch(commit):
             try:
                 self._commits[commit] = self.git.commit(commit)
             except CommitGoneError:
