@@ -1,8 +1,8 @@
 """The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
 
-A process that looks once asks one question per branch; where the forge can tell of all branches only, one for the one
-that git names, or one for all of them. One that stays asks, at each look, a single question for the whole repository:
-what was updated since. Nothing is judged here.
+A process that looks once asks one question per branch; where the forge can tell of all branches only, it asks for those
+that git names, for all that are open, or for all, as far as they are read. One that stays asks, at each look, a single
+question for the whole repository: what was updated since. Nothing is judged here.
 """
 
 import sys

@@ -75,11 +75,10 @@ class NamedPulls:
             return ()
         if not self._numbers and not self._known.was_asked(self._head):
             return ()
-        for number in self._numbers[:1]:
-            self._ask(number)
-            if self._is_the_open_one(number):
-                return self._of_the_branch
-        return self._of_the_branch if self._ask_for_all() else ()
+        if self._numbers:
+            self._ask(self._numbers[0])
+        is_told = self._is_told_by_the_newest or self._ask_for_all()
+        return self._of_the_branch if is_told else ()
 
     @property
     def _are_few(self) -> bool:
@@ -100,11 +99,13 @@ class NamedPulls:
             self._known.ask(self._head, number)
         self._asked.add(number)
 
-    def _is_the_open_one(self, number: int) -> bool:
-        """Whether it is open into `base`, and its marker tells that of all the others none is."""
-        found = [pull for pull in _open(self._of_the_branch) if pull.number == number and pull.base == self._base]
+    @property
+    def _is_told_by_the_newest(self) -> bool:
+        """Whether that is open into `base`, and its marker tells that none of the others is."""
+        newest, others = self._numbers[:1], self._numbers[1:]
+        found = [pull for pull in _open(self._of_the_branch) if pull.number in newest and pull.base == self._base]
         marker = Marker.parse(found[0].body) if found else None
-        return marker is not None and all(other <= marker.after for other in self._numbers if other != number)
+        return marker is not None and all(other <= marker.after for other in others)
 
     def _is_about_the_commit(self, pull: PullRequest) -> bool:
         marker = Marker.parse(pull.body)

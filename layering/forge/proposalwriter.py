@@ -148,7 +148,7 @@ class ProposalWriter:
             todo=tuple(name for name in proposal.manners.todo if name in left),
             handled=command.comment.id if command else before.handled if before else 0,
             comments=pull.comments if pull else 0,
-            after=(before.after if before else 0) if pull else max((each.number for each in seen.pulls()), default=0),
+            after=before.after if before else 0 if pull else _newest(seen),
             members=lines if proposal.target.group else {},
         )
 
@@ -257,6 +257,11 @@ class ProposalWriter:
         opened = [other for other in listed if other.state is PullState.OPEN and other.base == pull.base]
         if any(other.number != pull.number for other in opened):
             raise Moved
+
+
+def _newest(seen: Seen) -> int:
+    """The number of the newest that the branch had so far; 0: none."""
+    return max((pull.number for pull in seen.pulls()), default=0)
 
 
 def _near(number: int) -> Sequence[int]:

@@ -12,9 +12,9 @@ import pytest
 from layering.forge.exchange import Sent
 from layering.forge.forge import State
 from layering.forge.forges import open_forge
-from tests.forges.proposals import BRANCH, FILE, pinning, proposal
+from tests.forges.proposals import FILE, pinning, proposal
 from tests.forges.standing import PERSON
-from tests.forges.test_behaviour import propose
+from tests.forges.test_behaviour import delete_branch, propose
 from tests.forges.world import WORLDS, World, github_app_world
 
 MOST = 8
@@ -51,16 +51,12 @@ def deleted(world: World) -> None:
     """Its branch, while it was open."""
     propose(world)
     delete_branch(world)
+    world.pulls()  # once the forge has seen it
 
 
 def merged_and_deleted(world: World) -> None:
     merged(world)
     delete_branch(world)
-
-
-def delete_branch(world: World) -> None:
-    world.origin.git("update-ref", "-d", f"refs/heads/{BRANCH}")
-    world.pulls()  # once the forge has seen it
 
 
 @pytest.mark.parametrize("before", [nothing, closed, merged, deleted, merged_and_deleted])

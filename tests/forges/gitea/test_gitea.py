@@ -22,7 +22,7 @@ from tests.forges.gitea.world import GiteaWorld, Pushed, gitea_world
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.proposer import Proposer
 from tests.forges.standing import PERSON, STRANGER
-from tests.forges.test_behaviour import propose
+from tests.forges.test_behaviour import delete_branch, propose
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def _retargeted(world: GiteaWorld) -> None:
 
 
 def _deleted(world: GiteaWorld) -> None:
-    world.origin.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+    delete_branch(world)
     world.pulls()  # once Gitea has seen it
 
 
