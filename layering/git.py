@@ -21,7 +21,7 @@ LOCAL_SECONDS = 60.0
 REMOTE_SECONDS = 600.0
 COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """A whole one, of either hash."""
-COMMIT_ID256_LENGTH = 64
+_SHA256_LENGTH = 64
 _LISTED_REFS_MAX = 10
 
 # Variables that would point git at another repository: set by git itself for hooks and aliases that may have run us
@@ -36,12 +36,13 @@ _NOT_FROM_OUTSIDE = (
     "GIT_GRAFT_FILE",
     "GIT_IMPLICIT_WORK_TREE",
     "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
     "GIT_NAMESPACE",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
     "GIT_QUARANTINE_PATH",
     "GIT_REPLACE_REF_BASE",
-    "GITCOMMIT_IDLLOW_FILE",
+    "GIT_SHALLOW_FILE",
     "GIT_TEMPLATE_DIR",
     "GIT_WORK_TREE",
 )
@@ -124,7 +125,7 @@ def fetch_commit(
     variables about credentials and trust. Raises as resolve_commit.
     """
     into.mkdir(parents=True, exist_ok=True)
-    hashes = "sha256" if len(commit) == COMMIT_ID256_LENGTH else "sha1"
+    hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
     run_git(into, ["init", "--quiet", "--template=", f"--object-format={hashes}"])
     narrow = [] if blobs else ["--filter=blob:none"]
     shallow = git(

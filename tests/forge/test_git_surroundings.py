@@ -97,6 +97,15 @@ def test_variables_of_a_hook_lead_to_no_other_repository(tmp_path: Path, bare: P
     assert after == before
 
 
+def test_nothing_that_git_says_belongs_to_one_repository_is_taken_along(tmp_path: Path, bare: Path) -> None:
+    (tmp_path / "not-ours").write_text("nothing of git's\n")
+    settings = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}  # credentials and proxies, see below
+    names = set(run_git(None, ["rev-parse", "--local-env-vars"]).split()) - settings
+    assert "GIT_SHALLOW_FILE" in names
+    env = {**os.environ, **dict.fromkeys(names, str(tmp_path / "not-ours"))}
+    assert python("-c", CHECKED_OUT, str(bare), env=env) == "['.git', 'README.md', 'clusters']\n"
+
+
 def test_a_persons_configuration_changes_nothing(tmp_path: Path, bare: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
