@@ -124,9 +124,7 @@ def fetch_commit(
     Servers that do not give out single commits are asked for all branches and tags. `env` is what git is told in
     variables about credentials and trust. Raises as resolve_commit.
     """
-    into.mkdir(parents=True, exist_ok=True)
-    hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
-    run_git(into, ["init", "--quiet", "--template=", f"--object-format={hashes}"])
+    begin_repository(into, commit)
     narrow = [] if blobs else ["--filter=blob:none"]
     shallow = git(
         into, ["fetch", "--quiet", "--depth=1", *narrow, "--", location(url), commit], REMOTE_SECONDS, env=env
@@ -204,6 +202,14 @@ def git(
         env={**_environment(os.environ, settings), **(env or {})},
         timeout_seconds=timeout_seconds,
     )
+
+
+def begin_repository(at: Path, commit: str, *, bare: bool = False) -> None:
+    """An empty one, for commits with ids like this one's."""
+    at.mkdir(parents=True, exist_ok=True)
+    hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
+    kind = ["--bare"] if bare else []
+    run_git(at, ["init", "--quiet", "--template=", f"--object-format={hashes}", *kind])
 
 
 def run_git(

@@ -36,14 +36,18 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Commit:
-    """A commit. `subject` is its message's first line, `trailers` are the `Name: value` lines of the last paragraph."""
+    """A commit. `subject` is its message's first line, `trailers` are the names and values in its last paragraph."""
 
     id: str
     parents: tuple[str, ...]
     author: Signature
     committer: Signature
     subject: str
-    trailers: Mapping[str, str]
+    trailers: tuple[tuple[str, str], ...]
+
+    def trailer(self, name: str) -> str | None:
+        """The value of the last of that name."""
+        return dict(self.trailers).get(name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,11 +238,11 @@ def _signature(text: str) -> Signature:
     return Signature(name=found["name"], email=found["email"], seconds=int(found["seconds"]))
 
 
-def _trailers(message: str) -> Mapping[str, str]:
+def _trailers(message: str) -> tuple[tuple[str, str], ...]:
     """The last paragraph, when all its lines are trailers (git-interpret-trailers(1), without its exceptions)."""
     lines = message.rstrip("\n").rpartition("\n\n")[2].splitlines()
     found = [match for line in lines if (match := _TRAILER.fullmatch(line.rstrip()))]
-    return {match["name"]: match["value"] for match in found} if len(found) == len(lines) else {}
+    return tuple((match["name"], match["value"]) for match in found) if len(found) == len(lines) else ()
 
 
 def _entries(listed: bytes) -> dict[bytes, tuple[bytes, bytes, bytes]]:

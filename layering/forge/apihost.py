@@ -11,7 +11,7 @@ from urllib.parse import quote
 from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
-from layering.forge.pullrequest import PullRequest
+from layering.forge.pullrequest import PullPage
 from layering.forge.settings import ForgeSettings, Login
 from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
@@ -73,7 +73,7 @@ class ApiHost:
         """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""
         raise NotImplementedError
 
-    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
         """See Host: not asked for. GitHub and GitLab select one branch's."""
         raise NotImplementedError
 

@@ -16,7 +16,7 @@ from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
 from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -40,13 +40,13 @@ class GiteaHost(LikeGitHub):
     selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
 
-    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
         """See Host."""
-        return self._listed(repository, {"state": "all"})
+        return self._pages(repository, {"state": "all"})
 
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """See Host. Whatever their base branch; `head` as a parameter would be passed over without a word."""
-        found = [pull for pull in self.newest_pulls(repository) if pull.head == head]
+        found = [pull for pull in self._listed(repository, {"state": "all"}) if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 
     def open(self, repository: str, new: NewPull) -> Opened:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, Repository
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
 
@@ -73,9 +73,9 @@ class Host(Protocol):
         One request and more pages when there are; with an ETag where the forge offers them.
         """
 
-    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
-        """All of the repository itself, closed ones included, newest first; asked for as far as they are read. Only
-        where no branch selects its own.
+    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
+        """All, closed ones included, newest first; each page is asked for when it is read. Only where no branch selects
+        its own.
         """
 
     def pull(self, repository: str, number: int) -> PullRequest:

@@ -4,7 +4,7 @@ docs/pull-requests.md is the table; `judge` goes through it from its first row t
 what `Seen` was given to ask lazily, and nothing is written.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -51,8 +51,8 @@ class Seen:
     that are open; most looks need no others.
     `by_a_pusher` tells of one whether its account may push: on another's word nothing is written, and nothing refused.
     `file` gives the target's file at `tip`; `made_by_us` tells whether a commit is the only one above the base branch
-    and can only be ours, and what it says then; `key_of` the key that the trailer of a commit names, when its author is
-    ours.
+    and can only be ours, and what it says then; `keys_in` the keys that the trailers of a commit name, by
+    `ProposalTarget.member`, when its author is ours.
     """
 
     target: ProposalTarget
@@ -63,7 +63,7 @@ class Seen:
     file: Callable[[], BaseFile]
     made_by_us: Callable[[str], OurCommit | None]
     by_a_pusher: Callable[[PullRequest], bool] = lambda pull: pull.opener is None
-    key_of: Callable[[str], str | None] = lambda commit: None
+    keys_in: Callable[[str], Mapping[str, str]] = lambda commit: {}
 
     @cached_property
     def open(self) -> PullRequest | None:
@@ -115,7 +115,7 @@ class Seen:
     def _is_merged(self) -> bool:
         """Whether the branch holds a commit of ours that was merged, and was left behind."""
         merged = (pull for pull in self.pulls() if pull.state is PullState.MERGED and pull.head_commit == self.head)
-        return self.head is not None and any(map(self.by_a_pusher, merged)) and self.key_of(self.head) is not None
+        return self.head is not None and any(map(self.by_a_pusher, merged)) and bool(self.keys_in(self.head))
 
     @cached_property
     def doubles(self) -> Sequence[PullRequest]:
@@ -260,16 +260,16 @@ def _ended(seen: Seen, key: str) -> Judgement | None:
 
 
 def _ended_key(seen: Seen, pull: PullRequest, marker: Marker | None) -> str | None:
-    """The key that it was about, for this target: of a body that a person wrote anew, the trailer of its commit tells.
+    """The key that it was about, for this target: of a body that a person wrote anew, the trailers of its commit tell.
 
-    The lines of a shared one are told by its marker alone, and what we closed ourselves refuses nothing.
+    What we closed ourselves refuses nothing.
     """
     if marker is not None:
         line = marker.line_of(seen.target.member)
         return line.key if line else None
     has_ended = pull.state is not PullState.OPEN or seen.head is None
-    is_told = seen.target.group is None and pull.base == seen.target.branch and not is_withdrawn(pull.body)
-    return seen.key_of(pull.head_commit) if has_ended and is_told else None
+    is_told = pull.base == seen.target.branch and not is_withdrawn(pull.body)
+    return seen.keys_in(pull.head_commit).get(seen.target.member) if has_ended and is_told else None
 
 
 def same_value(old: str | None, now: str | None) -> bool:

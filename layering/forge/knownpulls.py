@@ -8,7 +8,7 @@ question for the whole repository: what was updated since. Nothing is judged her
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -16,9 +16,10 @@ from enum import IntEnum
 from layering.errors import NotFoundError
 from layering.forge.forge import OUR_BRANCHES
 from layering.forge.host import Host
-from layering.forge.pullrequest import PullRequest, PullState
+from layering.forge.pullrequest import PullPage, PullRequest, PullState
 
 _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and list a change a moment later
+_OLDER_MAX = 2  # asked for by number
 
 
 class _Listed(IntEnum):
@@ -37,12 +38,14 @@ class KnownPulls:
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
         self._listed = _Listed.NOTHING
+        self._is_begun = False  # a page of all was read
         self._read_to = sys.maxsize  # of all, those of this number and later ones are known
-        self._rest: Iterator[PullRequest] | None = None
+        self._rest: Iterator[PullPage] | None = None
         self._clone_url: str | None = None
         self._is_archived = False
         self._open_count: int | None = None
         self._asked: dict[str, float] = {}
+        self._numbers = set[int]()  # of whatever branch, that were asked for or listed
         self._listed_at = 0.0
         self._since: datetime | None = None
         self._is_told = False  # by the answer to our own write, since the last time
@@ -82,22 +85,26 @@ class KnownPulls:
             return head in self._asked
 
     def ask(self, head: str, number: int) -> None:
-        """Have the one of that number known, which is believed to be of the branch. git may have one that is gone."""
-        with self._guard, suppress(NotFoundError):
-            with self._asking(head):
-                pull = self._host.pull(self._repository, number)
-            self._take([pull])
+        """Have the one of that number known, which is believed to be of the branch. It is asked for once: git may have
+        one that is gone.
+        """
+        with self._guard:
+            if number in self._numbers:
+                return
+            with suppress(NotFoundError):
+                with self._asking(head):
+                    pull = self._host.pull(self._repository, number)
+                self._take([pull])
+            self._numbers.add(number)
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which
         anybody may have opened, stand in its place.
         """
         with self._guard:
-            has_ended = bool(self._newest_first(head)) and not self._open_ones(head)
-            is_listed = self._listed >= _Listed.OPEN
-            if self._host.selects_by_head or (has_ended and not is_listed):  # those will be asked for next
+            if self._host.selects_by_head:
                 self.of(head, base)
-            else:
+            elif self._open_ones(head) or not (self.known(head) and self.was_asked(head)):
                 self.list_open()
             return self._open_ones(head)
 
@@ -122,33 +129,59 @@ class KnownPulls:
                 self._read_on()
             return self._newest_first(head)
 
-    def newest(self, head: str, base: str) -> Iterator[PullRequest]:
-        """As `of`, and where none selects one, all are asked for only as far as these are read."""
+    def newest(
+        self, head: str, base: str, older: Callable[[], Sequence[int] | None] = lambda: None
+    ) -> Iterator[PullRequest]:
+        """As `of`, and where none selects one, asked for only as far as these are read: a page of the newest, then by
+        number those that `older` tells of. Where it cannot tell (None), or tells of many: all, page by page.
+        """
         given = set[int]()
-        while True:
-            with self._guard:
-                is_all = self._host.selects_by_head or self._listed is _Listed.ALL
-                known = self.of(head, base) if is_all else self._newest_first(head)
-                read = [pull for pull in known if is_all or pull.number >= self._read_to]
-                fresh = [pull for pull in read if pull.number not in given]
-                if not fresh and not is_all:
-                    self._read_on()
-            yield from fresh
-            if is_all:
-                return
+        for known in self._further(head, base, older):
+            fresh = [pull for pull in known if pull.number not in given]
             given.update(pull.number for pull in fresh)
+            yield from fresh
+
+    def _further(
+        self, head: str, base: str, older: Callable[[], Sequence[int] | None]
+    ) -> Iterator[Sequence[PullRequest]]:
+        """What is known of a branch after each step."""
+        if self._host.selects_by_head or self.are_complete:
+            yield self.of(head, base)
+            return
+        yield self._read(head)
+        if not self._is_begun:
+            self._read_on()
+            yield self._read(head)
+        numbers = () if self.are_complete else older()
+        unknown = [number for number in numbers or () if number < self._read_to and number not in self._numbers]
+        if numbers is not None and len(unknown) <= _OLDER_MAX:
+            for number in unknown:
+                self.ask(head, number)
+            yield self.known(head)
+            return
+        while not self.are_complete:
+            self._read_on()
+            yield self._read(head)
+
+    def _read(self, head: str) -> Sequence[PullRequest]:
+        """Those of a branch of which no newer one is missing."""
+        with self._guard:
+            is_all = self._listed is _Listed.ALL
+            return [pull for pull in self._newest_first(head) if is_all or pull.number >= self._read_to]
 
     def _read_on(self) -> None:
-        """One more of all, newest first: from the first on where it is another look than the one that read so far."""
-        rest, self._rest = self._rest or self._host.newest_pulls(self._repository), None
-        with self._asking():
-            pull = next(rest, None)
-        if pull is None:
-            self._listed = _Listed.ALL
-            return
-        self._take([pull])
-        self._read_to = min(self._read_to, pull.number)
-        self._rest = rest
+        """One more page of all: from the first on where it is another look than the one that read so far."""
+        with self._guard:
+            rest, self._rest = self._rest or self._host.newest_pulls(self._repository), None
+            with self._asking():
+                page = next(rest)
+            self._take(page.pulls)
+            self._is_begun = True
+            self._read_to = min([self._read_to, *(pull.number for pull in page.pulls)])
+            if page.is_last:
+                self._listed = _Listed.ALL
+            else:
+                self._rest = rest
 
     @contextmanager
     def _asking(self, head: str | None = None) -> Iterator[None]:
@@ -167,6 +200,7 @@ class KnownPulls:
             self._clone_url = self._clone_url or pull.clone_url
             self._is_archived = pull.archived
             self._open_count = pull.open_count
+            self._numbers.add(pull.number)
             self._put(pull)
 
     def _newest_first(self, head: str) -> Sequence[PullRequest]:
@@ -230,5 +264,6 @@ class KnownPulls:
         with self._guard:
             self._by_branch.pop(head, None)
             self._asked.pop(head, None)
-            self._listed, self._read_to, self._rest = _Listed.NOTHING, sys.maxsize, None
+            self._numbers.clear()
+            self._listed, self._is_begun, self._read_to, self._rest = _Listed.NOTHING, False, sys.maxsize, None
             self._is_archived = False

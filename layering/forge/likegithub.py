@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from layering.forge.answers import Answer
 from layering.forge.apihost import ApiHost
-from layering.forge.pullrequest import Comment, PullRequest, Repository
+from layering.forge.pullrequest import Comment, PullPage, PullRequest, Repository
 
 REFUSED = (400, 403, 404, 409, 410, 422)  # answers that say no to what was asked, and not to who asked
 
@@ -65,8 +65,12 @@ class LikeGitHub(ApiHost):
 
     def _listed(self, repository: str, params: Mapping[str, str | int]) -> Iterator[PullRequest]:
         """Of the repository itself, page by page, as far as they are read."""
+        for page in self._pages(repository, params):
+            yield from page.pulls
+
+    def _pages(self, repository: str, params: Mapping[str, str | int]) -> Iterator[PullPage]:
         for answer in self._exchange.pages(f"{path_of(repository)}/pulls", {**params, **self.page}, limit=None):
-            yield from self._pulls_in(answer)
+            yield PullPage(pulls=self._pulls_in(answer), is_last=answer.next_page is None)
 
     def _pulls_in(self, answer: Answer) -> Sequence[PullRequest]:
         """Of the repository itself, on one page. Raises UnavailableError for what is none."""

@@ -127,7 +127,7 @@ def _leave_working_trees_alone(seen: Seen) -> None:
 
 def _keep_a_persons_no(seen: Seen) -> list[Move]:
     """What a person said of the remembered proposal, when it was no: the memory is about to hold another one."""
-    if seen.last is None or not (key := seen.last.trailers.get(KEY_TRAILER)):
+    if seen.last is None or not (key := seen.last.trailer(KEY_TRAILER)):
         return []
     if state_of(seen, key, None).reason not in ENDED_BY_PERSON:
         return []

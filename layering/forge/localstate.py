@@ -195,7 +195,7 @@ def _only_we_can_have_made(seen: Seen, commit: Commit) -> bool:
         return False
     before, after = (seen.repository.file(at, seen.target.file) for at in (commit.parents[0], commit.id))
     try:
-        image = ImageReference.parse_pinned(commit.trailers.get(IMAGE_TRAILER, ""))
+        image = ImageReference.parse_pinned(commit.trailer(IMAGE_TRAILER) or "")
         return after == edited_text(before, seen.target, image).encode("utf-8")
     except InputError:
         return False
@@ -203,7 +203,7 @@ def _only_we_can_have_made(seen: Seen, commit: Commit) -> bool:
 
 def _is_on_base(seen: Seen, commit: Commit) -> bool:
     """The base branch pins what the commit proposed."""
-    proposed = _digest(commit.trailers.get(IMAGE_TRAILER))
+    proposed = _digest(commit.trailer(IMAGE_TRAILER))
     return proposed is not None and _digest(seen.pinned) == proposed
 
 
@@ -211,7 +211,7 @@ def _was_merged(seen: Seen, commit: Commit) -> bool:
     """Merged as it is, or squashed or picked: then some commit on the base branch brought its image in."""
     if seen.repository.is_ancestor(commit.id, seen.tip):
         return True
-    digest = _digest(commit.trailers.get(IMAGE_TRAILER))
+    digest = _digest(commit.trailer(IMAGE_TRAILER))
     if digest is None or not commit.parents:
         return False
     return seen.repository.ever_had(f"{commit.parents[0]}..{seen.tip}", seen.target.file, str(digest))
@@ -222,7 +222,7 @@ def _is_refused(seen: Seen, commit: Commit) -> bool:
 
 
 def _key(commit: Commit) -> str | None:
-    return commit.trailers.get(KEY_TRAILER)
+    return commit.trailer(KEY_TRAILER)
 
 
 def _told(seen: Seen, state: State, reason: Reason | None) -> ProposalState:

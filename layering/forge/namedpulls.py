@@ -35,7 +35,6 @@ class NamedPulls:
         self._per_page = per_page
         self._count = len(refs.pulls or ())
         self._is_one_page = refs.pulls is not None and self._count <= per_page
-        self._asked = set[int]()
 
     def opened(self) -> Sequence[PullRequest]:
         """Those that are open, newest first; while they are not listed, into `base` only, and what was retargeted."""
@@ -76,7 +75,7 @@ class NamedPulls:
         if not self._numbers and not self._known.was_asked(self._head):
             return ()
         if self._numbers:
-            self._ask(self._numbers[0])
+            self._known.ask(self._head, self._numbers[0])
         is_told = self._is_told_by_the_newest or self._ask_for_all()
         return self._of_the_branch if is_told else ()
 
@@ -91,13 +90,8 @@ class NamedPulls:
         """Whether all that git names have been asked for now, or before."""
         if len(self._numbers) <= _ASKED_MAX:
             for number in self._numbers:
-                self._ask(number)
+                self._known.ask(self._head, number)
         return len(self._numbers) <= _ASKED_MAX
-
-    def _ask(self, number: int) -> None:
-        if number not in self._asked and all(pull.number != number for pull in self._of_the_branch):
-            self._known.ask(self._head, number)
-        self._asked.add(number)
 
     @property
     def _is_told_by_the_newest(self) -> bool:

@@ -17,7 +17,7 @@ from layering.forge.forge import Author, Proposal, Proposed, State
 from layering.forge.judgement import Due, Seen
 from layering.forge.marker import Line, Marker, with_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
-from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, RemoteRepository
+from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, LINE_TRAILER, RemoteRepository, line_of
 from layering.forge.settings import ForgeSettings
 from layering.reasons import Reason
 
@@ -110,6 +110,7 @@ class ProposalWriter:
         proposal = self._proposal
         trailers = [f"{KEY_TRAILER}: {proposal.whole_key}"]
         trailers += [f"{IMAGE_TRAILER}: {image}" for image in self._images()]
+        trailers += [f"{LINE_TRAILER}: {line_of(change.target, change.key)}" for change in proposal.changes]
         if self._settings.sign_off:
             author = self._author()
             trailers.append(f"Signed-off-by: {author.name} <{author.email}>")

@@ -1,6 +1,6 @@
 """A pull request (GitLab: merge request) in our words, whichever forge it is on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -51,6 +51,14 @@ class PullRequest:
         known = tuple(each for each in (self.clone_url, self.opener) if each is not None)
         texts = (self.url, self.title, self.body, self.head, self.head_commit, self.base, *self.labels, *known)
         _check_types(self.number, *texts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullPage:
+    """What one request lists: of the repository itself, newest first. `is_last`: there are no more."""
+
+    pulls: Sequence[PullRequest]
+    is_last: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -190,7 +190,7 @@ class RemoteForge:
             seen = None if is_whole else repository.glimpse(target, refs, among)
             found = at_a_glance(seen, key, image) if seen is not None else None
             if seen is None or found is None:
-                seen, is_whole = repository.look(target, refs), True
+                seen, is_whole = repository.look(target, refs, key), True
                 found = judge(seen, key, image)
             is_sure = found.state in (State.UNCHANGED, State.OUTDATED) or (found.due is Due.COMMIT and not seen.head)
             if not is_sure and repository.pulls.asked_at(target.proposal_branch) >= refs().at:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -19,9 +19,10 @@ from layering.commands import Completed
 from layering.errors import ConflictError, InputError, LayerwatchError, RefusedError, UnavailableError
 from layering.forge.forge import Author
 from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp, says_no
+from layering.forge.pullcommits import pulls_by_trailer
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
-from layering.git import run_git
+from layering.git import begin_repository
 from layering.gitrepository import Commit, GitRepository, signature
 from layering.reasons import Reason
 
@@ -30,7 +31,6 @@ _FETCH_SECONDS = 600.0
 _PUSH_SECONDS = 300.0
 _SILENCE_SECONDS = 60
 _FETCHES_MAX = 1000
-_SHA256_LENGTH = 64
 _HEADS = "refs/heads/"
 _PULL = re.compile(r"refs/pull/([1-9]\d{0,17})/head", re.ASCII)
 _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can tell the server what we have
@@ -117,6 +117,11 @@ class RemoteGit:
             raise self._http.failure(listed)
         lines = (line.split("\t", 1) for line in listed.stdout.decode("utf-8", "replace").splitlines() if "\t" in line)
         return {ref: commit for commit, ref in lines}
+
+    def pulls_by_trailer(self, tip: str, trailer: str) -> Mapping[str, Collection[int]] | None:
+        """See pullcommits.py. `tip` is a commit that a branch has. Up to 5 requests."""
+        with self._guard:
+            return pulls_by_trailer(self._http, self._directory / "pulls.git", tip, trailer)
 
     def file(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, fetched without history and other files' bytes. Raises InputError when it is a link."""
@@ -281,8 +286,7 @@ class RemoteGit:
     def _begin(self, commit: str) -> GitRepository:
         path = self._directory / "fetched.git"
         shutil.rmtree(path, ignore_errors=True)
-        hashes = "sha256" if len(commit) == _SHA256_LENGTH else "sha1"
-        run_git(self._directory, ["init", "--quiet", "--bare", "--template=", f"--object-format={hashes}", str(path)])
+        begin_repository(path, commit, bare=True)
         self._depths.clear()
         self._fetches = 0
         return GitRepository(path=path)

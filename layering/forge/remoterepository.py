@@ -4,7 +4,7 @@ It reads and remembers what cannot have changed; judging and writing are elsewhe
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from layering.errors import InputError, RefusedError
@@ -29,6 +29,7 @@ from layering.reference import ImageReference
 
 KEY_TRAILER = "Layerwatch-Key"
 IMAGE_TRAILER = "Layered-Image"
+LINE_TRAILER = "Layerwatch-Line"
 _TOUCHED_AFTER = timedelta(seconds=2)
 _NO_LASTS = timedelta(minutes=10)
 _COMMENTS_SINCE = timedelta(minutes=5)  # before our last write: what was said while we wrote
@@ -49,6 +50,8 @@ class RemoteRepository:
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
+        self._by_line: Mapping[str, Collection[int]] | None = None
+        self._is_told_by_line = False
         self._guard = threading.RLock()
 
     @property
@@ -66,8 +69,8 @@ class RemoteRepository:
         """
         return self._side.refs(branches, with_pulls=not self.host.selects_by_head and self.pulls.are_unknown)
 
-    def look(self, target: ProposalTarget, refs: Callable[[], Refs]) -> Seen:
-        """How things are now. `refs` gives git's, when it is called.
+    def look(self, target: ProposalTarget, refs: Callable[[], Refs], key: str | None = None) -> Seen:
+        """How things are now. `refs` gives git's, when it is called; `key` is what is to be proposed.
 
         Raises InputError when there is no such base branch, and what Host and RemoteGit raise.
         """
@@ -75,12 +78,28 @@ class RemoteRepository:
         if self.host.selects_by_head:
             self.pulls.of(head, base)  # before git: a merge is seen on the base branch when it is seen here
         self._check_not_archived(self.pulls.is_archived)
+        told = refs()
         return self._seen(
             target,
-            refs(),
+            told,
             opened=lambda: self.pulls.opened(head, base),
-            pulls=lambda: self.pulls.newest(head, base),
+            pulls=lambda: self.pulls.newest(head, base, lambda: self._older(target, told, key)),
         )
+
+    def _older(self, target: ProposalTarget, refs: Refs, key: str | None) -> Sequence[int] | None:
+        """Those that git tells of, newest first: what proposed that key, and what has the branch's commit. None when
+        git does not tell.
+        """
+        if key is None:
+            return None
+        with self._guard:
+            if not self._is_told_by_line:
+                self._by_line = self.git.pulls_by_trailer(refs.branches[target.branch], LINE_TRAILER)
+                self._is_told_by_line = True
+        if self._by_line is None:
+            return None
+        found = {*self._by_line.get(line_of(target, key), ()), *refs.pulls_of(target.proposal_branch)}
+        return sorted(found, reverse=True)
 
     def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs], among: Collection[str]) -> Seen | None:
         """As `look`, for `at_a_glance` alone, with what NamedPulls gives. None where a branch selects its own."""
@@ -116,7 +135,7 @@ class RemoteRepository:
             file=lambda: self.file(tip, target),
             made_by_us=lambda commit: self._made_by_us(target, commit),
             by_a_pusher=self.opened_by_a_pusher,
-            key_of=self._key_of,
+            keys_in=self._keys_in,
         )
 
     def check_that_it_takes_changes(self, *, are_due: bool) -> None:
@@ -186,10 +205,13 @@ class RemoteRepository:
             self._openers[pull.opener] = (may, now)
         return may
 
-    def _key_of(self, commit: str) -> str | None:
-        """The key in the trailer of a commit of ours; None when it is none, or gone."""
+    def _keys_in(self, commit: str) -> Mapping[str, str]:
+        """The keys in the trailers of a commit of ours, by member; none when it is none, or gone."""
         found = self._commit(commit)
-        return found.trailers.get(KEY_TRAILER) if found and self._is_by_us(found) else None
+        if found is None or not self._is_by_us(found):
+            return {}
+        lines = (value.rpartition(" ") for name, value in found.trailers if name == LINE_TRAILER)
+        return {member: key for member, _, key in lines}
 
     def _commit(self, commit: str) -> Commit | None:
         """None for what is none, or gone."""
@@ -209,12 +231,12 @@ class RemoteRepository:
 
     def _told_by_commit(self, target: ProposalTarget, commit: str) -> OurCommit | None:
         found = self._commit(commit)
-        key = found.trailers.get(KEY_TRAILER) if found else None
+        key = found.trailer(KEY_TRAILER) if found else None
         if found is None or key is None or len(found.parents) != 1 or not self._is_by_us(found):
             return None
         if self.host.commits_above(self.name, target.branch, commit) != 1:
             return None
-        image = found.trailers.get(IMAGE_TRAILER, "")
+        image = found.trailer(IMAGE_TRAILER) or ""
         title = found.subject.removeprefix(self._settings.commit_prefix)
         if target.group is not None:  # its other lines are not known here; who made it is
             return OurCommit(key=key, image=image, old=None, title=title, shared=True)
@@ -235,6 +257,11 @@ class RemoteRepository:
         if self.host.signs_commits():
             return {email for _, email in people} <= set(self.host.commit_authors())
         return people == {(self._settings.commits_by.name, self._settings.commits_by.email)}
+
+
+def line_of(target: ProposalTarget, key: str) -> str:
+    """A trailer's value: one line of a proposal and the key that its image was built for."""
+    return f"{target.member} {key}"
 
 
 def _is_touched(pull: PullRequest, marker: Marker) -> bool:

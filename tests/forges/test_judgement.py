@@ -337,7 +337,7 @@ def _seen(case: Case, target: ProposalTarget = TARGET) -> Seen:
         pulls=lambda: [replace(pull) for pull in case.pulls],  # they were asked for at another moment
         file=lambda: BaseFile(commit=case.tip, target=target, raw=_file(case.pinned)),
         made_by_us=case.made.get,
-        key_of=lambda commit: case.made[commit].key if commit in case.made else None,
+        keys_in=lambda commit: {target.member: case.made[commit].key} if commit in case.made else {},
     )
 
 

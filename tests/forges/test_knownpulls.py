@@ -11,7 +11,7 @@ import pytest
 from layering.errors import NotFoundError, UnavailableError
 from layering.forge.host import Host
 from layering.forge.knownpulls import KnownPulls
-from layering.forge.pullrequest import PullRequest, PullState, Repository
+from layering.forge.pullrequest import PullPage, PullRequest, PullState, Repository
 
 BRANCH = "layerwatch/prod/worker"
 OTHER = "layerwatch/prod/infra"
@@ -67,14 +67,13 @@ class Counted:
         self.answered = time.monotonic()
         return self.changed or [pull("changed"), pull("another's", OTHER)]
 
-    def newest_pulls(self, repository: str) -> Iterator[PullRequest]:
+    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
         for each in self.changed:
             if each == self.breaks_before:
                 raise UnavailableError("broken off", where="f.test")
             self.asked.append(f"page with {each.number}")
             self.answered = time.monotonic()
-            yield each
-        self.asked.append("the end")
+            yield PullPage(pulls=[each], is_last=each == self.changed[-1])
 
 
 def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
@@ -129,7 +128,7 @@ def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
     for _ in range(2):
         assert titles(known.of(BRANCH, "main")) == ["closed"]
         assert titles(known.of(OTHER, "main")) == []
-    assert host.asked == ["open", "page with 3", "the end"]
+    assert host.asked == ["open", "page with 3"]
 
 
 def test_who_knows_all_knows_what_is_open() -> None:
@@ -137,7 +136,7 @@ def test_who_knows_all_knows_what_is_open() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     known.of(BRANCH, "main")
     assert titles(known.opened(BRANCH, "main")) == ["a"]
-    assert host.asked == ["page with 3", "page with 1", "the end"]
+    assert host.asked == ["page with 3", "page with 1"]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,37 @@ def test_all_are_asked_for_only_as_far_as_they_are_read() -> None:
     assert titles(list(known.newest(OTHER, "main"))) == ["another's"]
     assert known.are_complete
     assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "oldest"]
-    assert host.asked == ["page with 4", "page with 3", "page with 2", "page with 1", "the end"]
+    assert host.asked == ["page with 4", "page with 3", "page with 2", "page with 1"]
+
+
+@pytest.mark.parametrize(
+    ("older", "given", "asked"),
+    [
+        pytest.param([], ["closed"], ["page with 4"], id="of none: not one more is listed"),
+        pytest.param([1], ["closed", "oldest"], ["page with 4", "number 1"], id="of one"),
+        pytest.param([2, 1], ["closed", "oldest"], ["page with 4", "number 2", "number 1"], id="of another branch's"),
+        pytest.param([3], ["closed"], ["page with 4", "number 3"], id="of one that is gone"),
+        pytest.param([5, 4], ["closed"], ["page with 4"], id="of those that were listed"),
+        pytest.param([1, 99, 2, -1], ["closed", "oldest"], ["page with 4", "page with 2", "page with 1"], id="of many"),
+        pytest.param(None, ["closed", "oldest"], ["page with 4", "page with 2", "page with 1"], id="it is not told"),
+    ],
+)
+def test_of_the_older_ones_those_are_asked_for_that_git_tells_of(
+    older: list[int] | None, given: list[str], asked: list[str]
+) -> None:
+    host = Counted(selects_by_head=False, changed=[replace(CLOSED, number=4), OF_THE_OTHER, OLDEST])
+    known = KnownPulls(cast(Host, host), "o/r")
+    for _ in range(2):
+        assert titles(list(known.newest(BRANCH, "main", lambda: older))) == given
+    assert host.asked == asked
+
+
+def test_a_page_of_nothing_but_forks_is_a_page() -> None:
+    host = Counted(selects_by_head=False, changed=[pull("fork's", "fork:layerwatch/prod/worker", number=4), OLDEST])
+    known = KnownPulls(cast(Host, host), "o/r")
+    for _ in range(2):
+        assert titles(list(known.newest(BRANCH, "main", list))) == []
+    assert host.asked == ["page with 4"]
 
 
 def test_another_look_that_reads_further_begins_anew() -> None:
@@ -195,7 +224,7 @@ def test_another_look_that_reads_further_begins_anew() -> None:
     host.changed = [pull("newest", number=5), CLOSED, SECOND, reopened]
     assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "newest", "second", "reopened"]
     assert host.asked == [
-        "page with 3", "changed", "page with 5", "page with 3", "page with 2", "page with 1", "the end",
+        "page with 3", "changed", "page with 5", "page with 3", "page with 2", "page with 1",
     ]  # fmt: skip
 
 
@@ -267,7 +296,7 @@ def test_where_one_has_ended_all_are_listed_at_once() -> None:
     known.ask(BRANCH, CLOSED.number)
     assert known.opened(BRANCH, "main") == []
     assert titles(known.of(BRANCH, "main")) == ["closed"]
-    assert host.asked == [f"number {CLOSED.number}", "page with 3", "the end"]
+    assert host.asked == [f"number {CLOSED.number}", "page with 3"]
 
 
 def test_one_that_has_ended_is_no_reason_to_list_all_where_the_open_ones_are_known() -> None:

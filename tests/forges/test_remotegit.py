@@ -191,7 +191,7 @@ def test_a_commit_is_one_change(origin: Origin, git: RemoteGit) -> None:
         "2026-11-26T07:00:00+00:00"
     )
     assert (git.commit(commit).trailers, git.changed_files(commit)) == (
-        {"Layerwatch-Key": "abc"}, ["clusters/new/file", "run.sh"],
+        (("Layerwatch-Key", "abc"),), ["clusters/new/file", "run.sh"],
     )  # fmt: skip
     assert origin.kinds == []
     assert origin.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/" + BRANCH, "refs/heads/main"]

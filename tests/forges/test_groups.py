@@ -1,4 +1,4 @@
-"""A group of many pools: as many as a forge's text has room for, and a clear word when they are more."""
+"""A group of pools: one that is closed is refused for each, and there are as many as a forge's text has room for."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +17,21 @@ GROUP, BRANCH = "all", "layerwatch/group/all"
 ROW_LENGTH = 150
 
 
-def grouped(world: World, count: int, digit: str = "1") -> Proposal:
+def grouped(world: World, count: int, digit: str, whose: int) -> Proposal:
     one = proposal(world.repository, digit)
     targets = [
         replace(one.target, cluster=f"prod-{number}", file=f"{number}.yaml", group=GROUP) for number in range(count)
     ]
     changes = [Change(target=target, image=image(digit), key=digit * 64) for target in targets]
     text = "A row of the first table, which is never cut.".ljust(ROW_LENGTH) * count
-    return replace(one, target=targets[0], others=tuple(changes[1:]), body=lambda length_max, pinned: text)
+    others = tuple(changes[:whose] + changes[whose + 1 :])
+    return replace(one, target=targets[whose], others=others, body=lambda length_max, pinned: text)
 
 
-def propose(world: World, count: int, digit: str = "1") -> Proposed:
+def propose(world: World, count: int, digit: str = "1", whose: int = 0) -> Proposed:
     forge = open_forge(world.settings)
     try:
-        return forge.propose(grouped(world, count, digit))
+        return forge.propose(grouped(world, count, digit, whose))
     finally:
         forge.close()
 
@@ -48,6 +49,19 @@ def test_a_hundred_pools_in_one_pull_request(kind: Kind, tmp_path: Path) -> None
         assert propose(world, 100).reason is Reason.PROPOSAL_OPEN
         assert world.pulls() == before
         assert propose(world, 100, "2").state is State.UPDATED
+
+
+@pytest.mark.parametrize("text", [None, "A person's own words."], ids=["as we wrote it", "in a person's own words"])
+def test_what_is_closed_is_refused_for_each_of_them(kind: Kind, text: str | None, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({f"{number}.yaml": pinning("0") for number in range(3)})
+        assert propose(world, 3).state is State.CREATED
+        world.write(body=text)
+        world.close()
+        for whose in range(3):
+            made = propose(world, 3, whose=whose)
+            assert (made.state, made.reason) == (State.IGNORED, Reason.CLOSED_BY_PERSON)
+        assert propose(world, 3, "2").state is State.CREATED
 
 
 def test_more_than_a_text_has_room_for_is_told_and_nothing_written(tmp_path: Path) -> None:

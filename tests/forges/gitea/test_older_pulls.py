@@ -1,0 +1,185 @@
+"""What was decided before many other pull requests were opened, on a real Gitea, which selects none by its branch.
+
+By a process that knows nothing yet: git tells it which of the older ones had a commit of ours.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layering.forge.exchange import Sent
+from layering.forge.forge import Proposal, Proposed, State
+from layering.forge.forges import open_forge
+from layering.forge.gitea import GiteaHost
+from layering.forge.remotegit import RemoteGit
+from layering.reasons import Reason
+from tests.forges.gitea.test_gitea import crowd
+from tests.forges.gitea.world import GiteaWorld, gitea_world
+from tests.forges.proposals import BRANCH, FILE, pinning, proposal
+from tests.forges.standing import PERSON
+from tests.forges.test_behaviour import delete_branch, propose
+
+_PER_PAGE = 2
+_MANY = 2 * _PER_PAGE + 1
+_NEW = 8  # contract-forges 23
+_TOUCHED = 3
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GiteaWorld]:
+    """One request lists few: each pull request takes Gitea a while to open."""
+    monkeypatch.setattr(GiteaHost, "page", {"limit": _PER_PAGE})
+    monkeypatch.setattr(GiteaHost, "pulls_per_page", _PER_PAGE)
+    with gitea_world(tmp_path) as made:
+        made.origin.commit({FILE: pinning("0")})
+        yield made
+
+
+def made_by_a_new_process(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
+    """With the methods of its requests."""
+    sent: list[Sent] = []
+    forge = open_forge(world.settings, on_request=sent.append)
+    made = forge.propose(wanted)
+    forge.close()
+    return made, [each.method for each in sent]
+
+
+def without_branch(world: GiteaWorld) -> None:
+    delete_branch(world)
+    world.pulls()  # once Gitea has seen it
+
+
+def closed(world: GiteaWorld) -> None:
+    world.close()
+    without_branch(world)
+
+
+def deleted(world: GiteaWorld) -> None:
+    without_branch(world)
+
+
+def closed_in_their_own_words(world: GiteaWorld) -> None:
+    world.write(body="A person's own words.")
+    closed(world)
+
+
+def pushed_to_and_closed(world: GiteaWorld) -> None:
+    for number in range(3):
+        world.origin.commit({f"notes-{number}.txt": "mine\n"}, branch=BRANCH)
+    world.pulls()
+    closed(world)
+
+
+def updated_from_the_base_and_closed(world: GiteaWorld) -> None:
+    world.origin.commit({"notes.txt": "next\n"})
+    world.origin.merge("main", BRANCH, "Update the branch")
+    world.pulls()
+    closed(world)
+
+
+def amended_and_closed(world: GiteaWorld) -> None:
+    """With our message and its trailers."""
+    message = world.origin.git("log", "-1", "--format=%B", BRANCH)
+    made = world.origin.git("commit-tree", f"{BRANCH}^{{tree}}", "-p", "main", "-m", message)
+    world.origin.git("update-ref", f"refs/heads/{BRANCH}", made)
+    world.pulls()
+    closed(world)
+
+
+def reverted(world: GiteaWorld) -> None:
+    """All that was begun since has our commit below it."""
+    world.merge()
+    without_branch(world)
+    world.origin.commit({FILE: pinning("0")})
+
+
+def closed_and_its_branch_left(world: GiteaWorld) -> None:
+    world.close()
+
+
+def closed_before_another(world: GiteaWorld) -> None:
+    """The next key's was merged."""
+    closed(world)
+    assert propose(world, "2").state is State.CREATED
+    world.merge()
+    without_branch(world)
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (closed, Reason.CLOSED_BY_PERSON),
+        (deleted, Reason.CLOSED_BY_PERSON),
+        (closed_in_their_own_words, Reason.CLOSED_BY_PERSON),
+        (pushed_to_and_closed, Reason.CLOSED_BY_PERSON),
+        (updated_from_the_base_and_closed, Reason.CLOSED_BY_PERSON),
+        (amended_and_closed, Reason.CLOSED_BY_PERSON),
+        (reverted, Reason.REVERTED),
+        (closed_and_its_branch_left, Reason.CLOSED_BY_PERSON),
+        (closed_before_another, Reason.CLOSED_BY_PERSON),
+    ],
+)
+def test_a_decision_stands(world: GiteaWorld, act: Callable[[GiteaWorld], None], reason: Reason) -> None:
+    propose(world)
+    act(world)
+    crowd(world, _MANY)
+    made, asked = made_by_a_new_process(world, proposal(world.repository))
+    assert made.reason is reason
+    assert len(asked) <= _TOUCHED, asked
+
+
+def nothing(world: GiteaWorld) -> None:
+    """It is the first."""
+
+
+def merged(world: GiteaWorld) -> None:
+    propose(world)
+    world.merge()
+
+
+def refused(world: GiteaWorld) -> None:
+    propose(world)
+    world.close()
+
+
+def merged_without_branch(world: GiteaWorld) -> None:
+    merged(world)
+    without_branch(world)
+
+
+@pytest.mark.parametrize("before", [nothing, merged, refused, merged_without_branch])
+def test_what_is_new_is_made_within_its_budget(world: GiteaWorld, before: Callable[[GiteaWorld], None]) -> None:
+    before(world)
+    crowd(world, _MANY)
+    world.add_milestone("4.19")
+    wanted: dict[str, Any] = {"labels": ("os",), "milestone": "4.19", "reviewers": (PERSON,), "assignees": (PERSON,)}
+    made, asked = made_by_a_new_process(world, proposal(world.repository, "2", **wanted))
+    assert (made.state, made.warnings) == (State.CREATED, ())
+    assert len(asked) <= _NEW, asked
+
+
+def test_a_member_of_a_group_stays_refused(world: GiteaWorld) -> None:
+    first = proposal(world.repository)
+    wanted = replace(first, target=replace(first.target, group="workers"))
+    assert made_by_a_new_process(world, wanted)[0].state is State.CREATED
+    world.close()
+    world.origin.git("update-ref", "-d", "refs/heads/layerwatch/group/workers")
+    world.pulls()
+    crowd(world, _MANY)
+    made, asked = made_by_a_new_process(world, wanted)
+    assert made.reason is Reason.CLOSED_BY_PERSON
+    assert len(asked) <= _TOUCHED, asked
+
+
+def test_without_git_s_word_all_are_read(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator can have git send no less than everything."""
+    propose(world)
+    closed(world)
+    crowd(world, _MANY)
+    monkeypatch.setattr(RemoteGit, "pulls_by_trailer", lambda *_: None)
+    made, asked = made_by_a_new_process(world, proposal(world.repository))
+    assert made.reason is Reason.CLOSED_BY_PERSON
+    assert len(asked) > _TOUCHED
