@@ -11,7 +11,7 @@ import logging
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +45,9 @@ _BODY_BYTES_MAX = 32 * 1024 * 1024
 _REMEMBERED = 512
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 _OURS = {"User-Agent": "layerwatch", "Accept-Encoding": "identity"}
+
+Params = Mapping[str, str | int | Sequence[int]]
+"""Of a query; a name with several values is in it as often."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,7 @@ class Exchange:
         """The forge's clock as its last answer told it (`Date`); ours before the first. UTC."""
         return datetime.now(UTC) + self._ahead
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, expect: Collection[int] = ()) -> Answer:
+    def get(self, path: str, params: Params | None = None, *, expect: Collection[int] = ()) -> Answer:
         """`path` below the forge's `url` (segments quoted by the caller), or a `next_page`.
 
         Sends If-None-Match when it knows an ETag for this very URL; a 304 gives the remembered answer. Raises as
@@ -109,9 +112,7 @@ class Exchange:
         """
         return self._asked("GET", self._url(path, params), None, expect)
 
-    def pages(
-        self, path: str, params: Mapping[str, str | int] | None = None, limit: int | None = 100
-    ) -> Iterator[Answer]:
+    def pages(self, path: str, params: Params | None = None, limit: int | None = 100) -> Iterator[Answer]:
         """The answer, and those that its Link header's rel="next" leads to as they are read; at most `limit`."""
         answer = self.get(path, params)
         yield answer
@@ -277,9 +278,9 @@ class Exchange:
             if len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
 
-    def _url(self, path: str, params: Mapping[str, str | int] | None) -> str:
+    def _url(self, path: str, params: Params | None) -> str:
         url = path if path.startswith(f"{self._base}/") else f"{self._base}/{path.lstrip('/')}"
-        return f"{url}?{urlencode(params)}" if params else url
+        return f"{url}?{urlencode(params, doseq=True)}" if params else url
 
     def _note(self, method: str, url: str, status: int) -> None:
         if self._on_request is not None:
