@@ -4,7 +4,7 @@ Only somebody who may push is obeyed; from anybody else it is nothing. Nothing i
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,22 +31,20 @@ class Command:
     comment: Comment
 
 
-def pending(comments: Iterable[Comment], handled: int, may_push: Callable[[str], bool]) -> Command | None:
+def pending(
+    comments: Iterable[Comment], handled: int, first_by_a_pusher: Callable[[Sequence[Comment]], Comment | None]
+) -> Command | None:
     """The newest command after the comment `handled` (its id) by somebody who may push; None when there is none.
 
-    `may_push` is asked for those alone who wrote one, newest first, until one of them may.
+    `first_by_a_pusher` (see Host) is asked once, about the newest command of each who wrote one, newest first.
     """
-    asked: dict[str, bool] = {}
-    newest_first = sorted((each for each in comments if each.id > handled), key=lambda each: each.id, reverse=True)
-    for comment in newest_first:
-        verb = _verb(comment.text)
-        if verb is None:
-            continue
-        if comment.author not in asked:
-            asked[comment.author] = may_push(comment.author)
-        if asked[comment.author]:
-            return Command(verb=verb, comment=comment)
-    return None
+    newest: dict[str, Command] = {}
+    for comment in sorted(comments, key=lambda each: each.id, reverse=True):
+        is_new = comment.id > handled and comment.author not in newest
+        if is_new and (verb := _verb(comment.text)) is not None:
+            newest[comment.author] = Command(verb=verb, comment=comment)
+    found = first_by_a_pusher([each.comment for each in newest.values()]) if newest else None
+    return newest[found.author] if found is not None else None
 
 
 def _verb(text: str) -> Verb | None:

@@ -6,7 +6,7 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import quote
 
@@ -108,10 +108,10 @@ class GiteaHost(LikeGitHub):
         found = self._exchange.get(f"{path_of(repository)}/issues/{number}/comments").json
         return self._read(lambda: sorted(map(_comment, found), key=lambda comment: comment.id), "comments")
 
-    def may_push(self, repository: str, user: str) -> bool:
+    def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """See Host. Who may be assigned is who may write; permissions are told to administrators only."""
-        found = self._exchange.get(f"{path_of(repository)}/assignees").json
-        return self._read(lambda: any(each["login"] == user for each in found), "assignees")
+        pushers = self._assignable(repository)
+        return next((each for each in comments if each.author in pushers), None)
 
     def opener_may_push(self, repository: str, opener: str) -> bool:
         """See Host. Everybody is told the own permission, and most are opened by ourselves. What a team may, of whose
@@ -120,12 +120,17 @@ class GiteaHost(LikeGitHub):
         path = f"{path_of(repository)}/collaborators/{quote(opener, safe='')}/permission"
         answer = self._exchange.get(path, expect=(403, 404))
         told = self._read(lambda: answer.status < 400 and answer.json["permission"] in _PUSHERS, "a permission")
-        return told or self.may_push(repository, opener)
+        return told or opener in self._assignable(repository)
 
     def commits_above(self, repository: str, base: str, commit: str) -> int:
         """See Host. Compared from where they parted (three dots)."""
         found = self._exchange.get(f"{path_of(repository)}/compare/{quote(base, safe='')}...{commit}").json
         return self._read(lambda: int(found["total_commits"]), "a comparison")
+
+    def _assignable(self, repository: str) -> Set[str]:
+        """All of them: this list has no pages."""
+        found = self._exchange.get(f"{path_of(repository)}/assignees").json
+        return self._read(lambda: {str(each["login"]) for each in found}, "assignees")
 
     def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
         """What came of it. Raises ConflictError when there is one already, or nothing to merge."""

@@ -108,8 +108,14 @@ class GitHubHost(LikeGitHub):
         found = self._read(lambda: [_comment(each) for page in pages for each in page.json], "comments")
         return sorted(found, key=lambda comment: comment.id)
 
-    def may_push(self, repository: str, user: str) -> bool:
-        """See Host."""
+    def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
+        """See Host. The list of collaborators is no proof that somebody is none: it has those that the token can see,
+        and a workflow's own, or an App's that may not read members, sees nobody who may push by a team.
+        """
+        return next((each for each in comments if self._may_push(repository, each.author)), None)
+
+    def _may_push(self, repository: str, user: str) -> bool:
+        """Of all that gives it: teams and the organization, too ("Get repository permissions for a user")."""
         try:
             path = f"{path_of(repository)}/collaborators/{quote(user, safe='')}/permission"
             found = self._exchange.get(path).json

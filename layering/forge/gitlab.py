@@ -6,7 +6,7 @@ one request, and what the token may not set is left out without a word, so that 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import ApiHost, moment
-from layering.forge.gitlabmanners import entries, wanted
+from layering.forge.gitlabmanners import wanted
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
 
@@ -139,13 +139,22 @@ class GitLabHost(ApiHost):
         )
         return [found[number] for number in sorted(found)]
 
-    def may_push(self, repository: str, user: str) -> bool:
-        """See Host. Members of the groups above and of invited groups are members, too."""
+    def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
+        """See Host. So many at a time as one page lists, and an address may name."""
+        for start in range(0, len(comments), _PER_PAGE):
+            asked = comments[start : start + _PER_PAGE]
+            pushers = self._pushers(repository, [each.author_id for each in asked if each.author_id is not None])
+            if (found := next((each for each in asked if each.author_id in pushers), None)) is not None:
+                return found
+        return None
+
+    def _pushers(self, repository: str, users: Sequence[int]) -> Set[int]:
+        """Those of them who may push. Members of the groups above and of invited groups are members, too."""
         path = f"{_project(repository)}/members/all"
-        params: dict[str, str | int] = {"query": user, "per_page": _PER_PAGE}
-        members = [member for answer in self._exchange.pages(path, params) for member in entries(answer)]
-        return any(
-            member.get("username") == user and int(member.get("access_level", 0)) >= _DEVELOPER for member in members
+        pages = self._exchange.pages(path, {"user_ids[]": users, "per_page": _PER_PAGE})
+        return self._read(
+            lambda: {each["id"] for page in pages for each in page.json if each["access_level"] >= _DEVELOPER},
+            "members",
         )
 
     def comment(self, repository: str, number: int, text: str) -> None:
@@ -241,5 +250,9 @@ def _is_conversation(note: Mapping[str, Any]) -> bool:
 
 def _comment(note: Mapping[str, Any]) -> Comment:
     return Comment(
-        id=note["id"], author=note["author"]["username"], text=note["body"] or "", changed=moment(note["updated_at"])
+        id=note["id"],
+        author=note["author"]["username"],
+        author_id=note["author"]["id"],
+        text=note["body"] or "",
+        changed=moment(note["updated_at"]),
     )

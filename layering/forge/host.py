@@ -120,9 +120,12 @@ class Host(Protocol):
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """All of its conversation, oldest first."""
 
-    def may_push(self, repository: str, user: str) -> bool:
-        """Whether somebody may push to the repository (contract: GitHub permission write, maintain or admin; Gitea
-        listed under /assignees; GitLab access level 30 or more).
+    def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
+        """The first of these, each by another account, whose author may push to the repository (contract: GitHub
+        permission write, maintain or admin; Gitea listed under /assignees; GitLab access level 30 or more).
+
+        However many strangers there are among them, one request, and one more for each further hundred; on GitHub,
+        which tells of one account at a time, one for each until one may.
         """
 
     def opener_may_push(self, repository: str, opener: str) -> bool:

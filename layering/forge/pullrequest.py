@@ -88,16 +88,20 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
-    """One comment of the conversation, not of a review. `changed`: when it was made or last edited."""
+    """One comment of the conversation, not of a review. `changed`: when it was made or last edited. `author_id` is the
+    account's number where the forge is asked by that.
+    """
 
     id: int
     author: str
     text: str
     changed: datetime
+    author_id: int | None = None
 
     def __post_init__(self) -> None:
         """Raises TypeError, as PullRequest."""
         _check_types(self.id, self.author, self.text)
+        _check_types(0 if self.author_id is None else self.author_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

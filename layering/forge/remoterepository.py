@@ -173,7 +173,7 @@ class RemoteRepository:
         if known is not None and known[0] == pull:
             return known[1]
         recent = (each for each in self.comments(pull) if each.changed >= marker.written - _COMMENTS_SINCE)
-        found = pending(recent, marker.handled, lambda author: self.host.may_push(self.name, author))
+        found = pending(recent, marker.handled, lambda told: self.host.first_by_a_pusher(self.name, told))
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found

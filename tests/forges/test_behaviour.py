@@ -124,6 +124,11 @@ def strangers_ignore(world: World) -> None:
     world.say("/layerwatch ignore", STRANGER)
 
 
+def ask_to_ignore_before_a_stranger_speaks(world: World) -> None:
+    world.say("/layerwatch ignore")
+    world.say("/layerwatch rebase", STRANGER)
+
+
 def talk(world: World) -> None:
     world.say("When is that /layerwatch ignore?")
 
@@ -165,6 +170,14 @@ ROWS = [
     ),
     pytest.param(ask_to_ignore, IGNORED, Reason.IGNORED_BY_COMMAND, State.CREATED, 2, id="/layerwatch ignore"),
     pytest.param(strangers_ignore, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="a stranger's /layerwatch ignore"),
+    pytest.param(
+        ask_to_ignore_before_a_stranger_speaks,
+        IGNORED,
+        Reason.IGNORED_BY_COMMAND,
+        State.CREATED,
+        2,
+        id="/layerwatch ignore, and a stranger's rebase",
+    ),
     pytest.param(talk, OPEN, Reason.PROPOSAL_OPEN, State.UPDATED, 1, id="a comment"),
 ]
 

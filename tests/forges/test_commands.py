@@ -56,16 +56,27 @@ def _said(*comments: tuple[int, str, str]) -> list[Comment]:
     ],
 )
 def test_command(comments: list[tuple[int, str, str]], handled: int, expected: tuple[Verb, int] | None) -> None:
-    found = pending(_said(*comments), handled, lambda author: author == "maintainer")
+    found = pending(
+        _said(*comments), handled, lambda told: next((each for each in told if each.author == "maintainer"), None)
+    )
     assert (found and (found.verb, found.comment.id)) == expected
 
 
-def test_nobody_is_asked_about_who_commanded_nothing() -> None:
-    asked: list[str] = []
-
-    def may_push(author: str) -> bool:
-        asked.append(author)
-        return True
-
-    pending(_said((1, "reviewer", "Looks good."), (2, "maintainer", "/layerwatch rebase")), 0, may_push)
-    assert asked == ["maintainer"]
+@pytest.mark.parametrize(
+    ("comments", "asked"),
+    [
+        pytest.param([(1, "reviewer", "Looks good.")], [], id="nobody commanded"),
+        pytest.param([(1, "a", "/layerwatch ignore"), (2, "b", "Why?")], [[1]], id="who commanded nothing"),
+        pytest.param([(8, "a", "/layerwatch ignore"), (9, "b", "/layerwatch ignore")], [[9, 8]], id="newest first"),
+        pytest.param(
+            [(6, "a", "/layerwatch ignore"), (7, "b", "/layerwatch ignore"), (8, "a", "/layerwatch rebase")],
+            [[8, 7]],
+            id="several of one",
+        ),
+        pytest.param([(1, "a", "/layerwatch ignore"), (2, "a", "Or not?")], [[1]], id="said more since"),
+    ],
+)
+def test_who_is_asked_about(comments: list[tuple[int, str, str]], asked: list[list[int]]) -> None:
+    heard: list[list[int]] = []
+    pending(_said(*comments), 0, lambda told: heard.append([each.id for each in told]))
+    assert heard == asked

@@ -39,7 +39,7 @@ def test_a_pull_request(name: str, value: Any) -> None:
         PullRequest(**{**PULL, name: value})
 
 
-@pytest.mark.parametrize(("name", "value"), [("id", "1"), ("author", None), ("text", {})])
+@pytest.mark.parametrize(("name", "value"), [("id", "1"), ("author", None), ("author_id", "1"), ("text", {})])
 def test_a_comment(name: str, value: Any) -> None:
     with pytest.raises(TypeError):
         Comment(**{"id": 1, "author": "a", "text": "", "changed": AT, name: value})

@@ -20,7 +20,7 @@ from tests.forges.github.state import GitHub, Repository
 from tests.forges.github.state import Milestone as GitHubMilestone
 from tests.forges.github.state import Pull as GitHubPull
 from tests.forges.gitlab import server as gitlab_server
-from tests.forges.gitlab.state import DEVELOPER, GitLab, MergeRequest, Project
+from tests.forges.gitlab.state import DEVELOPER, REPORTER, GitLab, MergeRequest, Project
 from tests.forges.gitlab.state import Milestone as GitLabMilestone
 from tests.forges.origin import BRANCH, Origin
 from tests.forges.standing import PERSON, STRANGER, Standing
@@ -61,6 +61,13 @@ class World(Protocol):
 
     def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         """A comment; `at_once`: in the second in which we wrote."""
+
+
+class Crowded(World, Protocol):
+    """A forge into which a test lets more people."""
+
+    def let_read(self, who: str) -> None:
+        """Somebody who may read, comment, and no more."""
 
 
 class Open(World, Protocol):
@@ -118,6 +125,9 @@ class GitHubWorld:
     def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         self.github.ahead += timedelta() if at_once else _LATER
         self.github.say(self._newest, self.github.user(who), text)
+
+    def let_read(self, who: str) -> None:
+        self.found.permissions[self.github.user(who).id] = "read"
 
     def open(self, base: str, body: str, who: str) -> None:
         self.github.ahead += _LATER
@@ -183,6 +193,9 @@ class GitLabWorld:
     def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         self.gitlab.ahead += timedelta() if at_once else _LATER
         self.gitlab.note(self._newest, self.gitlab.user(who), text)
+
+    def let_read(self, who: str) -> None:
+        self.project.members[self.gitlab.user(who).id] = REPORTER
 
     def add_milestone(self, title: str) -> None:
         self.project.milestones.append(GitLabMilestone(id=self.gitlab.number(), title=title))

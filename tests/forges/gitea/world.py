@@ -97,6 +97,10 @@ class GiteaWorld:
     def say(self, text: str, who: str = PERSON, *, at_once: bool = False) -> None:
         self.say_in(self._newest, text, who, at_once=at_once)
 
+    def let_read(self, who: str) -> None:
+        self.gitea.user(who)
+        self.api("PUT", f"collaborators/{who}", OWNER, permission="read")
+
     def open(self, base: str, body: str, who: str) -> None:
         self.api("POST", "pulls", who, head=BRANCH, base=base, title="Have a look", body=body)
         self._later()

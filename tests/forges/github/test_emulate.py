@@ -27,6 +27,7 @@ NOT_CARRIED = {
     "a text of theirs, its branch deleted": "the same",
     "a text of theirs, merged and reverted": "the same",
     "/layerwatch ignore": "a comment does not move the pull request's updated_at",
+    "/layerwatch ignore, and a stranger's rebase": "the same",
     "a stranger's /layerwatch ignore": "the same: it would be green without having been read",
     "a comment": "the same",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
 from tests.forges.gitlab import documents
 from tests.forges.gitlab.state import DEVELOPER, REPORTER, GitLab, MergeRequest, Note, Project, User
@@ -35,10 +35,11 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request: who asks, and with what."""
+    """One request: who asks, and with what. `lists` has the parameters that come several times, `name[]`."""
 
     user: User
     params: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
     body: Mapping[str, Any]
     site: str
 
@@ -87,7 +88,8 @@ class Api:
         for method, pattern, handler in self._routes:
             found = re.fullmatch(pattern.replace(":p", "([^/]+)").replace(":n", "([0-9]+)"), path)
             if found and method == asked.method:
-                call = Call(user=user, params=dict(parse_qsl(query)), body=json.loads(body) if body else {}, site=site)
+                given = json.loads(body) if body else {}
+                call = Call(user=user, params=dict(parse_qsl(query)), lists=parse_qs(query), body=given, site=site)
                 return (201 if method == "POST" else 200), handler(call, *self._objects(user, found.groups()))
         raise RefusalError(404, "404 Not Found", "error")
 
@@ -122,11 +124,11 @@ class Api:
         return [documents.user(each) for each in self._gitlab.users if each.id in project.members]
 
     def _members(self, call: Call, project: Project) -> Any:
-        query = call.params.get("query", "").lower()
+        wanted = call.lists.get("user_ids[]", [str(each) for each in project.members])
         return [
             documents.member(each, project.members[each.id])
             for each in self._gitlab.users
-            if each.id in project.members and query in each.username.lower()
+            if each.id in project.members and str(each.id) in wanted
         ]
 
     def _milestones(self, call: Call, project: Project) -> Any:
@@ -260,12 +262,13 @@ def _words(value: str | list[str]) -> list[str]:
 def _paged(asked: Asked, found: list[Any], site: str) -> Served:
     path, _, query = asked.target.partition("?")
     params = dict(parse_qsl(query))
+    others = [(name, value) for name, value in parse_qsl(query) if name not in ("page", "per_page")]
     page, size = int(params.get("page", 1)), min(100, int(params.get("per_page", 20)))
     pages = max(1, -(-len(found) // size))
     headers = {"X-Page": str(page), "X-Per-Page": str(size), "X-Total": str(len(found)), "X-Total-Pages": str(pages)}
     links = {"next": page + 1 if page < pages else 0, "prev": page - 1, "first": 1, "last": pages}
     headers["Link"] = ", ".join(
-        f'<{site}{path}?{urlencode({**params, "page": number, "per_page": size})}>; rel="{rel}"'
+        f'<{site}{path}?{urlencode([*others, ("page", number), ("per_page", size)])}>; rel="{rel}"'
         for rel, number in links.items()
         if number
     )

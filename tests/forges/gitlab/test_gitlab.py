@@ -15,7 +15,7 @@ from layering.reasons import Reason
 from tests.forges.gitlab.api import PREFIX
 from tests.forges.gitlab.conftest import TARGET, Place
 from tests.forges.gitlab.server import BOT, PATH
-from tests.forges.gitlab.state import DEVELOPER, GUEST, Milestone
+from tests.forges.gitlab.state import DEVELOPER, GUEST, MAINTAINER, REPORTER, Milestone
 from tests.forges.proposals import FILE, image, pinning
 from tests.git_http import Asked, Served
 
@@ -205,14 +205,21 @@ def test_a_merge_request_from_a_fork_is_nobodys(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "obeyed"), [(DEVELOPER, True), (GUEST, False), (None, False)], ids=["developer", "guest", "no member"]
+    ("level", "obeyed"),
+    [
+        pytest.param(MAINTAINER, True, id="maintainer"),
+        pytest.param(DEVELOPER, True, id="developer"),
+        pytest.param(REPORTER, False, id="reporter"),
+        pytest.param(GUEST, False, id="guest"),
+        pytest.param(None, False, id="no member"),
+    ],
 )
 def test_who_is_obeyed(place: Place, level: int | None, obeyed: bool) -> None:
     place.propose()
     person = place.gitlab.user("pat")
     if level is not None:
         place.project.members[person.id] = level
-    place.project.members[place.gitlab.user("patricia").id] = DEVELOPER  # found by the same search
+    place.project.members[place.gitlab.user("patricia").id] = DEVELOPER
     place.gitlab.ahead = LATER
     note = place.gitlab.note(place.request, person, "No.\n/layerwatch ignore\n")
     place.methods()
@@ -220,6 +227,22 @@ def test_who_is_obeyed(place: Place, level: int | None, obeyed: bool) -> None:
     assert (place.request.state == "closed") is obeyed
     assert (made.reason is Reason.IGNORED_BY_COMMAND) is obeyed
     assert [name for name, giver in note.awards if giver.username == BOT] == (["thumbsup"] if obeyed else [])
+
+
+@pytest.mark.parametrize(
+    ("strangers", "asked"),
+    [pytest.param(99, 1, id="as many as a page lists"), pytest.param(100, 2, id="more than a page lists")],
+)
+def test_a_pusher_is_found_behind_a_crowd(place: Place, strangers: int, asked: int) -> None:
+    place.propose()
+    place.gitlab.ahead = LATER
+    for name in ("pat", *(f"stranger-{number}" for number in range(strangers))):
+        person = place.gitlab.user(name)
+        place.project.members[person.id] = DEVELOPER if name == "pat" else REPORTER
+        place.gitlab.note(place.request, person, "/layerwatch ignore")
+    place.sent.clear()
+    assert place.propose().reason is Reason.IGNORED_BY_COMMAND
+    assert sum(each.path.endswith("/members/all") for each in place.sent) == asked
 
 
 def test_gitlabs_own_notes_and_reviews_are_no_commands(place: Place) -> None:

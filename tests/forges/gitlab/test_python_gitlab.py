@@ -17,7 +17,7 @@ from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, Gitl
 from tests.forges.gitlab.conftest import TARGET, Place
 from tests.forges.gitlab.documents import moment
 from tests.forges.gitlab.server import BOT, PATH, TOKEN
-from tests.forges.gitlab.state import DEVELOPER, Milestone
+from tests.forges.gitlab.state import DEVELOPER, REPORTER, Milestone
 
 
 @pytest.fixture
@@ -84,10 +84,14 @@ def test_notes_and_reactions(client: gitlab.Gitlab, place: Place) -> None:
 
 def test_people_and_milestones(client: gitlab.Gitlab, place: Place) -> None:
     place.project.milestones.append(Milestone(id=7, title="4.19"))
+    rita, pat = place.gitlab.user("rita"), place.gitlab.user("pat")
+    place.project.members[rita.id] = REPORTER
     project = client.projects.get(PATH)
     assert [each.username for each in client.users.list(username=BOT, get_all=True)] == [BOT]
-    assert [each.username for each in project.users.list(get_all=True)] == [BOT]
-    assert [each.access_level for each in project.members_all.list(query=BOT, get_all=True)] == [DEVELOPER]
+    assert [each.username for each in project.users.list(get_all=True)] == [BOT, "rita"]
+    assert [each.access_level for each in project.members_all.list(get_all=True)] == [DEVELOPER, REPORTER]
+    named = project.members_all.list(query_parameters={"user_ids[]": [pat.id, rita.id]}, get_all=True)
+    assert [(each.id, each.access_level) for each in named] == [(rita.id, REPORTER)]
     assert [each.title for each in project.milestones.list(title="4.19", get_all=True)] == ["4.19"]
 
 
@@ -161,7 +165,7 @@ def of_note(place: Place) -> Mapping[str, Any]:
     note = place.request.notes[-1]
     when = moment(note.created)
     said = {"id": note.id, "body": "/layerwatch rebase", "system": False, "type": None}
-    return {**said, "author": {"username": "rita"}, "created_at": when, "updated_at": when}
+    return {**said, "author": of_rita(place), "created_at": when, "updated_at": when}
 
 
 def of_rita(place: Place) -> Mapping[str, Any]:
@@ -183,7 +187,7 @@ DOCUMENTS: Mapping[str, tuple[Callable[[gitlab.Gitlab, Project], Any], Callable[
         of_note,
     ),
     "GET projects/:p/members/all": (
-        lambda _, project: project.members_all.list(query="rita", get_all=True)[0],
+        lambda _, project: project.members_all.list(get_all=True)[-1],
         lambda place: {**of_rita(place), "access_level": DEVELOPER},
     ),
     "GET projects/:p/users": (lambda _, project: project.users.list(get_all=True)[-1], of_rita),
