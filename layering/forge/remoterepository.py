@@ -24,6 +24,7 @@ from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
 from layering.git import COMMIT_ID
 from layering.gitrepository import Commit
+from layering.once import Remembered
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
@@ -50,8 +51,7 @@ class RemoteRepository:
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
-        self._by_line: Mapping[str, Collection[int]] | None = None
-        self._is_told_by_line = False
+        self._by_trailer: Remembered[Mapping[str, Collection[int]] | None] = Remembered(lambda _: 1, 1)
         self._guard = threading.RLock()
 
     @property
@@ -92,14 +92,11 @@ class RemoteRepository:
         """
         if key is None:
             return None
-        with self._guard:
-            if not self._is_told_by_line:
-                self._by_line = self.git.pulls_by_trailer(refs.branches[target.branch], LINE_TRAILER)
-                self._is_told_by_line = True
-        if self._by_line is None:
+        tip = refs.branches[target.branch]
+        by_line = self._by_trailer.get(LINE_TRAILER, lambda: self.git.pulls_by_trailer(tip, LINE_TRAILER))
+        if by_line is None:
             return None
-        found = {*self._by_line.get(line_of(target, key), ()), *refs.pulls_of(target.proposal_branch)}
-        return sorted(found, reverse=True)
+        return sorted({*by_line.get(line_of(target, key), ()), *refs.pulls_of(target.proposal_branch)}, reverse=True)
 
     def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs], among: Collection[str]) -> Seen | None:
         """As `look`, for `at_a_glance` alone, with what NamedPulls gives. None where a branch selects its own."""

@@ -110,10 +110,10 @@ def test_what_is_not_changed_of_several_pools_costs_one_request_each_at_most_amo
     crowded.origin.commit(files)
     proposals = [replace(first, target=replace(first.target, pool=name, file=f"{name}.yaml")) for name in names]
     for each in proposals:
-        assert _made(crowded, each)[0].state is State.CREATED
+        assert made_by_a_new_process(crowded, each)[0].state is State.CREATED
         crowded.date_as_we_did()
     for each in proposals:
-        made, sent = _made(crowded, each)
+        made, sent = made_by_a_new_process(crowded, each)
         assert (made.state, sent) == (State.UNCHANGED, ["GET"])
     heard: list[Sent] = []
     forge = open_forge(crowded.settings, on_request=heard.append)
@@ -207,7 +207,7 @@ def test_a_person_s_decision_stands_among_many(
     propose(crowded)
     act(crowded)
     propose(crowded)  # which says what there is to say
-    made, sent = _made(crowded, proposal(crowded.repository))
+    made, sent = made_by_a_new_process(crowded, proposal(crowded.repository))
     assert made.reason is reason
     assert asked is None or sent == asked
 
@@ -218,14 +218,14 @@ def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     assert propose(crowded).reason is Reason.CLOSED_BY_PERSON
     assert propose(crowded, "2").state is State.CREATED
     crowded.close()
-    made, asked = _made(crowded, proposal(crowded.repository, "2"))
+    made, asked = made_by_a_new_process(crowded, proposal(crowded.repository, "2"))
     assert made.reason is Reason.CLOSED_BY_PERSON
     assert len(asked) <= 3  # those that git names by now, and their opener
     _deleted(crowded)
     for digit in "12":
-        made, asked = _made(crowded, proposal(crowded.repository, digit))
+        made, asked = made_by_a_new_process(crowded, proposal(crowded.repository, digit))
         assert (made.reason, asked) == (Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER)
-    made, asked = _made(crowded, proposal(crowded.repository, "3"))
+    made, asked = made_by_a_new_process(crowded, proposal(crowded.repository, "3"))
     assert (made.state, asked) == (State.CREATED, ["GET", "GET", "POST"])  # the pages of all there are
 
 
@@ -259,7 +259,7 @@ def _branch(name: str) -> str:
     return "\n".join([*lines, f"M 100644 inline {name}", "data 1", "x", "", ""])
 
 
-def _made(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
+def made_by_a_new_process(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
     """By a process that knows nothing yet, with the methods of its requests."""
     sent: list[Sent] = []
     forge = open_forge(world.settings, on_request=sent.append)
@@ -269,7 +269,7 @@ def _made(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
 
 
 def _asked_when_unchanged(world: GiteaWorld, digit: str = "1") -> list[str]:
-    made, asked = _made(world, proposal(world.repository, digit))
+    made, asked = made_by_a_new_process(world, proposal(world.repository, digit))
     assert made.state is State.UNCHANGED
     return asked
 

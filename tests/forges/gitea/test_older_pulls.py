@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from layering.forge.exchange import Sent
-from layering.forge.forge import Proposal, Proposed, State
-from layering.forge.forges import open_forge
+from layering.forge.forge import State
 from layering.forge.gitea import GiteaHost
 from layering.forge.remotegit import RemoteGit
 from layering.reasons import Reason
-from tests.forges.gitea.test_gitea import crowd
+from tests.forges.gitea.test_gitea import crowd, made_by_a_new_process
 from tests.forges.gitea.world import GiteaWorld, gitea_world
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.standing import PERSON
@@ -36,15 +34,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GiteaWorl
     with gitea_world(tmp_path) as made:
         made.origin.commit({FILE: pinning("0")})
         yield made
-
-
-def made_by_a_new_process(world: GiteaWorld, wanted: Proposal) -> tuple[Proposed, list[str]]:
-    """With the methods of its requests."""
-    sent: list[Sent] = []
-    forge = open_forge(world.settings, on_request=sent.append)
-    made = forge.propose(wanted)
-    forge.close()
-    return made, [each.method for each in sent]
 
 
 def without_branch(world: GiteaWorld) -> None:
