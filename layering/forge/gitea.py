@@ -7,6 +7,7 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from layering.errors import ConflictError
 from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
+from layering.forge.giteapeople import FAILED, has_people
 from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState
@@ -50,25 +52,25 @@ class GiteaHost(LikeGitHub):
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 
     def open(self, repository: str, new: NewPull) -> Opened:
-        """See Host. It refuses all for one name that it does not know, so people are left out then."""
-        bare = {
-            "head": new.head,
-            "base": new.base,
-            "title": f"{_DRAFT if new.manners.draft else ''}{new.title}",
-        }
+        """See Host. It refuses all for one name that it does not know, which is left out of the next try."""
         manners = GiteaManners(self._exchange, path_of(repository), new.manners)
         fields = manners.when_opening()
-        things = {name: value for name, value in fields.items() if name in ("labels", "milestone")}
-        attempts: Sequence[Mapping[str, Any]] = (fields, things, {})
-        for given in [each for number, each in enumerate(attempts) if each not in attempts[:number]]:
-            left = tuple(name for name in new.manners.todo if name not in given)
-            answer = self._created(repository, {**bare, "body": new.body(left), **given})
+        while True:
+            done = tuple(name for name in new.manners.todo if name in fields)
+            body = new.body(tuple(name for name in new.manners.todo if name not in done))
+            title = f"{_DRAFT if new.manners.draft else ''}{new.title}"
+            sent = {"head": new.head, "base": new.base, "title": title, "body": body, **fields}
+            answer = self._created(repository, sent)
             if answer.status < 400:
-                break
-        else:
-            raise refusal(answer, f"{self._settings.name}: {repository}")
-        done = tuple(name for name in new.manners.todo if name in given)
-        return Opened(pull=self._pull(answer.json), done=done, warnings=tuple(manners.warnings) if done else ())
+                if "reviewers" in done:
+                    manners.tell_of_teams(answer.json)
+                return Opened(pull=self._pull(answer.json), done=done, warnings=tuple(manners.warnings))
+            if answer.status == FAILED and (pull := self._half_opened(repository, sent)) is not None:
+                asked = tuple(name for name in done if name != "reviewers")
+                return Opened(pull=pull, done=asked, warnings=tuple(manners.warnings))
+            if not fields:
+                raise refusal(answer, f"{self._settings.name}: {repository}")
+            fields = manners.less(fields, answer)
 
     def edit(
         self,
@@ -94,14 +96,16 @@ class GiteaHost(LikeGitHub):
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host."""
         wanted = GiteaManners(self._exchange, path_of(repository), manners)
-        fields = wanted.on(pull.number, todo, is_new=is_new)
-        if fields:
-            answer = self._changed(repository, pull.number, {**fields, "body": body}, expect=REFUSED)
+        fields = wanted.on(pull.number, pull.opener, todo, is_new=is_new)
+        while True:
+            change = partial(self._changed, repository, pull.number, expect=_refused(fields) if fields else ())
+            answer = change({**fields, "body": body})
             if answer.status < 400:
-                return self._pull(answer.json), tuple(wanted.warnings)
-            said = answer.message or f"status {answer.status}"
-            wanted.warnings.append(f"Gitea takes no {', '.join(sorted(fields))}: {said}")
-        return self._pull(self._changed(repository, pull.number, {"body": body}).json), tuple(wanted.warnings)
+                break
+            fields = wanted.less_on(fields, answer, change)
+        if "reviewers" in todo:
+            wanted.tell_of_teams(answer.json)
+        return self._pull(answer.json), tuple(wanted.warnings)
 
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """See Host. Gitea gives them all at once."""
@@ -134,7 +138,7 @@ class GiteaHost(LikeGitHub):
 
     def _created(self, repository: str, fields: Mapping[str, Any]) -> Answer:
         """What came of it. Raises ConflictError when there is one already, or nothing to merge."""
-        answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=REFUSED)
+        answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=_refused(fields))
         if answer.status == 409 or (answer.status == 422 and _NO_DIFFERENCE.search(answer.message)):
             raise ConflictError(
                 answer.message or "there is a pull request for the branch already",
@@ -142,6 +146,15 @@ class GiteaHost(LikeGitHub):
                 next_step="look at it again",
             )
         return answer
+
+    def _half_opened(self, repository: str, sent: Mapping[str, Any]) -> PullRequest | None:
+        """What it opened before it failed: it asks for reviews last, and fails for who may not read or opened it
+        (services/pull/pull.go, NewPullRequest). None: it opened nothing.
+        """
+        params = {"state": "open", **self.newest_change_first, **self.page}
+        listed = self._pulls_in(self._exchange.get(f"{path_of(repository)}/pulls", params))
+        wanted = (sent["head"], sent["base"], sent["body"])
+        return next((pull for pull in listed if (pull.head, pull.base, pull.body) == wanted), None)
 
     def _changed(
         self, repository: str, number: int, change: Mapping[str, Any], *, expect: Sequence[int] = ()
@@ -182,6 +195,11 @@ class GiteaHost(LikeGitHub):
 
 
 _NO_DIFFERENCE = re.compile(r"no (?:changes|difference)|nothing to|same branch|merge base", re.IGNORECASE)
+
+
+def _refused(fields: Mapping[str, Any]) -> Sequence[int]:
+    """The statuses that say no to these. With people it may fail instead, each time; without, that is temporary."""
+    return (*REFUSED, FAILED) if has_people(fields) else REFUSED
 
 
 def _comment(found: Mapping[str, Any]) -> Comment:

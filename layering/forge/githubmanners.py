@@ -12,7 +12,7 @@ from typing import Any
 from layering.errors import RefusedError
 from layering.forge.answers import Answer
 from layering.forge.exchange import Exchange
-from layering.forge.likegithub import REFUSED
+from layering.forge.likegithub import REFUSED, by_field
 from layering.forge.manners import TEAM, Manners
 
 _PER_PAGE = 100
@@ -38,7 +38,7 @@ class GitHubManners:
         stands, is_next = None, not {"labels", "reviewers"} & {*todo}
         if "reviewers" in todo:
             path = f"pulls/{number}/requested_reviewers"
-            stands = self._add(path, self._manners.reviewers, _reviewers, "reviewer")
+            stands = self._add(path, self._manners.reviewers, by_field, "reviewer")
         if "assignees" in todo:
             assignees = [*sorted(_assigned(stands)), *self._manners.assignees]
             fields = {"assignees": list(dict.fromkeys(assignees)), **milestone, "body": body}
@@ -118,10 +118,3 @@ def _assigned(found: Any) -> set[str]:
     """Who is assigned to what an answer tells of; nobody when it tells nothing."""
     listed = found.get("assignees") if isinstance(found, Mapping) else None
     return {str(each["login"]) for each in listed or () if isinstance(each, Mapping) and "login" in each}
-
-
-def _reviewers(names: Sequence[str]) -> Mapping[str, Any]:
-    return {
-        "reviewers": [name for name in names if not name.startswith(TEAM)],
-        "team_reviewers": [name.removeprefix(TEAM) for name in names if name.startswith(TEAM)],
-    }

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from layering.forge.answers import Answer
 from layering.forge.apihost import ApiHost
+from layering.forge.manners import TEAM
 from layering.forge.pullrequest import Comment, PullPage, PullRequest, Repository
 
 REFUSED = (400, 403, 404, 409, 410, 422)  # answers that say no to what was asked, and not to who asked
@@ -81,6 +82,14 @@ class LikeGitHub(ApiHost):
     def _pull(self, found: Any) -> PullRequest:
         """One pull request of an answer. Raises UnavailableError for what is none."""
         return self._read(lambda: self._of(found), "a pull request")
+
+
+def by_field(reviewers: Sequence[str]) -> Mapping[str, Any]:
+    """The fields of a request that users and teams go in."""
+    return {
+        "reviewers": [name for name in reviewers if not name.startswith(TEAM)],
+        "team_reviewers": [name.removeprefix(TEAM) for name in reviewers if name.startswith(TEAM)],
+    }
 
 
 def path_of(repository: str) -> str:

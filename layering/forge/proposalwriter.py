@@ -171,7 +171,7 @@ class ProposalWriter:
         if not undone:
             return opened.pull, opened.warnings
         pull, warnings = self._dressed(opened.pull, marker, undone, is_new=True)
-        return pull, (*opened.warnings, *warnings)
+        return pull, tuple(dict.fromkeys([*opened.warnings, *warnings]))  # what was tried twice is told once
 
     def _update(self, seen: Seen, pull: PullRequest, marker: Marker) -> tuple[PullRequest, tuple[str, ...]]:
         """Text first, then the dress. The title stays when a person changed it.

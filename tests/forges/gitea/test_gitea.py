@@ -321,28 +321,6 @@ def test_an_opening_that_is_refused_for_people_is_not_sent_twice(world: GiteaWor
     assert opened[-1] == 201
 
 
-def test_opened_without_people_and_killed_then(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text that it was opened with tells what is still to be set."""
-    manners: dict[str, Any] = {"labels": ("os",), "reviewers": ("nobody-here",), "assignees": (PERSON,)}
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as here:
-        here.setattr(GiteaHost, "dress", killed)
-        with pytest.raises(KeyboardInterrupt):
-            propose(world, **manners)
-    (found,) = world.api("GET", "pulls")
-    marker = Marker.parse(found["body"])
-    assert marker is not None
-    assert marker.todo == ("reviewers", "assignees")
-    made = propose(world, **manners)
-    assert (made.state, len(made.warnings)) == (State.UPDATED, 1)
-    (found,) = world.api("GET", "pulls")
-    assert [user["login"] for user in found["assignees"]] == [PERSON]
-    assert propose(world, **manners).state is State.UNCHANGED
-
-
 @pytest.mark.parametrize(
     "manners",
     [{"reviewers": ("nobody-here",)}, {"assignees": ("nobody-here",)}, {"milestone": "none"}],
