@@ -2,10 +2,11 @@
 known here.
 
 docs.github.com/rest: "Add labels to an issue" (makes those that are missing), "Request reviewers for a pull request",
-"Add assignees to an issue", "List milestones". What GitHub does not take is one line for people, each.
+"List repository collaborators", "Add assignees to an issue", "List milestones". What GitHub does not take is one line
+for people, each.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from layering.forge.manners import TEAM, Manners
 
 _PER_PAGE = 100
 _NOT_YET = "Could not resolve to a node"  # of what was opened a moment ago
+_NO_COLLABORATOR = "Reviews may only be requested from collaborators"  # and GitHub does not say who is none
 
 
 class GitHubManners:
@@ -60,8 +62,8 @@ class GitHubManners:
     def _add(
         self, path: str, names: Sequence[str], fields: Callable[[Sequence[str]], Mapping[str, Any]], what: str
     ) -> Any:
-        """All at once; when that is refused, by halves, because GitHub takes none of a list with one that is wrong.
-        The last answer to what was taken, None when nothing was.
+        """All at once; when that is refused, without those who are no collaborators, else by halves: GitHub takes none
+        of a list with one that is wrong. The last answer to what was taken, None when nothing was.
         """
         if not names:
             return None
@@ -73,6 +75,10 @@ class GitHubManners:
         if len(names) == 1:
             self._warn(f"{what} {names[0]!r}", answer)
             return None
+        if wrong := self._no_collaborators(names, answer):
+            for name in wrong:
+                self._warn(f"{what} {name!r}", answer)
+            return self._add(path, [name for name in names if name not in wrong], fields, what)
         middle, told = (len(names) + 1) // 2, len(self.warnings)
         taken = self._add(path, names[:middle], fields, what)
         is_last = len(names) - middle == 1 and len(self.warnings) == told
@@ -80,6 +86,23 @@ class GitHubManners:
             self._warn(f"{what} {names[-1]!r}", answer)
             return taken
         return self._add(path, names[middle:], fields, what) or taken
+
+    def _no_collaborators(self, names: Sequence[str], answer: Answer) -> Sequence[str]:
+        """Those of a refused list who are none, as far as GitHub lists them. One user is soon found by halves; of teams
+        and of Apps, which can be asked, too, the list tells nothing.
+        """
+        users = [name for name in names if not name.startswith(TEAM) and not name.endswith("[bot]")]
+        if _NO_COLLABORATOR not in answer.message or len(users) < 2 or self._collaborators is None:
+            return ()
+        return [name for name in users if name.lower() not in self._collaborators]
+
+    @cached_property
+    def _collaborators(self) -> Collection[str] | None:
+        """In lower case. None when the token may not see them, or one page does not hold them."""
+        answer = self._exchange.get(f"{self._path}/collaborators", {"per_page": _PER_PAGE}, expect=REFUSED)
+        if answer.status >= 400 or answer.next_page is not None or not isinstance(answer.json, list):
+            return None
+        return {str(each.get("login")).lower() for each in answer.json if isinstance(each, Mapping)} or None
 
     def _assign(self, number: int) -> None:
         names = {"assignees": list(self._manners.assignees)}

@@ -66,6 +66,7 @@ class Api:
             ("GET", _REPOSITORY, self._repository),
             ("GET", f"{_REPOSITORY}/milestones", self._milestones),
             ("GET", f"{_REPOSITORY}/compare/:s", self._compare),
+            ("GET", f"{_REPOSITORY}/collaborators", self._collaborators),
             ("GET", f"{_REPOSITORY}/collaborators/:s/permission", self._permission),
             ("GET", f"{_REPOSITORY}/pulls", self._listed),
             ("POST", f"{_REPOSITORY}/pulls", self._create),
@@ -154,6 +155,16 @@ class Api:
         except subprocess.CalledProcessError:
             raise RefusalError(404, "Not Found") from None
 
+    def _collaborators(self, call: Call, of: Repository) -> Any:
+        _check_push(call.user, of)
+        if not of.shows_collaborators:
+            raise RefusalError(403, "Resource not accessible by personal access token")
+        return [
+            call.documents.collaborator(each, of.permissions[each.id])
+            for each in self._github.users
+            if each.id in of.permissions
+        ]
+
     def _permission(self, call: Call, of: Repository, name: str) -> Any:
         user = self._github.known(name)
         if user is None:
@@ -237,7 +248,10 @@ class Api:
             raise RefusalError(422, "Review cannot be requested from pull request author.")
         found = [each for each in people if each is not None and each.id in of.permissions]
         if len(found) < len(names) or not set(teams) <= set(of.teams):
-            raise RefusalError(422, "Reviews may only be requested from collaborators.")
+            wrong = (
+                f"One or more of the users or teams you specified is not a collaborator of the {of.name} repository."
+            )
+            raise RefusalError(422, f"Reviews may only be requested from collaborators. {wrong}")
         reviewers = [*pull.reviewers, *(each for each in found if each not in pull.reviewers)]
         self._github.change(pull, reviewers=reviewers, teams=list(dict.fromkeys([*pull.teams, *teams])))
         return call.documents.listed_pull(pull, of)

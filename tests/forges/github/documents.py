@@ -32,6 +32,13 @@ class Documents:
     def user(self, found: User) -> Document:
         return accounts.user(self.site, found.id, found.login, "Bot" if found.login.endswith("[bot]") else "User")
 
+    def collaborator(self, found: User, role: str) -> Document:
+        """`role`: admin, maintain, write, triage or read; each may what those after it may."""
+        may = {"admin": "admin", "maintain": "maintain", "push": "write", "triage": "triage", "pull": "read"}
+        roles = list(may.values())
+        permissions = {name: roles.index(role) <= roles.index(least) for name, least in may.items()}
+        return {**self.user(found), "permissions": permissions, "role_name": role}
+
     def repository(self, found: Repository) -> Document:
         return accounts.repository(self.site, found.id, found.name, private=not found.public, archived=found.archived)
 

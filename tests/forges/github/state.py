@@ -78,6 +78,7 @@ class Repository:
     archived: bool = False
     public: bool = False
     has_drafts: bool = True
+    shows_collaborators: bool = True  # not to who is none of the organization
     heads: dict[str, str] = field(default_factory=dict)  # of branches, when it was last looked at
     seen: tuple[str, ...] = ()
 

@@ -174,6 +174,7 @@ def test_a_test_that_failed_is_told_what_was_not_as_described(tmp_path: Path) ->
 OPERATIONS = [  # besides those of GitHub Actions
     "GET /app",
     "GET /repos/{owner}/{repo}",
+    "GET /repos/{owner}/{repo}/collaborators",
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
     "GET /repos/{owner}/{repo}/compare/{basehead}",
     "GET /repos/{owner}/{repo}/installation",
