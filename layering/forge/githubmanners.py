@@ -17,6 +17,7 @@ from layering.forge.likegithub import REFUSED, by_field
 from layering.forge.manners import TEAM, Manners
 
 _PER_PAGE = 100
+_MANY = 3  # reviewers; of two, one more request tells which is wrong
 _NOT_YET = "Could not resolve to a node"  # of what was opened a moment ago
 _NO_COLLABORATOR = "Reviews may only be requested from collaborators"  # and GitHub does not say who is none
 
@@ -62,8 +63,8 @@ class GitHubManners:
     def _add(
         self, path: str, names: Sequence[str], fields: Callable[[Sequence[str]], Mapping[str, Any]], what: str
     ) -> Any:
-        """All at once; when that is refused, without those who are no collaborators, else by halves: GitHub takes none
-        of a list with one that is wrong. The last answer to what was taken, None when nothing was.
+        """All at once; when that is refused, in two parts, because GitHub takes none of a list with one that is wrong.
+        The last answer to what was taken, None when nothing was.
         """
         if not names:
             return None
@@ -75,34 +76,32 @@ class GitHubManners:
         if len(names) == 1:
             self._warn(f"{what} {names[0]!r}", answer)
             return None
-        if wrong := self._no_collaborators(names, answer):
-            for name in wrong:
-                self._warn(f"{what} {name!r}", answer)
-            return self._add(path, [name for name in names if name not in wrong], fields, what)
-        middle, told = (len(names) + 1) // 2, len(self.warnings)
-        taken = self._add(path, names[:middle], fields, what)
-        is_last = len(names) - middle == 1 and len(self.warnings) == told
+        first, second = self._parted(names, answer)
+        told = len(self.warnings)
+        taken = self._add(path, first, fields, what)
+        is_last = len(second) == 1 and len(self.warnings) == told
         if is_last and _NOT_YET not in answer.message:  # then it is this one
-            self._warn(f"{what} {names[-1]!r}", answer)
+            self._warn(f"{what} {second[0]!r}", answer)
             return taken
-        return self._add(path, names[middle:], fields, what) or taken
+        return self._add(path, second, fields, what) or taken
 
-    def _no_collaborators(self, names: Sequence[str], answer: Answer) -> Sequence[str]:
-        """Those of a refused list who are none, as far as GitHub lists them. One user is soon found by halves; of teams
-        and of Apps, which can be asked, too, the list tells nothing.
+    def _parted(self, names: Sequence[str], answer: Answer) -> tuple[Sequence[str], Sequence[str]]:
+        """A refused list in two: teams and those whom GitHub lists as collaborators, who can be reviewers, before all
+        others; or halves. The others may be right as well: Apps, and who is one by a team that the token does not see.
         """
-        users = [name for name in names if not name.startswith(TEAM) and not name.endswith("[bot]")]
-        if _NO_COLLABORATOR not in answer.message or len(users) < 2 or self._collaborators is None:
-            return ()
-        return [name for name in users if name.lower() not in self._collaborators]
+        if _NO_COLLABORATOR in answer.message and len(names) >= _MANY:
+            listed = [name for name in names if name.startswith(TEAM) or name.lower() in self._collaborators]
+            if 0 < len(listed) < len(names):
+                return listed, [name for name in names if name not in listed]
+        middle = (len(names) + 1) // 2
+        return names[:middle], names[middle:]
 
     @cached_property
-    def _collaborators(self) -> Collection[str] | None:
-        """In lower case. None when the token may not see them, or one page does not hold them."""
+    def _collaborators(self) -> Collection[str]:
+        """In lower case, of the first page; none when the token may not see them."""
         answer = self._exchange.get(f"{self._path}/collaborators", {"per_page": _PER_PAGE}, expect=REFUSED)
-        if answer.status >= 400 or answer.next_page is not None or not isinstance(answer.json, list):
-            return None
-        return {str(each.get("login")).lower() for each in answer.json if isinstance(each, Mapping)} or None
+        listed = answer.json if answer.status < 400 and isinstance(answer.json, list) else ()
+        return {str(each.get("login")).lower() for each in listed if isinstance(each, Mapping)}
 
     def _assign(self, number: int) -> None:
         names = {"assignees": list(self._manners.assignees)}

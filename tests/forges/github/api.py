@@ -162,7 +162,7 @@ class Api:
         return [
             call.documents.collaborator(each, of.permissions[each.id])
             for each in self._github.users
-            if each.id in of.permissions
+            if each.id in of.permissions and each.id not in of.unseen
         ]
 
     def _permission(self, call: Call, of: Repository, name: str) -> Any:

@@ -79,6 +79,7 @@ class Repository:
     public: bool = False
     has_drafts: bool = True
     shows_collaborators: bool = True  # not to who is none of the organization
+    unseen: set[int] = field(default_factory=set)  # by the token: who is one by a team
     heads: dict[str, str] = field(default_factory=dict)  # of branches, when it was last looked at
     seen: tuple[str, ...] = ()
 
