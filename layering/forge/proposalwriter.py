@@ -5,10 +5,11 @@ emptied by the last write. Nothing is judged here.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from layering.errors import ConflictError, InputError
+from layering.errors import ConflictError, InputError, RefusedError, UnavailableError
 from layering.forge.basefile import edited_text
 from layering.forge.closing import Moved, acknowledge
 from layering.forge.commands import Command
@@ -54,7 +55,7 @@ class ProposalWriter:
         if due is Due.FINISH and seen.head and self._is_wanted(seen):
             commit, told = seen.head, tuple[str, ...]()
         else:
-            commit, told = self._commit(seen)
+            commit, told = self._pushed(seen)
         marker = self._marker(seen, commit, pull, command)
         written, warnings = self._update(seen, pull, marker) if pull else self._open(marker)
         self._repository.pulls.take(written)
@@ -80,6 +81,15 @@ class ProposalWriter:
     def _is_wanted(self, seen: Seen) -> bool:
         """Whether the commit that is there pins the very image."""
         return seen.ours is None or seen.ours.image == str(self._proposal.image.without_tag())
+
+    def _pushed(self, seen: Seen) -> tuple[str, tuple[str, ...]]:
+        """As `_commit`; a refusal is explained where it is for being archived."""
+        try:
+            return self._commit(seen)
+        except RefusedError:
+            with suppress(UnavailableError):
+                self._repository.check_that_it_takes_changes(are_due=True)
+            raise
 
     def _commit(self, seen: Seen) -> tuple[str, tuple[str, ...]]:
         """One commit on the tip, and the branch on it; what people are to be told of it. Raises Moved when the branch

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
-from layering.errors import ConflictError, RefusedError, UnavailableError
+from layering.errors import ConflictError, UnavailableError
 from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
@@ -220,7 +220,7 @@ class RemoteForge:
         if found.due is not Due.NOTHING:
             full = found.state is State.ABSENT and self._count_open(repository.name) >= self._settings.max_open > 0
             if not full:
-                return _written(repository, writer, seen, found)
+                return writer.write(seen, found.due, found.pull)
             found = Judgement(state=State.ABSENT, reason=Reason.TOO_MANY_OPEN, due=Due.NOTHING)
         return Proposed(
             state=found.state,
@@ -246,16 +246,6 @@ class RemoteForge:
     def _is_ours(self, repository: str, pull: PullRequest) -> bool:
         is_like_it = pull.state is PullState.OPEN and pull.head.startswith(OUR_BRANCHES) and Marker.parse(pull.body)
         return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
-
-
-def _written(repository: RemoteRepository, writer: ProposalWriter, seen: Seen, found: Judgement) -> Proposed:
-    """What is due is written. A refusal is explained where it is for being archived."""
-    try:
-        return writer.write(seen, found.due, found.pull)
-    except RefusedError:
-        with suppress(UnavailableError):
-            repository.check_that_it_takes_changes(are_due=True)
-        raise
 
 
 def _branches(target: ProposalTarget) -> tuple[str, str]:

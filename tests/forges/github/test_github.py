@@ -1,5 +1,6 @@
 """What is GitHub's alone: what it refuses and we say of it, forks, its limits of access, and an App's commits."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.forges.github.apps import installed
 from tests.forges.github.server import NAME, TOKEN, add_repository, github_at
 from tests.forges.github.state import GitHub, Milestone, Pull, Repository
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
+from tests.git_http import Asked, Served
 
 
 @dataclass(kw_only=True)
@@ -65,6 +67,33 @@ def test_all_manners_within_the_budget(place: Place) -> None:
     place.sent.clear()
     assert place.propose(labels=("a", "b")).state is State.UNCHANGED
     assert [each.method for each in place.sent] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("said", "next_step"),
+    [
+        ("Resource not accessible by personal access token", "give"),
+        ("GitHub Actions is not permitted to create or approve pull requests.", "allow GitHub Actions"),
+    ],
+    ids=["a token", "a workflow's own"],
+)
+def test_who_may_push_and_not_open_is_told_so_with_two_requests(place: Place, said: str, next_step: str) -> None:
+    """The branch is there then, and the next one, who may, opens it."""
+
+    def refuse(asked: Asked, serve: Callable[[], Served]) -> Served:
+        is_meant = (asked.method, asked.target.rpartition("/")[2]) == ("POST", "pulls")
+        return Served(status=403, body=json.dumps({"message": said}).encode()) if is_meant else serve()
+
+    place.github.between = refuse
+    with pytest.raises(RefusedError) as caught:
+        place.propose()
+    assert (caught.value.exit_code, caught.value.reason) == (3, Reason.FORGE_REFUSED)
+    assert (caught.value.next_step or "").startswith(next_step)
+    assert len(place.sent) == 2
+    place.github.between = lambda _, serve: serve()
+    head = place.found.origin.head(BRANCH)
+    assert (place.propose().state, place.found.origin.head(BRANCH)) == (State.CREATED, head)
+    assert len(place.found.pulls) == 1
 
 
 def test_a_limit_on_open_ones_is_within_the_budget(place: Place) -> None:
