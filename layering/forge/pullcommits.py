@@ -1,85 +1,134 @@
-"""Which pull requests have a commit that says something in its trailer: of all that git has, fetched without a tree.
+"""The newest commits of all pull requests, as git has them: which pull requests have a commit of ours.
 
-Of each the newest commits are looked at, so that one that a person pushed to is found by ours below. What was merged is
-below much that was begun since, too: a commit belongs to those in which it is nearest to the head.
+They are fetched at once and without a tree. A line of a commit's message says what it is about; that anybody can write
+such a line is the caller's to mind. Commits are read as they are stored: no configuration decides what is found.
 """
 
+import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+import tempfile
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
 
+from layering.errors import NotFoundError, RefusedError
 from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp
-from layering.git import begin_repository, run_git
+from layering.git import begin_repository, git
 from layering.gitrepository import GitRepository
 
-_DEPTH = 5  # commits of each
-_FETCH_SECONDS = 600.0
+PULL = re.compile(r"refs/pull/([1-9]\d{0,17})/head", re.ASCII)
 _PULLS = "refs/pull/*/head"
+_DEPTH = 20  # commits of each pull request
+_BASE_DEPTH = 1000  # of the base branch
+_FEW = 2  # pull requests that have a commit
+_FETCH_SECONDS = 600.0
+_OBJECT = re.compile(rb"([0-9a-f]+) (\w+) (\d+)\n")
+_PARENT = re.compile(rb"^parent ([0-9a-f]+)$", re.MULTILINE)
 
 
-def pulls_by_trailer(http: GitHttp, into: Path, tip: str, trailer: str) -> Mapping[str, Collection[int]] | None:
-    """The numbers by the trailer's value. None when the server cannot leave out trees (git-rev-list(1), `tree:0`): it
-    would send the files of all pull requests. `into` is made and taken away; `tip` is a commit that a branch has.
-
-    Raises what GitHttp makes of a failure.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullCommits:
+    """`heads`: the numbers of pull requests by the commit at their head. `said`: commits by what a line of their
+    message says. `children`: of each commit. `base`: what the base branch has.
     """
-    begin_repository(into, tip, bare=True)
+
+    heads: Mapping[str, Set[int]]
+    said: Mapping[str, Set[str]]
+    children: Mapping[str, Set[str]]
+    base: Set[str]
+
+    def with_head(self, commit: str) -> Set[int]:
+        """Those with this commit at their head."""
+        return self.heads.get(commit, frozenset())
+
+    def with_line(self, line: str) -> Set[int]:
+        """Those that have a commit of which that is said, at their head or below what was pushed since.
+
+        Where many have it, and where it was merged, so that all that was begun since has it, the first is taken: nobody
+        else can have it before we pushed it.
+        """
+        found = set[int]()
+        for commit in self.said.get(line, ()):
+            is_merged, above = commit in self.base, self._above(commit)
+            having = sorted(self._numbers(above & self.base if is_merged else above))
+            found |= {*(having[:1] if is_merged or len(having) > _FEW else having), *self.with_head(commit)}
+        return found
+
+    def _numbers(self, commits: Set[str]) -> Set[int]:
+        return {number for commit in commits for number in self.with_head(commit)}
+
+    def _above(self, commit: str) -> Set[str]:
+        """The commit, its children, theirs, and so on."""
+        found, level = set[str](), {commit}
+        for _ in range(_DEPTH):
+            found |= level
+            level = {child for each in level for child in self.children.get(each, ())} - found
+        return found
+
+
+def fetch_pull_commits(http: GitHttp, directory: Path, tip: str, name: str) -> PullCommits | None:
+    """`said` are the values of lines `NAME: VALUE`; `tip` is the base branch's commit. None when git cannot tell: a
+    server that leaves out no trees (git-rev-list(1), `tree:0`) would send all files, and others refuse, or hide these
+    refs. A directory is made in `directory`, and taken away. Raises UnavailableError.
+    """
+    into = Path(tempfile.mkdtemp(prefix="pulls-", dir=directory))
     try:
-        if not _fetch(http, into, tip, depth=1) or _has_a_tree(into):
-            return None
-        if not _fetch(http, into, tip, f"+{_PULLS}:{_PULLS}", depth=_DEPTH):
-            return None
-        return _numbers(into, trailer)
+        begin_repository(into, tip, bare=True)
+        is_fetched = (
+            _fetch(http, into, tip, depth=1)
+            and not any(kind == b"tree" for _, kind, _ in _objects(into))
+            and _fetch(http, into, tip, depth=_BASE_DEPTH)
+            and _fetch(http, into, f"+{_PULLS}:{_PULLS}", depth=_DEPTH)
+        )
+        return _read(into, tip, name) if is_fetched else None
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
 
-def _fetch(http: GitHttp, into: Path, *refspecs: str, depth: int) -> bool:
-    """False when a commit was gone meanwhile."""
+def _fetch(http: GitHttp, into: Path, refspec: str, *, depth: int) -> bool:
+    """False when the server does not give it: what is wrong with a login is told by whatever is asked next."""
     flags = ["--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={depth}", "--filter=tree:0"]
-    done = http.read(into, ["fetch", *flags, "--", REMOTE, *refspecs], _FETCH_SECONDS)
+    done = http.read(into, ["fetch", *flags, "--", REMOTE, refspec], _FETCH_SECONDS)
     failure = None if done.succeeded else http.failure(done)
-    if failure is not None and not isinstance(failure, CommitGoneError):
+    if failure is not None and not isinstance(failure, RefusedError | NotFoundError | CommitGoneError):
         raise failure
     return failure is None
 
 
-def _has_a_tree(at: Path) -> bool:
-    kinds = run_git(at, ["cat-file", "--batch-all-objects", "--batch-check=%(objecttype)"])
-    return "tree" in kinds.split()
+def _read(at: Path, tip: str, name: str) -> PullCommits | None:
+    pattern = re.compile(rf"^{re.escape(name)}: (.+?)\s*$".encode(), re.MULTILINE)
+    parents: dict[str, list[str]] = {}
+    said: dict[str, set[str]] = {}
+    children: dict[str, set[str]] = {}
+    for commit, kind, content in _objects(at):
+        header, _, message = content.partition(b"\n\n")
+        parents[commit] = [each.decode() for each in _PARENT.findall(header)] if kind == b"commit" else []
+        for parent in parents[commit]:
+            children.setdefault(parent, set()).add(commit)
+        for line in pattern.findall(message):
+            said.setdefault(line.decode("utf-8", "replace"), set()).add(commit)
+    heads: dict[str, set[int]] = {}
+    for ref, commit in GitRepository(path=at).refs(["refs/pull"]).items():
+        if (found := PULL.fullmatch(ref)) is not None:
+            heads.setdefault(commit, set()).add(int(found[1]))
+    return PullCommits(heads=heads, said=said, children=children, base=_below(tip, parents)) if heads else None
 
 
-def _numbers(at: Path, trailer: str) -> Mapping[str, Collection[int]]:
-    values, parents = {}, {}
-    told = f"%H%x00%P%x00%(trailers:key={trailer},valueonly,separator=%x2C)"
-    for line in run_git(at, ["log", "--all", f"--format={told}"]).splitlines():
-        commit, above, said = line.split("\0")
-        parents[commit] = above.split()
-        values[commit] = [value for value in said.split(",") if value]
-    refs = GitRepository(path=at).refs(["refs/pull"])
-    heads = {int(ref.split("/")[2]): commit for ref, commit in refs.items()}
-    found: dict[str, set[int]] = {}
-    for commit, numbers in _nearest(heads, parents, {commit for commit, said in values.items() if said}).items():
-        for value in values[commit]:
-            found.setdefault(value, set()).update(numbers)
-    return found
+def _objects(at: Path) -> Iterator[tuple[str, bytes, bytes]]:
+    """Id, kind and content of all that is here (git-cat-file(1), `--batch`)."""
+    listed = git(at, ["cat-file", "--batch-all-objects", "--batch", "--unordered"], _FETCH_SECONDS).stdout
+    position = 0
+    while (found := _OBJECT.match(listed, position)) is not None:
+        end = found.end() + int(found[3])
+        yield found[1].decode(), found[2], listed[found.end() : end]
+        position = end + 1
 
 
-def _nearest(
-    heads: Mapping[int, str], parents: Mapping[str, Sequence[str]], among: Set[str]
-) -> Mapping[str, Collection[int]]:
-    """By commit, the pull requests in which it is nearest to the head."""
-    found: dict[str, dict[int, set[int]]] = {}
-    for number, head in heads.items():
-        for distance, level in enumerate(_levels(head, parents)):
-            for commit in level & among:
-                found.setdefault(commit, {}).setdefault(distance, set()).add(number)
-    return {commit: by_distance[min(by_distance)] for commit, by_distance in found.items()}
-
-
-def _levels(head: str, parents: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
-    """The commit, its parents, theirs, and so on, as far as they were fetched."""
-    level = {head}
-    for _ in range(_DEPTH):
-        yield level
-        level = {above for commit in level for above in parents.get(commit, ())}
+def _below(tip: str, parents: Mapping[str, list[str]]) -> Set[str]:
+    """A commit and all below it that are here."""
+    seen, todo = set[str](), [tip]
+    while todo:
+        if (commit := todo.pop()) not in seen:
+            seen.add(commit)
+            todo += parents.get(commit, ())
+    return seen

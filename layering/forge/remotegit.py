@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -19,7 +19,7 @@ from layering.commands import Completed
 from layering.errors import ConflictError, InputError, LayerwatchError, RefusedError, UnavailableError
 from layering.forge.forge import Author
 from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp, says_no
-from layering.forge.pullcommits import pulls_by_trailer
+from layering.forge.pullcommits import PULL, PullCommits, fetch_pull_commits
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
 from layering.git import begin_repository
@@ -32,7 +32,6 @@ _PUSH_SECONDS = 300.0
 _SILENCE_SECONDS = 60
 _FETCHES_MAX = 1000
 _HEADS = "refs/heads/"
-_PULL = re.compile(r"refs/pull/([1-9]\d{0,17})/head", re.ASCII)
 _LAST = "refs/layerwatch/last"  # keeps what was fetched last, so that git can tell the server what we have
 
 # With these git may leave files out, and fetches them when they are read (git's partial-clone.txt). They are set for
@@ -107,7 +106,7 @@ class RemoteGit:
         2 requests; the answer has all refs of the repository, because git asks for less of branches and tags only.
         """
         listed = self._listed("--refs", [*(f"{_HEADS}{branch}" for branch in branches), "refs/pull/*/head"])
-        numbered = ((_PULL.fullmatch(ref), commit) for ref, commit in listed.items())
+        numbered = ((PULL.fullmatch(ref), commit) for ref, commit in listed.items())
         return _branches(listed, branches), {int(ref[1]): commit for ref, commit in numbered if ref is not None}
 
     def _listed(self, flag: str, patterns: Sequence[str]) -> Mapping[str, str]:
@@ -118,10 +117,9 @@ class RemoteGit:
         lines = (line.split("\t", 1) for line in listed.stdout.decode("utf-8", "replace").splitlines() if "\t" in line)
         return {ref: commit for commit, ref in lines}
 
-    def pulls_by_trailer(self, tip: str, trailer: str) -> Mapping[str, Collection[int]] | None:
-        """See pullcommits.py. `tip` is a commit that a branch has. Up to 5 requests."""
-        with self._guard:
-            return pulls_by_trailer(self._http, self._directory / "pulls.git", tip, trailer)
+    def pull_commits(self, tip: str, name: str) -> PullCommits | None:
+        """See fetch_pull_commits. Up to 6 requests."""
+        return fetch_pull_commits(self._http, self._directory, tip, name)
 
     def file(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, fetched without history and other files' bytes. Raises InputError when it is a link."""

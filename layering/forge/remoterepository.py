@@ -18,13 +18,13 @@ from layering.forge.judgement import OurCommit, Seen
 from layering.forge.knownpulls import KnownPulls
 from layering.forge.marker import Marker
 from layering.forge.namedpulls import NamedPulls
+from layering.forge.pullcommits import PullCommits
 from layering.forge.pullrequest import Comment, PullRequest
 from layering.forge.refs import Refs
 from layering.forge.remotegit import RemoteGit
 from layering.forge.settings import ForgeSettings
 from layering.git import COMMIT_ID
 from layering.gitrepository import Commit
-from layering.once import Remembered
 from layering.reasons import Reason
 from layering.reference import ImageReference
 
@@ -51,7 +51,7 @@ class RemoteRepository:
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
-        self._by_trailer: Remembered[Mapping[str, Collection[int]] | None] = Remembered(lambda _: 1, 1)
+        self._pull_commits: PullCommits | None = None
         self._guard = threading.RLock()
 
     @property
@@ -69,8 +69,9 @@ class RemoteRepository:
         """
         return self._side.refs(branches, with_pulls=not self.host.selects_by_head and self.pulls.are_unknown)
 
-    def look(self, target: ProposalTarget, refs: Callable[[], Refs], key: str | None = None) -> Seen:
-        """How things are now. `refs` gives git's, when it is called; `key` is what is to be proposed.
+    def look(self, target: ProposalTarget, refs: Callable[[], Refs], key: str = "") -> Seen:
+        """How things are now. `refs` gives git's, when it is called; `key` is what is to be proposed, empty where only
+        what is open is looked at.
 
         Raises InputError when there is no such base branch, and what Host and RemoteGit raise.
         """
@@ -86,17 +87,21 @@ class RemoteRepository:
             pulls=lambda: self.pulls.newest(head, base, lambda: self._older(target, told, key)),
         )
 
-    def _older(self, target: ProposalTarget, refs: Refs, key: str | None) -> Sequence[int] | None:
+    def forget(self, target: ProposalTarget) -> None:
+        """Ask for its pull requests again the next time."""
+        self.pulls.forget(target.proposal_branch)
+        self._pull_commits = None
+
+    def _older(self, target: ProposalTarget, refs: Refs, key: str) -> Sequence[int] | None:
         """Those that git tells of, newest first: what proposed that key, and what has the branch's commit. None when
-        git does not tell.
+        git does not tell. What came later than git was asked is known by itself.
         """
-        if key is None:
+        known = self._pull_commits or self.git.pull_commits(refs.branches[target.branch], LINE_TRAILER)
+        self._pull_commits = known
+        if known is None:
             return None
-        tip = refs.branches[target.branch]
-        by_line = self._by_trailer.get(LINE_TRAILER, lambda: self.git.pulls_by_trailer(tip, LINE_TRAILER))
-        if by_line is None:
-            return None
-        return sorted({*by_line.get(line_of(target, key), ()), *refs.pulls_of(target.proposal_branch)}, reverse=True)
+        head = refs.branches.get(target.proposal_branch)
+        return sorted(known.with_line(line_of(target, key)) | (known.with_head(head) if head else set()), reverse=True)
 
     def glimpse(self, target: ProposalTarget, refs: Callable[[], Refs], among: Collection[str]) -> Seen | None:
         """As `look`, for `at_a_glance` alone, with what NamedPulls gives. None where a branch selects its own."""

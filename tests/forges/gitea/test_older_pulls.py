@@ -168,7 +168,7 @@ def test_without_git_s_word_all_are_read(world: GiteaWorld, monkeypatch: pytest.
     propose(world)
     closed(world)
     crowd(world, _MANY)
-    monkeypatch.setattr(RemoteGit, "pulls_by_trailer", lambda *_: None)
+    monkeypatch.setattr(RemoteGit, "pull_commits", lambda *_: None)
     made, asked = made_by_a_new_process(world, proposal(world.repository))
     assert made.reason is Reason.CLOSED_BY_PERSON
     assert len(asked) > _TOUCHED
