@@ -25,7 +25,7 @@ from layering.forge.addresses import check_address
 from layering.forge.answers import Answer, refusal
 from layering.forge.credentials import Credentials, authorization, usual_variables
 from layering.forge.patience import Patience
-from layering.forge.ratelimits import parse_date, pause_seconds, wait_seconds
+from layering.forge.ratelimits import parse_date, pause_seconds, retry_after, wait_seconds
 from layering.forge.settings import ForgeSettings
 from layering.linkheader import next_in
 from layering.reasons import Reason
@@ -151,7 +151,8 @@ class Exchange:
             elif answer.status in expect or answer.status < 300:
                 return answer
             elif answer.status in _TEMPORARY:
-                self._pause_or_raise(method, self._unavailable(f"the forge fails (status {answer.status})", where))
+                failure = self._unavailable(f"the forge fails (status {answer.status})", where)
+                self._pause_or_raise(method, failure, retry_after(answer.headers, self.now()))
             elif answer.status == 401 and not renewed and self._credentials.refused(_repository_in(url, self._base)):
                 renewed = True
             else:
@@ -168,9 +169,13 @@ class Exchange:
         nobody = self._credentials.token(_repository_in(url, self._base)) is None
         return refusal(answer, where, variables=usual_variables(self._settings) if nobody else ())
 
-    def _pause_or_raise(self, method: str, error: UnavailableError) -> None:
-        """Wait before another read. Raises after a write, which must not be repeated blindly, and without patience."""
-        if not self._patience.back_off():
+    def _pause_or_raise(self, method: str, error: UnavailableError, asked: float | None = None) -> None:
+        """Wait before another read, at least as long as the forge `asked` for, in seconds. Raises after a write, which
+        must not be repeated blindly, and without patience.
+        """
+        if asked is not None:
+            self._hold(max(_LEAST_SECONDS, asked))  # which is waited for before the next request
+        if (asked > self._patience.left) if asked is not None else not self._patience.back_off():
             raise error
         _log.warning(
             "%s: %s; trying again for up to %.0f s more", error.where, error.what, max(0.0, self._patience.left)

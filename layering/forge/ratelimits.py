@@ -21,7 +21,7 @@ def wait_seconds(status: int, headers: Mapping[str, str], message: str, now: dat
     """
     if status not in (403, 429, 503):
         return None
-    asked = _retry_after(headers, now)
+    asked = retry_after(headers, now)
     if status == 503:
         return asked
     exhausted = _until_reset(headers, now)
@@ -35,8 +35,8 @@ def pause_seconds(headers: Mapping[str, str], now: datetime) -> float:
     return _until_reset(headers, now) or 0.0
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """RFC 9110 section 10.2.3: seconds, or a date."""
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that the answer asks to wait: RFC 9110 section 10.2.3, a number of them or a date. None: it does not."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])

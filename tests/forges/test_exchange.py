@@ -154,6 +154,22 @@ def test_a_limit_was_no_write_and_is_waited_for(
     assert (answer.json, len(place.script.asked), place.waited) == ({"id": 1}, 2, [seconds])
 
 
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 504])
+def test_a_forge_that_fails_is_asked_again_when_it_said(place: Place, status: int) -> None:
+    for seconds in ("7", "7", "120"):
+        place.script.say(status, Retry_After=seconds)
+        if seconds == "7":
+            place.script.say(200, {"id": 1})
+    assert (place.exchange.get("r").json, place.waited) == ({"id": 1}, [7])
+    with pytest.raises(LostAnswerError):
+        place.exchange.send("POST", "r", {})
+    assert (place.exchange.get("r").json, place.waited) == ({"id": 1}, [7, 7])
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            place.exchange.get("r")
+    assert (len(place.script.asked), place.waited) == (5, [7, 7])
+
+
 def test_a_limit_longer_than_the_patience_ends_at_once_and_nothing_is_sent_before_it_is_over(place: Place) -> None:
     place.script.say(429, Retry_After="120")
     for _ in range(3):
