@@ -79,6 +79,15 @@ def test_each_input_reaches_its_flag_through_the_environment(name: str) -> None:
             assert step["env"][variable] == f"${{{{ inputs.{given} }}}}"
 
 
+@pytest.mark.parametrize("name", ["propose", "watch"])
+def test_the_workflow_s_own_token_is_given_to_no_gitlab(name: str) -> None:
+    (step,) = steps(action(name))
+    assert "default" not in action(name)["inputs"]["token"]
+    assert {variable for variable, value in step["env"].items() if "github.token" in value} == {
+        "GITHUB_TOKEN", "GITEA_TOKEN",
+    }  # fmt: skip
+
+
 @EVERY_ACTION
 def test_an_action_needs_nothing_of_other_repositories(name: str) -> None:
     assert all("uses" not in step for step in steps(action(name)))
