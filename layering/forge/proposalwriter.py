@@ -20,13 +20,13 @@ from layering.forge.marker import Line, Marker, with_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, LINE_TRAILER, RemoteRepository, line_of
 from layering.forge.settings import ForgeSettings
+from layering.markdown import code
 from layering.reasons import Reason
 
 _EDITED_MARK = "<!-- layerwatch:edited -->"
-_EDITED = (
-    "Somebody else's commit is on this branch, or it goes into another one now, so it is left alone from now on. "
-    "A comment `/layerwatch rebase` by somebody who may push here makes it one commit of layerwatch again."
-)
+_EDITED = "Somebody else's commit is on this branch, so it is left alone from now on."
+_RETARGETED = "This goes into another branch now, so it is left alone. Set back to {}, it is followed again."
+_REBASE = " A comment `/layerwatch rebase` by somebody who may push here makes it one commit of layerwatch again."
 _NEAR = 10  # numbers
 _PUT_BACK = 4
 
@@ -76,7 +76,14 @@ class ProposalWriter:
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once."""
         if not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
-            self._repository.comment(pull, f"{_EDITED}\n\n{_EDITED_MARK}")
+            self._repository.comment(pull, f"{self._whose(pull)}\n\n{_EDITED_MARK}")
+
+    def _whose(self, pull: PullRequest) -> str:
+        """Why it is left alone, and what makes it ours again. Without the marker no command is carried out."""
+        branch = self._proposal.target.branch
+        if pull.base != branch:
+            return _RETARGETED.format(code(branch))
+        return _EDITED + (_REBASE if Marker.parse(pull.body) is not None else "")
 
     def _is_wanted(self, seen: Seen) -> bool:
         """Whether the commit that is there pins the very image."""

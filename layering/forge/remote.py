@@ -105,7 +105,7 @@ class RemoteForge:
                 attempts += 1
             except LostAnswerError:
                 pass  # it may have been done; how often is the exchange's patience
-            repository.pulls.forget(target.proposal_branch)
+            repository.forget(target)
         raise UnavailableError(
             f"{target.proposal_branch} was moved each of the {_ATTEMPTS} times we were about to",
             where=f"{self._settings.name}: {target.repository}",
@@ -253,10 +253,14 @@ def _branches(target: ProposalTarget) -> tuple[str, str]:
 
 
 def _command(repository: RemoteRepository, seen: Seen, found: Judgement) -> Command | None:
-    """What people told us in the open one that was not acted on yet; not while it is one to be closed."""
+    """What people told us in the open one that was not acted on yet; not while it is one to be closed. Our commit is
+    none for another branch than ours, so one that was retargeted is not rebased.
+    """
     if seen.open is None or found.reason is Reason.ALREADY_ON_BASE or found.due is Due.SINGLE:
         return None
-    return repository.command(seen.open)
+    command = repository.command(seen.open)
+    is_elsewhere = seen.open.base != seen.target.branch
+    return None if command is not None and command.verb is Verb.REBASE and is_elsewhere else command
 
 
 def _conflict(seen: Seen, found: Judgement, forge: str) -> ConflictError:

@@ -252,6 +252,33 @@ def test_one_comment_says_that_it_is_theirs_and_rebase_makes_it_ours(world: Worl
     assert propose(world, "2").state is OPEN
 
 
+def push_and_write(world: World) -> None:
+    push_a_commit(world)
+    world.write(body="A person's own words.")
+
+
+@pytest.mark.parametrize(("act", "told"), [(push_a_commit, True), (push_and_write, False), (retarget, False)])
+def test_the_comment_tells_of_rebase_where_it_is_carried_out(world: World, act: Act, told: bool) -> None:
+    propose(world)
+    act(world)
+    propose(world)
+    (comment,) = world.pulls()[-1].comments
+    assert ("/layerwatch rebase" in comment) is told
+    before = world.origin.head(BRANCH)
+    world.say("/layerwatch rebase")
+    assert propose(world, "2").state is (State.UPDATED if told else THEIRS)
+    assert (world.origin.head(BRANCH) != before) is told
+
+
+def test_a_retargeted_one_that_is_set_back_is_followed_again(world: World) -> None:
+    propose(world)
+    retarget(world)
+    assert propose(world, "2").state is THEIRS
+    world.retarget("main")
+    assert propose(world).state is OPEN
+    assert propose(world, "2").state is State.UPDATED
+
+
 def test_a_command_that_was_carried_out_is_not_again_when_the_marker_is_gone(world: World) -> None:
     propose(world)
     push_a_commit(world)
