@@ -88,8 +88,9 @@ def _said(value: Any) -> Iterator[str]:
         for each in value:
             yield from _said(each)
     elif isinstance(value, Mapping):
-        if isinstance(value.get("message"), str):
-            yield value["message"]
+        if isinstance(said := value.get("message"), str):
+            field = value.get("field")
+            yield f"{field} {said}" if isinstance(field, str) and field not in said else said
         elif "field" in value or "code" in value:
             yield " ".join(str(value[name]) for name in ("resource", "field", "code") if value.get(name))
         else:

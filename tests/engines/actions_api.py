@@ -35,6 +35,9 @@ class Actions:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     knows_details: bool = True
+    no_details: Any = field(
+        default_factory=lambda: {"message": f'Invalid request.\n\n"{DETAILS}" is not a permitted key.'}
+    )
     drops: bool = False
     loses: bool = False
     hides: int = 0
@@ -43,7 +46,7 @@ class Actions:
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
         self.bodies.append(body)
         if DETAILS in body and not self.knows_details:
-            return 422, {"message": f'Invalid request.\n\n"{DETAILS}" is not a permitted key.'}
+            return 422, self.no_details
         inputs = body["inputs"]
         number, image = len(self.runs) + 1, json.loads(inputs["request"])["image"]
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -4,14 +4,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layering.forge.forges import open_workflows
+from layering.forge.settings import ForgeSettings, Kind
+from layering.request import RebuildRequest
 from tests.engines.actions_api import DETAILS, Actions, actions_served
 from tests.scenario import Scenario
+from watcher.configuration import load
+from watcher.engines.actions import ActionsEngine
+from watcher.engines.engine import BuildState
 
 LONG_AGO = timedelta(hours=1)
 
@@ -67,8 +74,22 @@ def test_dispatched_once_followed_and_proposed(scenario: Scenario, actions: Acti
     assert (len(actions.bodies), asked) == (1, 0)
 
 
-def test_a_server_that_does_not_know_of_details_is_asked_without(scenario: Scenario, actions: Actions) -> None:
+@pytest.mark.parametrize(
+    "errors",
+    [
+        None,
+        [f"{DETAILS} is no input"],
+        [{"resource": "WorkflowDispatch", "field": DETAILS, "code": "unprocessable"}],
+        [{"resource": "WorkflowDispatch", "field": DETAILS, "code": "custom", "message": "is not permitted"}],
+    ],
+    ids=["its message says so", "a sentence", "a field and a code", "a field and a message"],
+)
+def test_a_server_that_does_not_know_of_details_is_asked_without(
+    scenario: Scenario, actions: Actions, errors: Any
+) -> None:
     actions.knows_details = False
+    if errors is not None:
+        actions.no_details = {"message": "Validation Failed", "errors": errors}
     assert decided(scenario) == (0, "Building", "BuildRunning")
     assert [DETAILS in body for body in actions.bodies] == [True, False]
     assert len(actions.runs) == 1
@@ -94,6 +115,40 @@ def test_a_run_that_is_listed_late_is_not_dispatched_again(scenario: Scenario, a
     for _ in range(2):
         assert decided(scenario) == (0, "Building", "BuildRunning")
     assert len(actions.runs) == 1
+
+
+def test_a_run_that_is_listed_much_later_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
+    """While the process stays that dispatched it, however often it looks; ten minutes, and it is taken for lost."""
+    tick(scenario)
+    (image,) = load(scenario.config).images
+    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
+    now = datetime.now(UTC)
+    forge = ForgeSettings(
+        name="github", kind=Kind.GITHUB, url=f"http://{actions.address}", token_file=scenario.directory / "token"
+    )
+    with closing(open_workflows(forge)) as workflows:
+        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
+        actions.hides = 1000
+        for _ in range(3):
+            build = engine.start(image, request, engine.find(image, "f" * 64))
+            assert (build.state, build.attempt) == (BuildState.RUNNING, 1)
+        assert len(actions.runs) == 2
+        now += timedelta(minutes=11)
+        assert engine.find(image, "f" * 64) is None
+        actions.hides = 0
+        assert engine.find(image, "f" * 64) is not None
+
+
+def test_two_images_of_the_same_inputs_are_built_both(scenario: Scenario, actions: Actions) -> None:
+    """They have the same key; the run's title tells whose it is."""
+    document = json.loads(scenario.config.read_text())
+    (one,) = document["images"]
+    other = {**one, "name": "infra-os", "target": f"{one['target']}-infra", "proposals": []}
+    scenario.config.write_text(json.dumps(document | {"images": [one, other]}))
+    for _ in range(2):
+        scenario.layerwatch("run", "--once", "-c", str(scenario.config))
+        assert [json.loads(body["inputs"]["request"])["image"] for body in actions.bodies] == [one["name"], "infra-os"]
+    assert len({body["inputs"]["key"] for body in actions.bodies}) == 1
 
 
 def test_a_failed_run_is_tried_again_after_a_while_and_then_told_with_its_step(

@@ -20,6 +20,7 @@ from watcher.engines.engine import Build, BuildState
 from watcher.settings_image import GitHubActionsBuild, ImageSettings
 
 _LISTED_WITHIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
+_LISTED_AT_LAST = timedelta(minutes=10)  # after a dispatch that was answered
 _INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
 
 
@@ -40,12 +41,15 @@ class ActionsEngine:
         self._images = images
         self._now = now
         self._sleep = sleep
+        self._dispatched: dict[tuple[str, str, int], datetime] = {}  # by image, key and attempt, until they are listed
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
         """Where a key stands, by its runs; of one that failed, the job and step. Reads only."""
         build = _actions(image)
         runs = self._runs(build)
-        of_key = [each for each in runs if each.key == key]
+        of_key = self._of_key(image, build, key, runs)
+        if (late := self._not_listed_yet(image, key, of_key)) is not None:
+            return _running(build, key, late)
         found = judge(of_key, self._others(image, build, key, runs), _attempts(build), build.repository, self._now())
         if found is None or found.state not in (BuildState.FAILED, BuildState.EXHAUSTED):
             return found
@@ -71,36 +75,33 @@ class ActionsEngine:
                 reason=Reason.BUILD_MISCONFIGURED,
             )
         runs = self._runs(settings)
-        earlier = [each for each in runs if each.key == key and each.attempt < attempt]  # one that took too long
+        of_key = self._of_key(image, settings, key, runs)
+        earlier = [each for each in of_key if each.attempt < attempt]  # one that took too long
         self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
-        if not _has(runs, key, attempt):
-            self._dispatch(settings, inputs, key, attempt)
-        return Build(
-            engine="githubActions",
-            name=None,
-            state=BuildState.RUNNING,
-            attempt=attempt,
-            reason=Reason.BUILD_RUNNING,
-            message=f"{settings.workflow} in {settings.repository} was dispatched {tag(key[:12], attempt)}",
-        )
+        if not _has(of_key, attempt):
+            self._dispatch(image, settings, inputs, attempt)
+        return _running(settings, key, attempt)
 
-    def _dispatch(self, settings: GitHubActionsBuild, inputs: dict[str, str], key: str, attempt: int) -> None:
+    def _dispatch(
+        self, image: ImageSettings, settings: GitHubActionsBuild, inputs: dict[str, str], attempt: int
+    ) -> None:
         """When its answer is lost, the listing tells whether it was done. One that is not listed in time may be late,
         and is not dispatched again: two runs of one attempt are worse than a look that is lost.
         """
         try:
             self._workflows(settings.forge).dispatch(settings.repository, settings.workflow, settings.ref, inputs)
         except LostAnswerError as error:
-            if not self._is_listed_soon(settings, key, attempt):
+            if not self._is_listed_soon(image, settings, inputs["key"], attempt):
                 error.next_step = "nothing to do; the next look tells whether it was dispatched"
                 raise
         else:
-            self._is_listed_soon(settings, key, attempt)
+            self._dispatched[image.name, inputs["key"], attempt] = self._now()
+            self._is_listed_soon(image, settings, inputs["key"], attempt)
 
-    def _is_listed_soon(self, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
-        """The next look finds the run by listing: one that came too early would dispatch it again."""
+    def _is_listed_soon(self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
+        """Another process finds the run by listing: one that came too early would dispatch it again."""
         for seconds in _LISTED_WITHIN_SECONDS:
-            if _has(self._runs(settings), key, attempt):
+            if _has(self._of_key(image, settings, key, self._runs(settings)), attempt):
                 return True
             self._sleep(seconds)
         return False
@@ -109,6 +110,29 @@ class ActionsEngine:
         """All of ours of that workflow."""
         listed = self._workflows(build.forge).runs(build.repository, build.workflow)
         return [each for run in listed if (each := key_run(run)) is not None]
+
+    def _not_listed_yet(self, image: ImageSettings, key: str, runs: Sequence[KeyRun]) -> int | None:
+        """The attempt that this process dispatched, and that may be listed later; None when there is none."""
+        for (name, of_key, attempt), at in list(self._dispatched.items()):
+            if (name, of_key) == (image.name, key):
+                if not _has(runs, attempt) and self._now() - at < _LISTED_AT_LAST:
+                    return attempt
+                del self._dispatched[name, of_key, attempt]
+        return None
+
+    def _of_key(
+        self, image: ImageSettings, build: GitHubActionsBuild, key: str, runs: Sequence[KeyRun]
+    ) -> Sequence[KeyRun]:
+        """Those of this key, without those whose title names another image of that workflow, and not this one: what is
+        built of the same inputs has the same key.
+        """
+        rivals = [other.name for other in self._images if other.name != image.name and _same_workflow(other, build)]
+        of_key = (each for each in runs if each.key == key)
+        return [
+            each
+            for each in of_key
+            if _names(each.run, image.name) or not any(_names(each.run, rival) for rival in rivals)
+        ]
 
     def _others(
         self, image: ImageSettings, build: GitHubActionsBuild, key: str, runs: Sequence[KeyRun]
@@ -140,8 +164,19 @@ def _actions(image: ImageSettings) -> GitHubActionsBuild:
     return image.build
 
 
-def _has(runs: Sequence[KeyRun], key: str, attempt: int) -> bool:
-    return any(each.key == key and each.attempt >= attempt for each in runs)
+def _has(runs: Sequence[KeyRun], attempt: int) -> bool:
+    return any(each.attempt >= attempt for each in runs)
+
+
+def _running(settings: GitHubActionsBuild, key: str, attempt: int) -> Build:
+    return Build(
+        engine="githubActions",
+        name=None,
+        state=BuildState.RUNNING,
+        attempt=attempt,
+        reason=Reason.BUILD_RUNNING,
+        message=f"{settings.workflow} in {settings.repository} was dispatched {tag(key[:12], attempt)}",
+    )
 
 
 def _attempts(build: GitHubActionsBuild) -> Attempts:

@@ -30,6 +30,7 @@ _NEXT_LINE = re.compile(r"^  next: (.+)$", re.MULTILINE)
 _MESSAGE_LENGTH_MAX = 2000
 _LOG_LINES = 10
 _ENDED_BY_SIGTERM = 128 + 15
+_OF_OUR_JOB = {"GITHUB_OUTPUT": None, "GITHUB_STEP_SUMMARY": None}  # what it finds goes into our own
 
 
 class LocalEngine:
@@ -63,7 +64,7 @@ class LocalEngine:
         with tempfile.TemporaryDirectory(prefix="layerwatch-build-") as directory:
             completed = run(
                 command(registries, Path(directory)),
-                env=proxy_environment(registries),
+                env={**proxy_environment(registries), **_OF_OUR_JOB},
                 stdin=request.to_json().encode(),
                 timeout_seconds=BUILD_TIMEOUT_SECONDS,
                 say=self._say,
@@ -139,10 +140,12 @@ def _failure(returncode: int, stderr: str) -> Failure:
 
 
 def _last_message(stderr: str) -> str:
-    """The error the step printed, without its `next` and `reason` lines: what it says, and the end of a log below."""
+    """The error the step printed, without its `next` and `reason` lines, and those for a runner: what it says, and the
+    end of a log below.
+    """
     start = stderr.rfind("layerwatch-step run: ")
     text = stderr[start:].removeprefix("layerwatch-step run: ") if start >= 0 else stderr
-    lines = [line for line in text.splitlines() if not line.startswith(("  next: ", "  reason: "))]
+    lines = [line for line in text.splitlines() if not line.startswith(("  next: ", "  reason: ", "::"))]
     said, line_end, log = "\n".join(lines).strip().partition("\n")
     if not line_end:
         return said[-_MESSAGE_LENGTH_MAX:]
