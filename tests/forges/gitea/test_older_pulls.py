@@ -3,14 +3,16 @@
 By a process that knows nothing yet: git tells it which of the older ones had a commit of ours.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from layering.forge.forge import State
+from layering.forge.forge import Forge, Proposal, State
+from layering.forge.forges import open_forge
 from layering.forge.gitea import GiteaHost
 from layering.forge.remotegit import RemoteGit
 from layering.reasons import Reason
@@ -148,6 +150,58 @@ def test_what_is_new_is_made_within_its_budget(world: GiteaWorld, before: Callab
     made, asked = made_by_a_new_process(world, proposal(world.repository, "2", **wanted))
     assert (made.state, made.warnings) == (State.CREATED, ())
     assert len(asked) <= _NEW, asked
+
+
+def of_cluster(world: GiteaWorld, cluster: str, digit: str = "1") -> Proposal:
+    one = proposal(world.repository, digit)
+    return replace(one, target=replace(one.target, cluster=cluster))
+
+
+def looked_at(forge: Forge, wanted: Sequence[Proposal]) -> list[tuple[State, Reason | None]]:
+    one = forge.for_one_look([each.target for each in wanted])
+    found = [one.observe(each.target, each.key, each.image) for each in wanted]
+    return [(each.state, each.reason) for each in found]
+
+
+def test_a_process_that_stays_knows_what_was_said_since_it_began(world: GiteaWorld) -> None:
+    """Long before others', and after it had asked git."""
+    crowd(world, _MANY)
+    pools = [of_cluster(world, "prod"), of_cluster(world, "other")]
+    with closing(open_forge(world.settings)) as forge:
+        assert looked_at(forge, pools) == [(State.ABSENT, None)] * 2
+        made = forge.propose(pools[0])
+        crowd(world, _MANY, "since")
+        world.say_in(made.number or 0, "/layerwatch ignore")
+        for _ in range(2):
+            assert forge.propose(pools[0]).reason is Reason.IGNORED_BY_COMMAND
+        assert looked_at(forge, pools)[0] == (State.IGNORED, Reason.IGNORED_BY_COMMAND)
+
+
+def test_branches_that_merges_left_are_replaced_by_a_process_that_stays(world: GiteaWorld) -> None:
+    clusters = [f"c{number}" for number in range(3)]
+    for cluster in clusters:
+        made_by_a_new_process(world, of_cluster(world, cluster))
+        world.merge()
+        world.origin.commit({FILE: pinning("0")})
+    crowd(world, _MANY, are_open=False)
+    world.origin.commit({FILE: pinning("1")})
+    with closing(open_forge(world.settings)) as forge:
+        on_base = (State.UNCHANGED, Reason.ALREADY_ON_BASE)
+        assert looked_at(forge, [of_cluster(world, each) for each in clusters]) == [on_base] * 3
+        assert looked_at(forge, [of_cluster(world, each, "2") for each in clusters]) == [(State.ABSENT, None)] * 3
+        assert forge.propose(of_cluster(world, clusters[0], "2")).state is State.CREATED
+
+
+def test_what_others_begin_on_our_commit_undoes_no_refusal(world: GiteaWorld) -> None:
+    propose(world)
+    ours = world.origin.git("rev-parse", BRANCH)
+    world.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH)
+    world.pulls()
+    closed(world)
+    world.origin.git("update-ref", "refs/heads/near", ours)
+    world.api("POST", "pulls", head="near", base="main", title="Nearer")
+    crowd(world, _MANY)
+    assert made_by_a_new_process(world, proposal(world.repository))[0].reason is Reason.CLOSED_BY_PERSON
 
 
 def test_a_member_of_a_group_stays_refused(world: GiteaWorld) -> None:
