@@ -17,7 +17,7 @@ from layering.commands import Completed
 from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.excerpt import without_secrets
 from layering.forge.addresses import check_address
-from layering.forge.settings import TOKEN_VARIABLE, Login
+from layering.forge.settings import TOKEN_VARIABLE, TOKEN_VARIABLES, Login
 from layering.git import git
 from layering.reasons import Reason
 
@@ -117,7 +117,7 @@ class GitHttp:
         environment: dict[str, str | None] = dict.fromkeys(_VARIABLES_NOT_FROM_OUTSIDE)
         environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_CEILING_DIRECTORIES": str(self._directory)}
         if login is not None:
-            environment |= {"GIT_ASKPASS": None, "SSH_ASKPASS": None}
+            environment |= dict.fromkeys(("GIT_ASKPASS", "SSH_ASKPASS", TOKEN_VARIABLE, *TOKEN_VARIABLES.values()))
         if self._trusted is not None:
             environment["GIT_SSL_CAINFO"] = str(self._trusted)
         settings = (*self._settings(), *_credentials(self.url, login), *more)

@@ -117,6 +117,15 @@ CASES = (
     ),
     Case(seen="open with an older key", pulls=(_pull(_marker()),), key=NEXT_KEY, state=State.OUTDATED, due=Due.COMMIT),
     Case(
+        seen="open with an older key, and somebody changed the line on the base",
+        pulls=(_pull(_marker()),),
+        tip=MOVED_TIP,
+        pinned=f"{OTHER[:-1]}f",
+        key=NEXT_KEY,
+        state=State.OUTDATED,
+        due=Due.COMMIT,
+    ),
+    Case(
         seen="open with an older key, and this key was refused before",
         pulls=(_pull(_marker()), _pull(_marker(key=NEXT_KEY, image=OTHER), number=3, **_CLOSED)),
         key=NEXT_KEY,
