@@ -222,14 +222,15 @@ class RemoteForge:
             if not full:
                 return writer.write(seen, found.due, found.pull)
             found = Judgement(state=State.ABSENT, reason=Reason.TOO_MANY_OPEN, due=Due.NOTHING)
+        pull = found.pull if found.reason is not Reason.ALREADY_ON_BASE else found.pull or _merged(repository, proposal)
         return Proposed(
             state=found.state,
             reason=found.reason or Reason.PROPOSAL_OPEN,
             branch=proposal.target.proposal_branch,
             commit=seen.head,
-            pull_request=found.pull.url if found.pull else None,
+            pull_request=pull.url if pull else None,
             key=proposal.key,
-            number=found.pull.number if found.pull else None,
+            number=pull.number if pull else None,
         )
 
     def _is_full(self, repository: str) -> bool:
@@ -246,6 +247,16 @@ class RemoteForge:
     def _is_ours(self, repository: str, pull: PullRequest) -> bool:
         is_like_it = pull.state is PullState.OPEN and pull.head.startswith(OUR_BRANCHES) and Marker.parse(pull.body)
         return bool(is_like_it) and self._repository(repository).opened_by_a_pusher(pull)
+
+
+def _merged(repository: RemoteRepository, proposal: Proposal) -> PullRequest | None:
+    """The newest of this key that was merged, as far as it is known without asking."""
+    for pull in repository.pulls.known(proposal.target.proposal_branch):
+        marker = Marker.parse(pull.body)
+        line = marker.line_of(proposal.target.member) if marker is not None else None
+        if pull.state is PullState.MERGED and line is not None and line.key == proposal.key:
+            return pull
+    return None
 
 
 def _branches(target: ProposalTarget) -> tuple[str, str]:

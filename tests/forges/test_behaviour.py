@@ -292,6 +292,13 @@ def test_a_command_that_was_carried_out_is_not_again_when_the_marker_is_gone(wor
     assert world.origin.head(BRANCH) == theirs
 
 
+def test_what_was_merged_is_told_with_its_pull_request(world: World) -> None:
+    ours = propose(world)
+    world.merge()
+    made = propose(world)
+    assert (made.reason, made.number, made.pull_request) == (Reason.ALREADY_ON_BASE, ours.number, ours.pull_request)
+
+
 def test_a_draft_stays_as_it_is(world: World) -> None:
     propose(world, draft=True)
     propose(world, "2")

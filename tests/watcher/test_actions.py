@@ -117,6 +117,14 @@ def test_a_run_that_is_listed_late_is_not_dispatched_again(scenario: Scenario, a
     assert len(actions.runs) == 1
 
 
+def test_a_run_of_a_process_that_died_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
+    """Right after its dispatch, and its run is not listed at once."""
+    tick(scenario)
+    actions.hides = 2
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert (len(actions.runs), actions.hides) == (1, 0)
+
+
 def test_a_run_that_is_listed_much_later_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
     """While the process stays that dispatched it, however often it looks; ten minutes, and it is taken for lost."""
     tick(scenario)

@@ -21,6 +21,7 @@ from watcher.settings_image import GitHubActionsBuild, ImageSettings
 
 _LISTED_WITHIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _LISTED_AT_LAST = timedelta(minutes=10)  # after a dispatch that was answered
+_JUST_BEGAN = timedelta(minutes=1)  # another process may have dispatched something, and died
 _INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
 
 
@@ -41,6 +42,7 @@ class ActionsEngine:
         self._images = images
         self._now = now
         self._sleep = sleep
+        self._began = now()
         self._dispatched: dict[tuple[str, str, int], datetime] = {}  # by image, key and attempt, until they are listed
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
@@ -76,6 +78,9 @@ class ActionsEngine:
             )
         runs = self._runs(settings)
         of_key = self._of_key(image, settings, key, runs)
+        if not _has(of_key, attempt) and self._now() - self._began < _JUST_BEGAN:
+            self._sleep(_LISTED_WITHIN_SECONDS[1])
+            of_key = self._of_key(image, settings, key, self._runs(settings))
         earlier = [each for each in of_key if each.attempt < attempt]  # one that took too long
         self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
         if not _has(of_key, attempt):
