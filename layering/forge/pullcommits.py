@@ -29,12 +29,14 @@ _PARENT = re.compile(rb"^parent ([0-9a-f]+)$", re.MULTILINE)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullCommits:
     """`heads`: the numbers of pull requests by the commit at their head. `said`: commits by what a line of their
-    message says. `children`: of each commit. `base`: what the base branch has.
+    message says. `children`: of each commit; `heirs`: those that have it for their first parent. `base`: what the base
+    branch has.
     """
 
     heads: Mapping[str, Set[int]]
     said: Mapping[str, Set[str]]
     children: Mapping[str, Set[str]]
+    heirs: Mapping[str, Set[str]]
     base: Set[str]
 
     def with_head(self, commit: str) -> Set[int]:
@@ -44,25 +46,29 @@ class PullCommits:
     def with_line(self, line: str) -> Set[int]:
         """Those that have a commit of which that is said, at their head or below what was pushed since.
 
-        Where many have it, and where it was merged, so that all that was begun since has it, the first is taken: nobody
-        else can have it before we pushed it.
+        What was merged is below all that was begun since, or that took the base branch in, by a merge's second parent.
+        Where many have it all the same, the first is taken that was merged, or else the first: nobody can have it
+        before we pushed it.
         """
         found = set[int]()
         for commit in self.said.get(line, ()):
-            is_merged, above = commit in self.base, self._above(commit)
-            having = sorted(self._numbers(above & self.base if is_merged else above))
-            found |= {*(having[:1] if is_merged or len(having) > _FEW else having), *self.with_head(commit)}
+            above = self._above(commit, self.heirs if commit in self.base else self.children)
+            having = self._numbers(above)
+            if len(having) > _FEW:
+                merged = self._numbers(above & self.base) if commit in self.base else having
+                having = {min(merged or having)}
+            found |= having | self.with_head(commit)
         return found
 
     def _numbers(self, commits: Set[str]) -> Set[int]:
         return {number for commit in commits for number in self.with_head(commit)}
 
-    def _above(self, commit: str) -> Set[str]:
+    def _above(self, commit: str, children: Mapping[str, Set[str]]) -> Set[str]:
         """The commit, its children, theirs, and so on."""
         found, level = set[str](), {commit}
         for _ in range(_DEPTH):
             found |= level
-            level = {child for each in level for child in self.children.get(each, ())} - found
+            level = {child for each in level for child in children.get(each, ())} - found
         return found
 
 
@@ -100,18 +106,23 @@ def _read(at: Path, tip: str, name: str) -> PullCommits | None:
     parents: dict[str, list[str]] = {}
     said: dict[str, set[str]] = {}
     children: dict[str, set[str]] = {}
+    heirs: dict[str, set[str]] = {}
     for commit, kind, content in _objects(at):
         header, _, message = content.partition(b"\n\n")
         parents[commit] = [each.decode() for each in _PARENT.findall(header)] if kind == b"commit" else []
-        for parent in parents[commit]:
+        for number, parent in enumerate(parents[commit]):
             children.setdefault(parent, set()).add(commit)
+            if number == 0:
+                heirs.setdefault(parent, set()).add(commit)
         for line in pattern.findall(message):
             said.setdefault(line.decode("utf-8", "replace"), set()).add(commit)
     heads: dict[str, set[int]] = {}
     for ref, commit in GitRepository(path=at).refs(["refs/pull"]).items():
         if (found := PULL.fullmatch(ref)) is not None:
             heads.setdefault(commit, set()).add(int(found[1]))
-    return PullCommits(heads=heads, said=said, children=children, base=_below(tip, parents)) if heads else None
+    if not heads:
+        return None
+    return PullCommits(heads=heads, said=said, children=children, heirs=heirs, base=_below(tip, parents))
 
 
 def _objects(at: Path) -> Iterator[tuple[str, bytes, bytes]]:

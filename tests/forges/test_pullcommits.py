@@ -92,6 +92,31 @@ def is_merged_after_a_person_pushed(origin: Origin) -> None:
     move_on(origin, theirs)
 
 
+def is_merged_after_a_person_pushed_and_an_older_one_took_the_base_in(origin: Origin) -> None:
+    """Which was merged, too."""
+    theirs = commit(origin, commit(origin, "main", LINE))
+    pull(origin, 2, theirs)
+    merge = commit(origin, "main", more=(theirs,))
+    older = commit(origin, commit(origin, "main"), more=(merge,))
+    pull(origin, 1, older)
+    move_on(origin, commit(origin, merge, more=(older,)))
+
+
+def is_merged_by_hand_before_a_person_pushed(origin: Origin) -> None:
+    """And its pull request closed."""
+    ours = commit(origin, "main", LINE)
+    pull(origin, 1, above(origin, ours, 1))
+    move_on(origin, commit(origin, "main", more=(ours,)))
+
+
+def is_merged_with_what_was_begun_on_it(origin: Origin) -> None:
+    ours = commit(origin, "main", LINE)
+    pull(origin, 1, above(origin, ours, 1))
+    feature = commit(origin, ours)
+    pull(origin, 5, feature)
+    move_on(origin, commit(origin, "main", more=(feature,)))
+
+
 def is_rebased_and_merged(origin: Origin) -> None:
     """The base has another commit with the same line then."""
     pull(origin, 1, commit(origin, "main", LINE))
@@ -101,10 +126,10 @@ def is_rebased_and_merged(origin: Origin) -> None:
 def move_on(origin: Origin, to: str) -> None:
     """The base branch, on which others are begun, and one of these is merged."""
     origin.git("update-ref", "refs/heads/main", to)
-    for number in (2, 3):
+    for number in (11, 12):
         pull(origin, number, commit(origin, to))
-    pull(origin, 4, commit(origin, to, OTHER))
-    origin.git("update-ref", "refs/heads/main", origin.git("rev-parse", "refs/pull/4/head"))
+    pull(origin, 13, commit(origin, to, OTHER))
+    origin.git("update-ref", "refs/heads/main", origin.git("rev-parse", "refs/pull/13/head"))
 
 
 def two_have_it(origin: Origin) -> None:
@@ -138,7 +163,10 @@ TOLD: list[tuple[Act, set[int]]] = [
     (has_words_that_look_like_it, set()),
     (is_merged, {1}),
     (is_merged_after_a_person_pushed, {1}),
-    (is_rebased_and_merged, {1, 4}),
+    (is_merged_after_a_person_pushed_and_an_older_one_took_the_base_in, {2}),
+    (is_merged_by_hand_before_a_person_pushed, {1}),
+    (is_merged_with_what_was_begun_on_it, {1, 5}),
+    (is_rebased_and_merged, {1, 13}),
     (two_have_it, {1, 7}),
     (two_commits_have_it, {1, 7}),
     (none_has_it, set()),
