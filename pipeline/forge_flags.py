@@ -12,6 +12,7 @@ from layering.forge.addresses import check_address
 from layering.forge.credentials import is_token
 from layering.forge.manners import Manners, check_reviewer, check_title
 from layering.forge.settings import (
+    API_PATHS,
     DEFAULT_URLS,
     MAX_WAIT_DEFAULT_SECONDS,
     TOKEN_VARIABLE,
@@ -19,6 +20,7 @@ from layering.forge.settings import (
     ForgeSettings,
     Kind,
     check_repository,
+    kind_at,
     parse_author,
     public_forge,
 )
@@ -26,6 +28,7 @@ from pipeline.mounted import ca_file, given_path, given_text
 
 _T = TypeVar("_T")
 _MAX_WAIT_LONGEST_SECONDS = 24 * 3600
+_PATHS = ", ".join(API_PATHS.values())
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,16 +89,18 @@ def add_manners_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def kind_of(name: str) -> Kind:
-    """The kind that `--forge`, or a request, names. Raises InputError."""
-    try:
-        return Kind(name)
-    except ValueError:
+def kind_of(name: str, url: str | None = None) -> Kind:
+    """The kind that `--forge`, or a request, names; of a name of one's own, what the API's address tells. Raises
+    InputError.
+    """
+    found = next((kind for kind in Kind if kind == name), None) or (kind_at(url) if url is not None else None)
+    if found is None:
         raise InputError(
-            f"{name!r} is not a forge",
+            f"{name!r} is not a forge, and no --forge-url tells which API it has",
             where="--forge",
-            next_step=f"use {', '.join(Kind)}; names are for the configuration's forges",
-        ) from None
+            next_step=f"use {', '.join(Kind)}; or any name and a --forge-url that ends in {_PATHS}",
+        )
+    return found
 
 
 def repository_of(name: str, kind: Kind) -> str:
@@ -110,7 +115,7 @@ def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
     if arguments.token_file is not None and is_token(arguments.token_file.name):
         raise InputError("this is a token", where="--token-file", next_step="write it into a file, and name the file")
     settings = ForgeSettings(
-        name=str(kind),
+        name=_one_line("--forge", arguments.forge),
         kind=kind,
         url=_url(arguments, kind),
         token_file=arguments.token_file,

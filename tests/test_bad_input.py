@@ -269,6 +269,7 @@ ROWS = [
     ),
     ("flag with a slip", REMOTE + "--repository o/r --forge github --reviewers boss", 2, "did you mean --reviewer?"),
     ("forge of never", PR + "--repository repo --forge svn", 2, "is not a forge"),
+    ("forge of no kind", REMOTE + "--repository o/r --forge corp --forge-url https://f.test", 2, "ends in /api/v3"),
     ("no repository", PR + "--repository f", 3, "not a git repository"),
     ("no branch", PR + "--repository repo --branch nope", 2, "there is no branch"),
     ("file not in it", PR.replace("mc.yaml", "nope.yaml") + "--repository repo", 2, "there is no nope.yaml"),

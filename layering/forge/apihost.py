@@ -12,7 +12,7 @@ from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
 from layering.forge.pullrequest import PullPage
-from layering.forge.settings import ForgeSettings, Login
+from layering.forge.settings import API_PATHS, ForgeSettings, Login
 from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
 
@@ -20,13 +20,10 @@ _T = TypeVar("_T")
 
 
 class ApiHost:
-    """A part of Host. `product` is what people call the forge, `git_user` who git is with a token, `api_path` what the
-    API's address has more than that of the forge's pages.
-    """
+    """A part of Host. `product` is what people call the forge, `git_user` who git is with a token."""
 
     product: str
     git_user: str
-    api_path: str
 
     def __init__(self, settings: ForgeSettings, exchange: Exchange, credentials: Credentials) -> None:
         self._settings = settings
@@ -66,8 +63,8 @@ class ApiHost:
 
     def _pages_url(self) -> str | None:
         """The address of the forge's pages; None when the API's does not tell it."""
-        url = self._settings.url
-        return url.removesuffix(self.api_path) if url.endswith(self.api_path) else None
+        url, path = self._settings.url, API_PATHS[self._settings.kind]
+        return url.removesuffix(path) if url.endswith(path) else None
 
     def opener_may_push(self, repository: str, opener: str) -> bool:
         """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""

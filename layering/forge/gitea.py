@@ -34,7 +34,6 @@ class GiteaHost(LikeGitHub):
 
     product = "Gitea"
     git_user = "layerwatch"  # any name does with a token
-    api_path = "/api/v1"
     newest_change_first: Mapping[str, str | int] = {"sort": "recentupdate"}
     page: Mapping[str, str | int] = {"limit": _PER_PAGE}
     pulls_per_page = _PER_PAGE

@@ -35,7 +35,6 @@ class GitHubHost(LikeGitHub):
 
     product = "GitHub"
     git_user = "x-access-token"  # with the tokens of Apps and of persons
-    api_path = "/api/v3"  # of an Enterprise Server
     newest_change_first: Mapping[str, str | int] = {"sort": "updated", "direction": "desc"}
     page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     pulls_per_page = _PER_PAGE

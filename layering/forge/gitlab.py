@@ -36,7 +36,6 @@ class GitLabHost(ApiHost):
 
     product = "GitLab"
     git_user = "oauth2"  # any name does with an access token; this one with OAuth tokens, too
-    api_path = "/api/v4"
     body_length_max = 1_000_000  # of 1,048,576
     selects_by_head = True
     may_open_two = False

@@ -27,6 +27,8 @@ class Kind(StrEnum):
 
 
 DEFAULT_URLS = {Kind.GITHUB: "https://api.github.com", Kind.GITLAB: "https://gitlab.com/api/v4"}
+API_PATHS = {Kind.GITHUB: "/api/v3", Kind.GITLAB: "/api/v4", Kind.GITEA: "/api/v1"}
+"""What the address of a kind's API has more than that of its pages, on a host of one's own."""
 TOKEN_VARIABLE = "LAYERWATCH_FORGE_TOKEN"  # noqa: S105 a variable's name
 TOKEN_VARIABLES = {Kind.GITHUB: "GITHUB_TOKEN", Kind.GITLAB: "GITLAB_TOKEN", Kind.GITEA: "GITEA_TOKEN"}
 
@@ -95,6 +97,11 @@ def public_forge(name: str) -> ForgeSettings | None:
     """
     kind = next((kind for kind in (Kind.LOCAL, *DEFAULT_URLS) if kind == name), None)
     return ForgeSettings(name=name, kind=kind, url=DEFAULT_URLS.get(kind, "")) if kind else None
+
+
+def kind_at(url: str) -> Kind | None:
+    """The kind that the path of an API's address tells; None when it tells none."""
+    return next((kind for kind, path in API_PATHS.items() if url.rstrip("/").endswith(path)), None)
 
 
 def check_repository(name: str, kind: Kind) -> str:

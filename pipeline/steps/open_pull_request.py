@@ -72,8 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--forge",
         default="local",
-        metavar="KIND",
-        help="github, gitlab, gitea (Forgejo, too), or local: a repository on this machine (default)",
+        metavar="NAME|KIND",
+        help="github, gitlab, gitea (Forgejo, too), local: a repository on this machine (default), or any name, whose "
+        "kind --forge-url tells",
     )
     parser.add_argument(
         "--repository", required=True, help="OWNER/NAME; GitLab: the full path; of the local forge: its path here"
@@ -99,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError."""
-    kind = kind_of(arguments.forge)
+    kind = kind_of(arguments.forge, arguments.forge_url)
     image = ImageReference.parse_pinned(arguments.image)
     key = _key_of(arguments.key, kind, image)
     target = ProposalTarget(
