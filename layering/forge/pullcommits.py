@@ -7,7 +7,7 @@ such a line is the caller's to mind. Commits are read as they are stored: no con
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,52 +28,24 @@ _PARENT = re.compile(rb"^parent ([0-9a-f]+)$", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullCommits:
-    """`heads`: the numbers of pull requests by the commit at their head. `said`: commits by what a line of their
-    message says. `children`: of each commit; `heirs`: those that have it for their first parent. `base`: what the base
-    branch has.
+    """`heads`: the numbers of pull requests by the commit at their head. `lines`: those by what a line of a commit's
+    message says, of one at their head or below what was pushed since.
     """
 
     heads: Mapping[str, Set[int]]
-    said: Mapping[str, Set[str]]
-    children: Mapping[str, Set[str]]
-    heirs: Mapping[str, Set[str]]
-    base: Set[str]
+    lines: Mapping[str, Set[int]]
 
     def with_head(self, commit: str) -> Set[int]:
         """Those with this commit at their head."""
         return self.heads.get(commit, frozenset())
 
     def with_line(self, line: str) -> Set[int]:
-        """Those that have a commit of which that is said, at their head or below what was pushed since.
-
-        What was merged is below all that was begun since, or that took the base branch in, by a merge's second parent.
-        Where many have it all the same, the first is taken that was merged, or else the first: nobody can have it
-        before we pushed it.
-        """
-        found = set[int]()
-        for commit in self.said.get(line, ()):
-            above = self._above(commit, self.heirs if commit in self.base else self.children)
-            having = self._numbers(above)
-            if len(having) > _FEW:
-                merged = self._numbers(above & self.base) if commit in self.base else having
-                having = {min(merged or having)}
-            found |= having | self.with_head(commit)
-        return found
-
-    def _numbers(self, commits: Set[str]) -> Set[int]:
-        return {number for commit in commits for number in self.with_head(commit)}
-
-    def _above(self, commit: str, children: Mapping[str, Set[str]]) -> Set[str]:
-        """The commit, its children, theirs, and so on."""
-        found, level = set[str](), {commit}
-        for _ in range(_DEPTH):
-            found |= level
-            level = {child for each in level for child in children.get(each, ())} - found
-        return found
+        """Those that have a commit of which that is said."""
+        return self.lines.get(line, frozenset())
 
 
 def fetch_pull_commits(http: GitHttp, directory: Path, tip: str, name: str) -> PullCommits | None:
-    """`said` are the values of lines `NAME: VALUE`; `tip` is the base branch's commit. None when git cannot tell: a
+    """`lines` are by the values of `NAME: VALUE`; `tip` is the base branch's commit. None when git cannot tell: a
     server that leaves out no trees (git-rev-list(1), `tree:0`) would send all files, and others refuse, or hide these
     refs. A directory is made in `directory`, and taken away. Raises UnavailableError.
     """
@@ -105,24 +77,59 @@ def _read(at: Path, tip: str, name: str) -> PullCommits | None:
     pattern = re.compile(rf"^{re.escape(name)}: (.+?)\s*$".encode(), re.MULTILINE)
     parents: dict[str, list[str]] = {}
     said: dict[str, set[str]] = {}
-    children: dict[str, set[str]] = {}
-    heirs: dict[str, set[str]] = {}
     for commit, kind, content in _objects(at):
         header, _, message = content.partition(b"\n\n")
         parents[commit] = [each.decode() for each in _PARENT.findall(header)] if kind == b"commit" else []
-        for number, parent in enumerate(parents[commit]):
-            children.setdefault(parent, set()).add(commit)
-            if number == 0:
-                heirs.setdefault(parent, set()).add(commit)
         for line in pattern.findall(message):
             said.setdefault(line.decode("utf-8", "replace"), set()).add(commit)
     heads: dict[str, set[int]] = {}
     for ref, commit in GitRepository(path=at).refs(["refs/pull"]).items():
         if (found := PULL.fullmatch(ref)) is not None:
             heads.setdefault(commit, set()).add(int(found[1]))
-    if not heads:
-        return None
-    return PullCommits(heads=heads, said=said, children=children, heirs=heirs, base=_below(tip, parents))
+    history = _History(tip, parents, heads)
+    having = {commit: history.having(commit) for commit in set[str]().union(*said.values())}
+    lines = {line: set[int]().union(*map(having.__getitem__, commits)) for line, commits in said.items()}
+    return PullCommits(heads=heads, lines=lines) if heads else None
+
+
+class _History:
+    """The commits that were fetched, from the oldest on."""
+
+    def __init__(self, tip: str, parents: Mapping[str, Sequence[str]], heads: Mapping[str, Set[int]]) -> None:
+        self._heads = heads
+        self._base = _below(tip, parents)
+        self._children: dict[str, list[str]] = {}
+        self._heirs: dict[str, list[str]] = {}  # for which it is the first parent
+        for commit, above in parents.items():
+            for parent in above:
+                self._children.setdefault(parent, []).append(commit)
+            for parent in above[:1]:
+                self._heirs.setdefault(parent, []).append(commit)
+
+    def having(self, commit: str) -> Set[int]:
+        """The pull requests that have this commit of ours.
+
+        What was merged is below all that was begun since, or that took the base branch in, by a merge's second parent.
+        Where many have it all the same, the first is taken that was merged, or else the first: nobody can have it
+        before we pushed it.
+        """
+        is_merged = commit in self._base
+        above = self._above(commit, self._heirs if is_merged else self._children)
+        found = self._numbers(above)
+        if len(found) > _FEW:
+            found = {min((self._numbers(above & self._base) if is_merged else found) or found)}
+        return found | self._heads.get(commit, frozenset())
+
+    def _numbers(self, commits: Set[str]) -> Set[int]:
+        return {number for commit in commits for number in self._heads.get(commit, ())}
+
+    def _above(self, commit: str, children: Mapping[str, Sequence[str]]) -> Set[str]:
+        """The commit, its children, theirs, and so on."""
+        found, level = set[str](), {commit}
+        for _ in range(_DEPTH):
+            found |= level
+            level = {child for each in level for child in children.get(each, ())} - found
+        return found
 
 
 def _objects(at: Path) -> Iterator[tuple[str, bytes, bytes]]:
@@ -135,7 +142,7 @@ def _objects(at: Path) -> Iterator[tuple[str, bytes, bytes]]:
         position = end + 1
 
 
-def _below(tip: str, parents: Mapping[str, list[str]]) -> Set[str]:
+def _below(tip: str, parents: Mapping[str, Sequence[str]]) -> Set[str]:
     """A commit and all below it that are here."""
     seen, todo = set[str](), [tip]
     while todo:
