@@ -99,7 +99,8 @@ class KnownPulls:
 
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which
-        anybody may have opened, stand in its place.
+        anybody may have opened, stand in its place. Where those that git names were asked for, and all have ended, none
+        is.
         """
         with self._guard:
             if self._host.selects_by_head:
@@ -164,7 +165,7 @@ class KnownPulls:
             yield self._read(head)
 
     def _read(self, head: str) -> Sequence[PullRequest]:
-        """Those of a branch of which no newer one is missing."""
+        """Those of a branch on the pages that were read: no newer one is missing."""
         with self._guard:
             is_all = self._listed is _Listed.ALL
             return [pull for pull in self._newest_first(head) if is_all or pull.number >= self._read_to]
