@@ -190,13 +190,19 @@ def test_a_command_in_the_second_of_our_writing_is_heard(kind: Kind, tmp_path: P
 @pytest.mark.parametrize("status", [400, 409])
 @pytest.mark.parametrize("digit", ["1", "2"], ids=["opened", "moved to a newer key"])
 def test_what_somebody_writes_at_the_same_moment_is_looked_at_again(tmp_path: Path, digit: str, status: int) -> None:
-    """Gitea, which writes with the version that it has read, says 409 to who comes second; 400 before 1.26."""
+    """Gitea, which writes with the version that it has read, says 409 to who comes second; 400 before 1.26. It refuses
+    the reviewer at first, so that more is written after it was opened.
+    """
     refused: list[str] = []
+    opening: list[str] = []
 
     def between(asked: Asked, serve: Callable[[], Served]) -> Served:
         if asked.method == "PATCH" and not refused:
             refused.append(asked.target)
             return Served(status=status, body=b'{"message": "the issue is already changed"}')
+        if (asked.method, asked.target.rpartition("/")[2]) == ("POST", "pulls") and not opening:
+            opening.append(asked.target)
+            return Served(status=422, body=b'{"message": "not now"}')
         return serve()
 
     with WORLDS[Kind.GITEA](tmp_path) as world:
@@ -206,7 +212,7 @@ def test_what_somebody_writes_at_the_same_moment_is_looked_at_again(tmp_path: Pa
         host = world.settings.url.split("/")[2]
         with relay_to(host, between) as address:
             forge = open_forge(replace(world.settings, url=world.settings.url.replace(host, address)))
-            made = forge.propose(proposal(world.repository, digit, reviewers=("nobody-here", PERSON)))
+            made = forge.propose(proposal(world.repository, digit, reviewers=(PERSON,)))
             forge.close()
         assert (made.state, len(refused)) == (State.UPDATED, 1)
         (only,) = world.pulls()
