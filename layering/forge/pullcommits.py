@@ -45,7 +45,7 @@ class PullCommits:
 
 
 def fetch_pull_commits(http: GitHttp, directory: Path, tip: str, name: str) -> PullCommits | None:
-    """`lines` are by the values of `NAME: VALUE`; `tip` is the base branch's commit. None when git cannot tell: a
+    """`lines` are by the values of `NAME: WORD WORD`; `tip` is the base branch's commit. None when git cannot tell: a
     server that leaves out no trees (git-rev-list(1), `tree:0`) would send all files, and others refuse, or hide these
     refs. A directory is made in `directory`, and taken away. Raises UnavailableError.
     """
@@ -74,7 +74,7 @@ def _fetch(http: GitHttp, into: Path, refspec: str, *, depth: int) -> bool:
 
 
 def _read(at: Path, tip: str, name: str) -> PullCommits | None:
-    pattern = re.compile(rf"^{re.escape(name)}: (.+?)\s*$".encode(), re.MULTILINE)
+    pattern = re.compile(rf"^{re.escape(name)}: (\S+ \S+)[^\S\n]*$".encode(), re.MULTILINE)
     parents: dict[str, list[str]] = {}
     said: dict[str, set[str]] = {}
     for commit, kind, content in _objects(at):
@@ -93,7 +93,7 @@ def _read(at: Path, tip: str, name: str) -> PullCommits | None:
 
 
 class _History:
-    """The commits that were fetched, from the oldest on."""
+    """The commits that were fetched, to be followed from one to those above it."""
 
     def __init__(self, tip: str, parents: Mapping[str, Sequence[str]], heads: Mapping[str, Set[int]]) -> None:
         self._heads = heads

@@ -72,7 +72,7 @@ def has_it_among_a_person_s_words(origin: Origin) -> None:
 
 def has_words_that_look_like_it(origin: Origin) -> None:
     name = "Layerwatch-Line"
-    words = f"See {name}: {LINE}\n\n {name}: {LINE}\n{name}: {LINE}0\n{name}:\n{LINE}\n"
+    words = f"See {name}: {LINE}\n\n {name}: {LINE}\n{name}: {LINE}0\n{name}:\n{LINE}\n{name}: {' ' * 100_000}x"
     pull(origin, 1, origin.git("commit-tree", "main^{tree}", "-p", "main", "-m", words))
 
 
