@@ -79,7 +79,7 @@ def test_each_input_reaches_its_flag_through_the_environment(name: str) -> None:
             assert step["env"][variable] == f"${{{{ inputs.{given} }}}}"
 
 
-@pytest.mark.parametrize("name", ["propose", "watch"])
+@EVERY_ACTION
 def test_the_workflow_s_own_token_is_given_to_no_gitlab(name: str) -> None:
     (step,) = steps(action(name))
     assert "default" not in action(name)["inputs"]["token"]
