@@ -156,14 +156,14 @@ def _retargeted(world: GiteaWorld) -> None:
     world.retarget("dev")
 
 
-def _deleted(world: GiteaWorld) -> None:
+def without_branch(world: GiteaWorld) -> None:
     delete_branch(world)
     world.pulls()  # once Gitea has seen it
 
 
-def _closed_and_deleted(world: GiteaWorld) -> None:
+def closed_without_branch(world: GiteaWorld) -> None:
     world.close()
-    _deleted(world)
+    without_branch(world)
 
 
 def _closed_twice(world: GiteaWorld) -> None:
@@ -195,8 +195,8 @@ _ONE_AND_ITS_OPENER = ["GET", "GET"]
         pytest.param(_pushed, Reason.EDITED_BY_PERSON, ["GET"] * 2, id="a person's push"),
         pytest.param(_retargeted, Reason.EDITED_BY_PERSON, ["GET"] * 3, id="retargeted"),
         pytest.param(_closed_twice, Reason.CLOSED_BY_PERSON, None, id="closed, and the next key's, too"),
-        pytest.param(_deleted, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="its branch deleted"),
-        pytest.param(_closed_and_deleted, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="closed, branch deleted"),
+        pytest.param(without_branch, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="its branch deleted"),
+        pytest.param(closed_without_branch, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="closed, branch deleted"),
         pytest.param(_copied, Reason.CLOSED_BY_PERSON, None, id="a reader's copy, closed too"),
     ],
 )  # fmt: skip
@@ -221,7 +221,7 @@ def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     made, asked = made_by_a_new_process(crowded, proposal(crowded.repository, "2"))
     assert made.reason is Reason.CLOSED_BY_PERSON
     assert len(asked) <= 3  # those that git names by now, and their opener
-    _deleted(crowded)
+    without_branch(crowded)
     for digit in "12":
         made, asked = made_by_a_new_process(crowded, proposal(crowded.repository, digit))
         assert (made.reason, asked) == (Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER)

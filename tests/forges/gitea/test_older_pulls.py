@@ -6,6 +6,7 @@ By a process that knows nothing yet: git tells it which of the older ones had a 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from layering.forge.forges import open_forge
 from layering.forge.gitea import GiteaHost
 from layering.forge.remotegit import RemoteGit
 from layering.reasons import Reason
-from tests.forges.gitea.test_gitea import crowd, made_by_a_new_process
+from tests.forges.gitea.test_gitea import closed_without_branch, crowd, made_by_a_new_process, without_branch
 from tests.forges.gitea.world import GiteaWorld, gitea_world
 from tests.forges.proposals import BRANCH, FILE, pinning, proposal
 from tests.forges.standing import PERSON
-from tests.forges.test_behaviour import delete_branch, propose
+from tests.forges.test_behaviour import propose
+from tests.forges.test_new_ones import closed, merged, merged_and_deleted, nothing
 
 _PER_PAGE = 2
 _MANY = 2 * _PER_PAGE + 1
@@ -38,37 +40,23 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GiteaWorl
         yield made
 
 
-def without_branch(world: GiteaWorld) -> None:
-    delete_branch(world)
-    world.pulls()  # once Gitea has seen it
-
-
-def closed(world: GiteaWorld) -> None:
-    world.close()
-    without_branch(world)
-
-
-def deleted(world: GiteaWorld) -> None:
-    without_branch(world)
-
-
 def closed_in_their_own_words(world: GiteaWorld) -> None:
     world.write(body="A person's own words.")
-    closed(world)
+    closed_without_branch(world)
 
 
 def pushed_to_and_closed(world: GiteaWorld) -> None:
     for number in range(3):
         world.origin.commit({f"notes-{number}.txt": "mine\n"}, branch=BRANCH)
     world.pulls()
-    closed(world)
+    closed_without_branch(world)
 
 
 def updated_from_the_base_and_closed(world: GiteaWorld) -> None:
     world.origin.commit({"notes.txt": "next\n"})
     world.origin.merge("main", BRANCH, "Update the branch")
     world.pulls()
-    closed(world)
+    closed_without_branch(world)
 
 
 def amended_and_closed(world: GiteaWorld) -> None:
@@ -77,7 +65,7 @@ def amended_and_closed(world: GiteaWorld) -> None:
     made = world.origin.git("commit-tree", f"{BRANCH}^{{tree}}", "-p", "main", "-m", message)
     world.origin.git("update-ref", f"refs/heads/{BRANCH}", made)
     world.pulls()
-    closed(world)
+    closed_without_branch(world)
 
 
 def reverted(world: GiteaWorld) -> None:
@@ -87,13 +75,9 @@ def reverted(world: GiteaWorld) -> None:
     world.origin.commit({FILE: pinning("0")})
 
 
-def closed_and_its_branch_left(world: GiteaWorld) -> None:
-    world.close()
-
-
 def closed_before_another(world: GiteaWorld) -> None:
     """The next key's was merged."""
-    closed(world)
+    closed_without_branch(world)
     assert propose(world, "2").state is State.CREATED
     world.merge()
     without_branch(world)
@@ -102,14 +86,14 @@ def closed_before_another(world: GiteaWorld) -> None:
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
-        (closed, Reason.CLOSED_BY_PERSON),
-        (deleted, Reason.CLOSED_BY_PERSON),
+        (closed_without_branch, Reason.CLOSED_BY_PERSON),
+        (without_branch, Reason.CLOSED_BY_PERSON),
         (closed_in_their_own_words, Reason.CLOSED_BY_PERSON),
         (pushed_to_and_closed, Reason.CLOSED_BY_PERSON),
         (updated_from_the_base_and_closed, Reason.CLOSED_BY_PERSON),
         (amended_and_closed, Reason.CLOSED_BY_PERSON),
         (reverted, Reason.REVERTED),
-        (closed_and_its_branch_left, Reason.CLOSED_BY_PERSON),
+        (methodcaller("close"), Reason.CLOSED_BY_PERSON),
         (closed_before_another, Reason.CLOSED_BY_PERSON),
     ],
 )
@@ -122,26 +106,7 @@ def test_a_decision_stands(world: GiteaWorld, act: Callable[[GiteaWorld], None],
     assert len(asked) <= _TOUCHED, asked
 
 
-def nothing(world: GiteaWorld) -> None:
-    """It is the first."""
-
-
-def merged(world: GiteaWorld) -> None:
-    propose(world)
-    world.merge()
-
-
-def refused(world: GiteaWorld) -> None:
-    propose(world)
-    world.close()
-
-
-def merged_without_branch(world: GiteaWorld) -> None:
-    merged(world)
-    without_branch(world)
-
-
-@pytest.mark.parametrize("before", [nothing, merged, refused, merged_without_branch])
+@pytest.mark.parametrize("before", [nothing, closed, merged, merged_and_deleted])
 def test_what_is_new_is_made_within_its_budget(world: GiteaWorld, before: Callable[[GiteaWorld], None]) -> None:
     before(world)
     crowd(world, _MANY)
@@ -197,7 +162,7 @@ def test_what_others_begin_on_our_commit_undoes_no_refusal(world: GiteaWorld) ->
     ours = world.origin.git("rev-parse", BRANCH)
     world.origin.commit({"notes.txt": "mine\n"}, branch=BRANCH)
     world.pulls()
-    closed(world)
+    closed_without_branch(world)
     world.origin.git("update-ref", "refs/heads/near", ours)
     world.api("POST", "pulls", head="near", base="main", title="Nearer")
     crowd(world, _MANY)
@@ -220,7 +185,7 @@ def test_a_member_of_a_group_stays_refused(world: GiteaWorld) -> None:
 def test_without_git_s_word_all_are_read(world: GiteaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """An administrator can have git send no less than everything."""
     propose(world)
-    closed(world)
+    closed_without_branch(world)
     crowd(world, _MANY)
     monkeypatch.setattr(RemoteGit, "pull_commits", lambda *_: None)
     made, asked = made_by_a_new_process(world, proposal(world.repository))
