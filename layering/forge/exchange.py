@@ -175,7 +175,8 @@ class Exchange:
         """
         if asked is not None:
             self._hold(max(_LEAST_SECONDS, asked))  # which is waited for before the next request
-        if (asked > self._patience.left) if asked is not None else not self._patience.back_off():
+        may_go_on = self._patience.back_off() if asked is None else asked <= self._patience.left
+        if not may_go_on:
             raise error
         _log.warning(
             "%s: %s; trying again for up to %.0f s more", error.where, error.what, max(0.0, self._patience.left)
