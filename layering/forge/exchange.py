@@ -24,6 +24,7 @@ from layering.errors import LayerwatchError, RefusedError, UnavailableError
 from layering.forge.addresses import check_address
 from layering.forge.answers import Answer, refusal
 from layering.forge.credentials import Credentials, authorization, usual_variables
+from layering.forge.limit import Limit
 from layering.forge.patience import Patience
 from layering.forge.ratelimits import parse_date, pause_seconds, retry_after, wait_seconds
 from layering.forge.settings import ForgeSettings
@@ -39,7 +40,6 @@ from layering.registry.watchdog import Watchdog
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _READ_LEAST_SECONDS = 5.0
-_LEAST_SECONDS = 1.0  # whatever a limit says, it is not asked again at once
 _log = logging.getLogger("layerwatch.forge")
 _BODY_BYTES_MAX = 32 * 1024 * 1024
 _REMEMBERED = 512
@@ -87,7 +87,7 @@ class Exchange:
         self._watchdog = Watchdog()
         self._remembered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._ahead = timedelta()
-        self._not_before = self._patience.now()
+        self._limit = Limit(self._patience)
         self._guard = threading.Lock()
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Exchange:
                 continue
             wait = wait_seconds(answer.status, answer.headers, answer.message, self.now())
             if wait is not None:
-                self._hold(max(_LEAST_SECONDS, wait))
+                self._limit.hold(wait)
             elif answer.status in expect or answer.status < 300:
                 return answer
             elif answer.status in _TEMPORARY:
@@ -174,8 +174,8 @@ class Exchange:
         must not be repeated blindly, and without patience.
         """
         if asked is not None:
-            self._hold(max(_LEAST_SECONDS, asked))  # which is waited for before the next request
-        may_go_on = self._patience.back_off() if asked is None else asked <= self._patience.left
+            self._limit.hold(asked)  # which is waited for before the next request
+        may_go_on = self._patience.back_off() if asked is None else self._limit.is_near
         if not may_go_on:
             raise error
         _log.warning(
@@ -184,15 +184,10 @@ class Exchange:
         if method != "GET":
             raise LostAnswerError(error.what, where=error.where, next_step=error.next_step, reason=error.reason)
 
-    def _hold(self, seconds: float) -> None:
-        with self._guard:
-            self._not_before = max(self._not_before, self._patience.now() + seconds)
-
     def _await_limit(self, where: str) -> None:
         """Send nothing before the forge said so. Raises UnavailableError at once when that is too long."""
-        with self._guard:
-            seconds = self._not_before - self._patience.now()
-        if seconds > 0 and not self._patience.wait(seconds):
+        seconds = self._limit.left
+        if not self._limit.wait():
             raise self._unavailable(
                 f"the forge's limit of requests is used up for {seconds:.0f} s more", where, "wait for that long"
             )
@@ -275,7 +270,7 @@ class Exchange:
         if told is not None:
             self._ahead = told - datetime.now(UTC)
         if (seconds := pause_seconds(response.headers, self.now())) > 0 and response.status < 400:
-            self._hold(seconds)
+            self._limit.hold(seconds)
 
     def _remember(self, url: str, etag: str, answer: Answer) -> None:
         with self._guard:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from urllib.parse import urlsplit
 
 from layering.forge.credentials import Credentials, TokenCredentials
 from layering.forge.exchange import Exchange, Sent
 from layering.forge.forge import Forge
 from layering.forge.host import Host
+from layering.forge.limit import Limit
 from layering.forge.local import LocalForge
 from layering.forge.patience import Patience
 from layering.forge.settings import ForgeSettings, Kind
 from layering.forge.workflows import Workflows
+from layering.once import Once
 
 OnRequest = Callable[[Sent], None]
 
@@ -27,6 +30,7 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
 
     patience = Patience(settings.max_wait_seconds)  # one for the API and git: `max_wait_seconds` are for both together
     host = open_host(settings, on_request, patience)
+    limits = Once(lambda _: Limit(patience))
     return RemoteForge(
         settings,
         host,
@@ -35,6 +39,7 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
             login=partial(host.login, name),
             refused=partial(host.login_refused, name),
             pause=lambda: may_wait() and patience.back_off(),
+            limit=limits(urlsplit(url).netloc),
             ca_file=settings.ca_file,
             insecure=settings.insecure,
         ),

@@ -10,13 +10,17 @@ import base64
 import os
 import re
 import ssl
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from layering.commands import Completed
 from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedError, UnavailableError
 from layering.excerpt import without_secrets
 from layering.forge.addresses import check_address
+from layering.forge.gittrace import asked_seconds, traced_to
+from layering.forge.limit import Limit
 from layering.forge.settings import TOKEN_VARIABLE, TOKEN_VARIABLES, Login
 from layering.git import git
 from layering.reasons import Reason
@@ -54,6 +58,13 @@ class CommitGoneError(UnavailableError):
     """The server has no such commit, or has it no more: a branch moved since it was read."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spoken(Completed):
+    """A git command that spoke to a server. `asked`: for how many seconds that wants no further request, if it says."""
+
+    asked: float | None
+
+
 class GitHttp:
     """Runs git against `url`. Thread-safe; keeps nothing but a file with the trusted authorities in `directory`."""
 
@@ -68,11 +79,13 @@ class GitHttp:
         insecure: bool,
         silence_seconds: int,
         pause: Callable[[], bool],
+        limit: Limit,
     ) -> None:
         """See RemoteGit. Raises InputError for a URL that may not be spoken to, or a `ca_file` without certificates."""
         check_address(url, insecure, what="an address of git over HTTP", name="gitUrl")
         self.url = url
-        self.pause = pause
+        self._pause = pause
+        self._limit = limit
         self._directory = directory
         self._login = login
         self._refused = refused
@@ -81,7 +94,7 @@ class GitHttp:
 
     def read(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, settings: Sequence[tuple[str, str]] = ()
-    ) -> Completed:
+    ) -> Spoken:
         """As `run`, and again, after a pause, while the server fails for now and there may be a pause."""
         while True:
             try:
@@ -93,26 +106,34 @@ class GitHttp:
             if done.succeeded or not self._is_for_now(done) or not self.pause():
                 return done
 
+    def pause(self) -> bool:
+        """Wait before another try. False, at once, when there is no time for one, or for what the server asked for."""
+        return self._limit.is_near and self._pause()
+
     def run(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, settings: Sequence[tuple[str, str]] = ()
-    ) -> Completed:
+    ) -> Spoken:
         """A git command that speaks to the URL, run in `at`; whether it failed is the caller's to see.
 
-        Once more when the login was refused and there is another one now. Raises UnavailableError when it takes longer.
+        Once more when the login was refused and there is another one now. Raises UnavailableError when it takes longer,
+        and when the server wants no request for longer than may be waited.
         """
+        seconds = self._limit.left
+        if not self._limit.wait():
+            raise self._unavailable(f"it takes no request for {seconds:.0f} s more, as it said")
         done = self._run(at, arguments, timeout_seconds, settings)
         if not done.succeeded and _is_login_refused(done.message) and self._refused():
             done = self._run(at, arguments, timeout_seconds, settings)
         return done
 
-    def _is_for_now(self, done: Completed) -> bool:
+    def _is_for_now(self, done: Spoken) -> bool:
         """What is gone does not come back by waiting."""
         failure = self.failure(done)
         return isinstance(failure, UnavailableError) and not isinstance(failure, CommitGoneError)
 
     def _run(
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, more: Sequence[tuple[str, str]]
-    ) -> Completed:
+    ) -> Spoken:
         login = self._login()
         environment: dict[str, str | None] = dict.fromkeys(_VARIABLES_NOT_FROM_OUTSIDE)
         environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_CEILING_DIRECTORIES": str(self._directory)}
@@ -121,11 +142,15 @@ class GitHttp:
         if self._trusted is not None:
             environment["GIT_SSL_CAINFO"] = str(self._trusted)
         settings = (*self._settings(), *_credentials(self.url, login), *more)
-        try:
-            done = git(at, arguments, timeout_seconds, env=environment, settings=settings)
-        except UnavailableError as error:
-            raise self._unavailable(error.what) from None
-        return _without(done, login)
+        with tempfile.NamedTemporaryFile(dir=self._directory) as trace:
+            try:
+                done = git(at, arguments, timeout_seconds, env={**environment, **traced_to(trace.name)}, settings=settings)
+            except UnavailableError as error:
+                raise self._unavailable(error.what) from None
+            asked = None if done.succeeded else asked_seconds(trace.read())
+        if asked is not None:
+            self._limit.hold(asked)
+        return _spoken(done, login, asked)
 
     def _settings(self) -> Sequence[tuple[str, str]]:
         return (
@@ -150,7 +175,7 @@ class GitHttp:
             f"the login was refused{_in_brackets(sentence)}", "give it a token that is valid and may read and push"
         )
 
-    def failure(self, done: Completed) -> LayerwatchError:
+    def failure(self, done: Spoken) -> LayerwatchError:
         """What went wrong with a command that failed."""
         said, sentence = done.message, says_no(done)
         found = _STATUS.search(said)
@@ -169,7 +194,7 @@ class GitHttp:
                 f"it redirects elsewhere (status {status}), where the token is not sent",
                 "name the address that it leads to: gitUrl of the forge",
             )
-        if status // 100 == 4 and status not in _TEMPORARY_STATUSES:
+        if status // 100 == 4 and status not in _TEMPORARY_STATUSES and done.asked is None:
             return self._refusal(
                 f"it refuses (status {status}){_in_brackets(sentence)}", "give the token the right to read and to push"
             )
@@ -234,14 +259,13 @@ def _basic(login: Login) -> str:
     return base64.b64encode(f"{login.user}:{login.password.reveal()}".encode()).decode()
 
 
-def _without(done: Completed, login: Login | None) -> Completed:
+def _spoken(done: Completed, login: Login | None, asked: float | None) -> Spoken:
     """A server may say what it was sent; nobody is told."""
-    if login is None or not (token := login.password.reveal()):
-        return done
     out, err = done.stdout, done.stderr
-    for secret in (_basic(login).encode(), token.encode()):
-        out, err = out.replace(secret, b"***"), err.replace(secret, b"***")
-    return Completed(argv=done.argv, returncode=done.returncode, stdout=out, stderr=err)
+    if login is not None and (token := login.password.reveal()):
+        for secret in (_basic(login).encode(), token.encode()):
+            out, err = out.replace(secret, b"***"), err.replace(secret, b"***")
+    return Spoken(argv=done.argv, returncode=done.returncode, stdout=out, stderr=err, asked=asked)
 
 
 def _authorities(ca_file: Path, into: Path) -> Path:

@@ -18,7 +18,9 @@ from typing import Self
 from layering.commands import Completed
 from layering.errors import ConflictError, InputError, LayerwatchError, RefusedError, UnavailableError
 from layering.forge.forge import Author
-from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp, says_no
+from layering.forge.githttp import REMOTE, CommitGoneError, GitHttp, Spoken, says_no
+from layering.forge.limit import Limit
+from layering.forge.patience import Patience
 from layering.forge.pullcommits import PULL, PullCommits, fetch_pull_commits
 from layering.forge.settings import Login
 from layering.forge.treechange import TreeChange
@@ -60,6 +62,7 @@ class RemoteGit:
         login: Callable[[], Login | None] = lambda: None,
         refused: Callable[[], bool] = lambda: False,
         pause: Callable[[], bool] = lambda: False,
+        limit: Limit | None = None,
         ca_file: Path | None = None,
         insecure: bool = False,
         silence_seconds: int = _SILENCE_SECONDS,
@@ -68,6 +71,7 @@ class RemoteGit:
         """`login` is asked before each command; `refused` is told that it was refused, and whether there is another.
 
         `pause` waits before another try, and is False, at once, when there is no time for one (see Patience.back_off).
+        `limit`: what the server said of its next request, shared by all that speak to it.
         Without a login git's own helpers are asked. `ca_file`: PEM certificates trusted besides the system's.
         `insecure`: plain http to others than loopback. After `silence_seconds` without a byte a server is given up.
         After `fetches_max` it begins anew, because what was fetched is never taken away one by one.
@@ -85,6 +89,7 @@ class RemoteGit:
                 insecure=insecure,
                 silence_seconds=silence_seconds,
                 pause=pause,
+                limit=limit or Limit(Patience(0.0)),
             )
         except InputError:
             self.close()
@@ -224,7 +229,7 @@ class RemoteGit:
             raise failure
         return self._look(commit, branch, old, failure)
 
-    def _push(self, at: Path, commit: str, branch: str, old: str | None) -> Completed:
+    def _push(self, at: Path, commit: str, branch: str, old: str | None) -> Spoken:
         """Once more, with two requests more, when the base branch moved since it was fetched.
 
         git leaves out what it knows that the server has: what its refs hold. The parent is below such a ref now, which
