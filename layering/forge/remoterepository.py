@@ -181,7 +181,11 @@ class RemoteRepository:
         return found
 
     def comments(self, pull: PullRequest) -> Sequence[Comment]:
-        """All of its conversation, oldest first. Asked for once, while the pull request stays as it is."""
+        """All of its conversation, oldest first. Asked for once, while the pull request stays as it is, and not when it
+        tells that there is none.
+        """
+        if pull.comments == 0:
+            return ()
         with self._guard:
             known = self._comments.get(pull.number)
         if known is None or known[0] != pull:
