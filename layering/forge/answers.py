@@ -8,6 +8,7 @@ from layering.errors import InputError, LayerwatchError, NotFoundError, RefusedE
 from layering.excerpt import without_secrets
 from layering.reasons import Reason
 
+RIGHTS_TO_PROPOSE = "write contents and pull requests"
 _MESSAGE_LENGTH_MAX = 300
 
 
@@ -33,10 +34,13 @@ class Answer:
         return text if len(text) <= _MESSAGE_LENGTH_MAX else f"{text[:_MESSAGE_LENGTH_MAX]}…"
 
 
-def refusal(answer: Answer, where: str, *, variables: Sequence[str] = ()) -> LayerwatchError:
+def refusal(
+    answer: Answer, where: str, *, variables: Sequence[str] = (), rights: str = RIGHTS_TO_PROPOSE
+) -> LayerwatchError:
     """Our error for an answer of 400 and more that trying again does not mend.
 
-    `variables` name what a token could have been in, when none was given at all.
+    `variables` name what a token could have been in, when none was given at all; `rights` are what the token needs, in
+    words, for a forge that does not say so.
     """
     said = f": {answer.message}" if answer.message else ""
     if variables and answer.status in (401, 403, 404):
@@ -56,7 +60,10 @@ def refusal(answer: Answer, where: str, *, variables: Sequence[str] = ()) -> Lay
         )
     if answer.status in (403, 407, 451):
         return RefusedError(
-            f"the forge forbids it{said}", where=where, next_step=_missing(answer.headers), reason=Reason.FORGE_REFUSED
+            f"the forge forbids it{said}",
+            where=where,
+            next_step=_missing(answer.headers, rights),
+            reason=Reason.FORGE_REFUSED,
         )
     if answer.status in (404, 410):
         return NotFoundError(
@@ -69,7 +76,7 @@ def refusal(answer: Answer, where: str, *, variables: Sequence[str] = ()) -> Lay
     return InputError(f"the forge cannot take it (status {answer.status}){said}", where=where)
 
 
-def _missing(headers: Mapping[str, str]) -> str:
+def _missing(headers: Mapping[str, str], rights: str) -> str:
     """Which right the token lacks, where the forge says so (GitHub: fine-grained and classic tokens; SAML)."""
     if sso := headers.get("X-GitHub-SSO", ""):
         url = sso.partition("url=")[2].partition(";")[0].strip()
@@ -77,7 +84,7 @@ def _missing(headers: Mapping[str, str]) -> str:
     wanted = headers.get("X-Accepted-GitHub-Permissions") or headers.get("X-Accepted-OAuth-Scopes")
     if wanted and wanted.isprintable():
         return f"give the token what this needs: {wanted}"
-    return "give the token the right to write contents and pull requests of this repository"
+    return f"give the token the right to {rights} of this repository"
 
 
 def _said(value: Any) -> Iterator[str]:

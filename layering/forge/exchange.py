@@ -22,7 +22,7 @@ import urllib3
 from layering.causes import causes
 from layering.errors import LayerwatchError, RefusedError, UnavailableError
 from layering.forge.addresses import check_address
-from layering.forge.answers import Answer, refusal
+from layering.forge.answers import RIGHTS_TO_PROPOSE, Answer, refusal
 from layering.forge.credentials import Credentials, authorization, usual_variables
 from layering.forge.limit import Limit
 from layering.forge.patience import Patience
@@ -75,12 +75,16 @@ class Exchange:
         headers: Mapping[str, str],
         on_request: Callable[[Sent], None] | None = None,
         patience: Patience | None = None,
+        rights: str = RIGHTS_TO_PROPOSE,
     ) -> None:
-        """`headers` go with each request. Raises InputError for an address or a caFile that cannot be."""
+        """`headers` go with each request. `rights`: see `refusal`. Raises InputError for an address or a caFile that
+        cannot be.
+        """
         self._settings = settings
         self._base = check_address(settings.url, settings.insecure, what="the address of a forge's API").rstrip("/")
         self._credentials = credentials
         self._headers = {**_OURS, **headers}
+        self._rights = rights
         self._on_request = on_request
         self._patience = patience or Patience(settings.max_wait_seconds)
         self._connections = Connections(authorities(settings.ca_file))
@@ -167,7 +171,8 @@ class Exchange:
                 reason=Reason.FORGE_REFUSED,
             )
         nobody = self._credentials.token(_repository_in(url, self._base)) is None
-        return refusal(answer, where, variables=usual_variables(self._settings) if nobody else ())
+        variables = usual_variables(self._settings) if nobody else ()
+        return refusal(answer, where, variables=variables, rights=self._rights)
 
     def _pause_or_raise(self, method: str, error: UnavailableError, asked: float | None = None) -> None:
         """Wait before another read, at least as long as the forge `asked` for, in seconds. Raises after a write, which

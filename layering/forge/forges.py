@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
+from layering.forge.answers import RIGHTS_TO_PROPOSE
 from layering.forge.credentials import Credentials, TokenCredentials
 from layering.forge.exchange import Exchange, Sent
 from layering.forge.forge import Forge
@@ -50,7 +51,8 @@ def open_workflows(settings: ForgeSettings, *, on_request: OnRequest | None = No
     """GitHub Actions of a forge of kind github, to be closed by the caller. Raises as `open_forge`."""
     from layering.forge.github import HEADERS
 
-    return Workflows(_exchange(settings, HEADERS, on_request, Patience(settings.max_wait_seconds))[0])
+    patience = Patience(settings.max_wait_seconds)
+    return Workflows(_exchange(settings, HEADERS, on_request, patience, "read and write actions")[0])
 
 
 def open_host(settings: ForgeSettings, on_request: OnRequest | None, patience: Patience) -> Host:
@@ -71,7 +73,11 @@ def open_host(settings: ForgeSettings, on_request: OnRequest | None, patience: P
 
 
 def _exchange(
-    settings: ForgeSettings, headers: Mapping[str, str], on_request: OnRequest | None, patience: Patience
+    settings: ForgeSettings,
+    headers: Mapping[str, str],
+    on_request: OnRequest | None,
+    patience: Patience,
+    rights: str = RIGHTS_TO_PROPOSE,
 ) -> tuple[Exchange, Credentials]:
     credentials: Credentials = TokenCredentials(settings)
     if settings.app is not None:
@@ -80,4 +86,5 @@ def _exchange(
         credentials = InstallationTokens(
             settings, settings.app, headers=headers, patience=patience, on_request=on_request
         )
-    return Exchange(settings, credentials, headers=headers, on_request=on_request, patience=patience), credentials
+    exchange = Exchange(settings, credentials, headers=headers, on_request=on_request, patience=patience, rights=rights)
+    return exchange, credentials

@@ -144,7 +144,9 @@ class GitHttp:
         settings = (*self._settings(), *_credentials(self.url, login), *more)
         with tempfile.NamedTemporaryFile(dir=self._directory) as trace:
             try:
-                done = git(at, arguments, timeout_seconds, env={**environment, **traced_to(trace.name)}, settings=settings)
+                done = git(
+                    at, arguments, timeout_seconds, env={**environment, **traced_to(trace.name)}, settings=settings
+                )
             except UnavailableError as error:
                 raise self._unavailable(error.what) from None
             asked = None if done.succeeded else asked_seconds(trace.read())

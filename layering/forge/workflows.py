@@ -1,9 +1,10 @@
 """GitHub Actions as builds see it: dispatch a workflow, list its runs, name the step that failed, cancel.
 
 docs.github.com/rest/actions: "Create a workflow dispatch event", "List workflow runs for a workflow", "List jobs for a
-workflow run", "Cancel a workflow run". What runs mean for a build is not known here.
+workflow run", "Get a workflow run", "Cancel a workflow run". What runs mean for a build is not known here.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,9 @@ _DETAILS = "return_run_details"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkflowRun:
-    """One run. `title` is what the workflow's run-name made of it; `conclusion` is None until it has ended."""
+    """One run. `title` is what the workflow's run-name made of it; `conclusion` is None until it has ended. `created`
+    stays when it is run again, and `started` does not.
+    """
 
     id: int
     title: str
@@ -30,6 +33,7 @@ class WorkflowRun:
     status: str
     conclusion: str | None
     created: datetime
+    started: datetime
     updated: datetime
 
     @property
@@ -48,8 +52,9 @@ class Workflows:
         """Close all connections."""
         self._exchange.close()
 
-    def dispatch(self, repository: str, workflow: str, ref: str, inputs: Mapping[str, str]) -> None:
-        """Start a run. Raises LostAnswerError when it may have been started: look for it before another try.
+    def dispatch(self, repository: str, workflow: str, ref: str, inputs: Mapping[str, str]) -> int | None:
+        """Start a run; its number, where the server tells it. Raises LostAnswerError when it may have been started:
+        look for it before another try.
 
         Raises InputError (BuildMisconfigured) when the workflow does not take it, NotFoundError when it is not there.
         """
@@ -68,9 +73,17 @@ class Workflows:
             raise InputError(
                 f"the workflow does not take it: {answer.message}",
                 where=where,
-                next_step="copy github-actions/workflows/rebuild.yml there; its inputs are request, key and attempt",
+                next_step=_next_step(answer.message),
                 reason=Reason.BUILD_MISCONFIGURED,
             )
+        number = answer.json.get("workflow_run_id") if isinstance(answer.json, dict) else None
+        return number if type(number) is int else None
+
+    def run(self, repository: str, run: int) -> WorkflowRun:
+        """One run. Raises NotFoundError when it is not there, or not yet."""
+        self._exchange.begin()
+        answer = self._exchange.get(f"{_runs(repository)}/{run}")
+        return _run(answer.json if isinstance(answer.json, dict) else {})
 
     def runs(self, repository: str, workflow: str) -> Sequence[WorkflowRun]:
         """The dispatched runs of a workflow, newest first; of very many only the newest."""
@@ -87,7 +100,7 @@ class Workflows:
     def failing(self, repository: str, run: int) -> tuple[str, str] | None:
         """The first job that failed and its first step that did (empty when none did); None when no job failed."""
         self._exchange.begin()
-        answer = self._exchange.get(f"repos/{_quoted(repository)}/actions/runs/{run}/jobs", {"per_page": _PAGE_LENGTH})
+        answer = self._exchange.get(f"{_runs(repository)}/{run}/jobs", {"per_page": _PAGE_LENGTH})
         failed = next((job for job in _items(answer.json, "jobs") if _has_failed(job)), None)
         if failed is None:
             return None
@@ -97,10 +110,23 @@ class Workflows:
     def cancel(self, repository: str, run: int) -> None:
         """Ask a run to end. One that has ended stays as it is."""
         self._exchange.begin()
-        self._exchange.send("POST", f"repos/{_quoted(repository)}/actions/runs/{run}/cancel", expect=(409,))
+        self._exchange.send("POST", f"{_runs(repository)}/{run}/cancel", expect=(409,))
 
 
 _FAILED = {"failure", "timed_out", "startup_failure"}
+_NEXT_STEPS = (  # by GitHub's words
+    (re.compile(r"no ref found", re.IGNORECASE), "set build.ref to a branch or tag of that repository"),
+    (re.compile(r"disabled", re.IGNORECASE), "enable the workflow there: Actions, the workflow, Enable workflow"),
+)
+
+
+def _next_step(said: str) -> str:
+    known = next((step for words, step in _NEXT_STEPS if words.search(said)), None)
+    return known or "copy github-actions/workflows/rebuild.yml there; its inputs are request, key and attempt"
+
+
+def _runs(repository: str) -> str:
+    return f"repos/{_quoted(repository)}/actions/runs"
 
 
 def _workflow(repository: str, workflow: str) -> str:
@@ -131,6 +157,7 @@ def _run(item: Mapping[str, Any]) -> WorkflowRun:
             status=str(item["status"]),
             conclusion=None if item.get("conclusion") is None else str(item["conclusion"]),
             created=moment(item["created_at"]),
+            started=moment(item.get("run_started_at") or item["created_at"]),
             updated=moment(item["updated_at"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -20,7 +20,7 @@ from tests.git_http import Asked, Served, serving
 DETAILS = "return_run_details"
 _SITE, _REPOSITORY = "https://github.test", "acme/builds"
 _RUNS = re.compile(r"/repos/acme/builds/actions/workflows/rebuild\.yml/(dispatches|runs)")
-_RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)/(jobs|cancel)")
+_RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)(?:/(jobs|cancel))?")
 
 
 @dataclass(kw_only=True)
@@ -28,7 +28,8 @@ class Actions:
     """`bodies` are the dispatches as they came; `knows_details`: as Enterprise Server does from 3.21 on.
 
     `drops`: the next dispatch is done, and its answer is lost; `loses`: it is lost itself. `hides`: so many listings
-    more do not have the newest. `asked` is how many requests came.
+    more do not have the newest. `refuses` are answers to dispatches or cancels instead. `run_name` makes a title of
+    image, key and attempt. `asked` is how many requests came.
     """
 
     address: str = ""
@@ -41,6 +42,8 @@ class Actions:
     drops: bool = False
     loses: bool = False
     hides: int = 0
+    refuses: dict[str, tuple[int, str]] = field(default_factory=dict)
+    run_name: str = "Rebuild {image} [{key}/{attempt}]"
     asked: int = 0
 
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -48,23 +51,32 @@ class Actions:
         if DETAILS in body and not self.knows_details:
             return 422, self.no_details
         inputs = body["inputs"]
-        number, image = len(self.runs) + 1, json.loads(inputs["request"])["image"]
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        title = f"Rebuild {image} [{inputs['key']}/{inputs['attempt']}]"
-        made = run(_SITE, _REPOSITORY, number, workflow="rebuild.yml", ref=body["ref"], title=title, now=now)
-        self.runs.append(made)
+        made = self.begin(json.loads(inputs["request"])["image"], inputs["key"], inputs["attempt"], ref=body["ref"])
         if not self.knows_details:
             return 204, None
-        return 200, {"workflow_run_id": number, "run_url": made["url"], "html_url": made["html_url"]}
+        return 200, {"workflow_run_id": made["id"], "run_url": made["url"], "html_url": made["html_url"]}
+
+    def begin(self, image: str, key: str, attempt: str = "1", *, ref: str = "main") -> dict[str, Any]:
+        """Whoever dispatched it."""
+        title = self.run_name.format(image=image, key=key, attempt=attempt)
+        number, now = len(self.runs) + 1, at()
+        made = run(_SITE, _REPOSITORY, number, workflow="rebuild.yml", ref=ref, title=title, now=now)
+        self.runs.append(made)
+        return made
+
+    def run_again(self, number: int) -> None:
+        """A person has it run again, now."""
+        self.runs[number - 1] |= {"status": "in_progress", "conclusion": None, "run_started_at": at(), "run_attempt": 2}
 
     def end(self, conclusion: str, *, ago: timedelta = timedelta()) -> None:
         """The newest run ended so, so long ago."""
-        ended = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%SZ}"
-        self.runs[-1] |= {"status": "completed", "conclusion": conclusion, "updated_at": ended}
+        self.runs[-1] |= {"status": "completed", "conclusion": conclusion, "updated_at": at(-ago)}
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         self.asked += 1
         if found := _RUNS.fullmatch(path):
+            if found[1] == "dispatches" and "dispatch" in self.refuses:
+                return refused(*self.refuses["dispatch"])
             if found[1] == "dispatches":
                 return self.dispatch(body)
             listed = self.runs[::-1]
@@ -73,12 +85,25 @@ class Actions:
             return 200, {"total_count": len(listed), "workflow_runs": listed}
         if found := _RUN.fullmatch(path):
             asked = self.runs[int(found[1]) - 1]
+            if found[2] is None:
+                return 200, asked
+            if found[2] == "cancel" and "cancel" in self.refuses:
+                return refused(*self.refuses["cancel"])
             if found[2] == "jobs":
                 job = failed_job(asked, "image", {"check out": "success", "rebuild": "failure"})
                 return 200, {"total_count": 1, "jobs": [job]}
-            asked |= {"status": "completed", "conclusion": "cancelled"}
+            asked |= {"status": "completed", "conclusion": "cancelled", "updated_at": at()}
             return 202, {}
         return 404, {"message": f"no {method} {path}"}
+
+
+def at(later: timedelta = timedelta()) -> str:
+    """As GitHub writes when something was."""
+    return f"{datetime.now(UTC) + later:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def refused(status: int, message: str) -> tuple[int, Any]:
+    return status, {"message": message, "documentation_url": "https://docs.github.test/rest"}
 
 
 @contextmanager

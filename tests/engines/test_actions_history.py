@@ -23,6 +23,7 @@ def _run(
     attempt: int = 1,
     key: str = KEY,
     created: timedelta = -20 * MINUTE,
+    started: timedelta | None = None,
     updated: timedelta = -10 * MINUTE,
 ) -> KeyRun:
     run = WorkflowRun(
@@ -32,6 +33,7 @@ def _run(
         status=status,
         conclusion=None if status != "completed" else conclusion,
         created=NOW + created,
+        started=NOW + (created if started is None else started),
         updated=NOW + updated,
     )
     return KeyRun(run=run, key=key, attempt=attempt)
@@ -108,6 +110,13 @@ CASES = (
         reason=Reason.BUILD_CANCELLED,
     ),
     Case(
+        name="cancelled by somebody, and then another key was begun",
+        runs=(_run(conclusion="cancelled"),),
+        others=(_run(key=OTHER_KEY, created=-9 * MINUTE),),
+        state=BuildState.CANCELLED,
+        reason=Reason.BUILD_CANCELLED,
+    ),
+    Case(
         name="cancelled by us, for another key",
         runs=(_run(conclusion="cancelled"),),
         others=(_run(key=OTHER_KEY, created=-10 * MINUTE),),
@@ -116,11 +125,71 @@ CASES = (
         retry_at=-10 * MINUTE,
     ),
     Case(
+        name="cancelled by us, and it took its time to end",
+        runs=(_run(conclusion="cancelled"),),
+        others=(_run(key=OTHER_KEY, created=-19 * MINUTE),),
+        state=BuildState.FAILED,
+        reason=Reason.BACK_OFF,
+        retry_at=-10 * MINUTE,
+    ),
+    Case(
+        name="cancelled by us, run again by somebody, and cancelled by somebody",
+        runs=(_run(conclusion="cancelled", created=-60 * MINUTE, started=-20 * MINUTE),),
+        others=(_run(key=OTHER_KEY, created=-50 * MINUTE),),
+        state=BuildState.CANCELLED,
+        reason=Reason.BUILD_CANCELLED,
+    ),
+    Case(
+        name="failed after it was superseded twice: the first wait",
+        runs=(
+            _run(conclusion="cancelled", created=-60 * MINUTE, updated=-50 * MINUTE),
+            _run(conclusion="cancelled", attempt=2, created=-40 * MINUTE, updated=-30 * MINUTE),
+            _run(attempt=3),
+        ),
+        others=(_run(key=OTHER_KEY, created=-50 * MINUTE), _run(key=OTHER_KEY, created=-30 * MINUTE)),
+        state=BuildState.FAILED,
+        reason=Reason.BACK_OFF,
+        attempt=3,
+        retry_at=-9 * MINUTE,
+    ),
+    Case(
+        name="cancelled by GitHub, for its job took as long as it may",
+        runs=(_run(conclusion="cancelled", created=-130 * MINUTE),),
+        state=BuildState.FAILED,
+        reason=Reason.BACK_OFF,
+        retry_at=-9 * MINUTE,
+    ),
+    Case(
         name="runs longer than it may",
         runs=(_run("in_progress", created=-121 * MINUTE),),
         state=BuildState.FAILED,
         reason=Reason.BACK_OFF,
-        retry_at=MINUTE,
+        retry_at=0 * MINUTE,
+    ),
+    Case(
+        name="runs longer than it may, and no attempt is left",
+        runs=(_run(), _run(attempt=2), _run("in_progress", attempt=3, created=-121 * MINUTE)),
+        state=BuildState.EXHAUSTED,
+        reason=Reason.BUILD_FAILED,
+        attempt=3,
+    ),
+    Case(
+        name="waits for somebody's approval, for as long as that takes",
+        runs=(_run("waiting", created=-600 * MINUTE),),
+        state=BuildState.RUNNING,
+        reason=Reason.BUILD_RUNNING,
+    ),
+    Case(
+        name="run again long after it began",
+        runs=(_run("in_progress", created=-600 * MINUTE, started=-5 * MINUTE),),
+        state=BuildState.RUNNING,
+        reason=Reason.BUILD_RUNNING,
+    ),
+    Case(
+        name="an earlier one was run again, and runs",
+        runs=(_run("in_progress", created=-600 * MINUTE, started=-5 * MINUTE), _run(attempt=2)),
+        state=BuildState.RUNNING,
+        reason=Reason.BUILD_RUNNING,
     ),
 )
 
@@ -147,6 +216,8 @@ def test_judged(case: Case) -> None:
     ],
 )
 def test_a_run_is_ours_by_its_title(title: str, expected: tuple[str, int] | None) -> None:
-    run = WorkflowRun(id=1, title=title, url="", status="queued", conclusion=None, created=NOW, updated=NOW)
+    run = WorkflowRun(
+        id=1, title=title, url="", status="queued", conclusion=None, created=NOW, started=NOW, updated=NOW
+    )
     found = key_run(run)
     assert (found and (found.key, found.attempt)) == expected

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from layering.errors import InputError
 from layering.forge.forges import open_workflows
 from layering.forge.settings import ForgeSettings, Kind
 from layering.request import RebuildRequest
-from tests.engines.actions_api import DETAILS, Actions, actions_served
+from tests.engines.actions_api import DETAILS, Actions, actions_served, at
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.engines.actions import ActionsEngine
@@ -45,15 +46,18 @@ def run_the_workflow(scenario: Scenario, actions: Actions) -> None:
     actions.end("success")
 
 
-def tick(scenario: Scenario) -> tuple[int, dict[str, Any]]:
-    done = scenario.layerwatch("run", "--once", "-c", str(scenario.config), "--output", "json")
+def tick(scenario: Scenario, program: str = "tests.watcher.soon") -> tuple[int, dict[str, Any]]:
+    words = ["run", "--once", "-c", str(scenario.config), "--output", "json"]
+    done = subprocess.run(
+        [sys.executable, "-m", program, *words], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.stdout, done.stderr
     (image,) = json.loads(done.stdout)["images"]
     return done.returncode, image
 
 
-def decided(scenario: Scenario) -> tuple[int, str, str]:
-    code, image = tick(scenario)
+def decided(scenario: Scenario, program: str = "tests.watcher.soon") -> tuple[int, str, str]:
+    code, image = tick(scenario, program)
     return code, image["decision"], image["reason"]
 
 
@@ -118,10 +122,10 @@ def test_a_run_that_is_listed_late_is_not_dispatched_again(scenario: Scenario, a
 
 
 def test_a_run_of_a_process_that_died_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
-    """Right after its dispatch, and its run is not listed at once."""
+    """Right after its dispatch, and its run is listed some seconds later."""
     tick(scenario)
-    actions.hides = 2
-    assert decided(scenario) == (0, "Building", "BuildRunning")
+    actions.hides = 4
+    assert decided(scenario, "watcher.cli") == (0, "Building", "BuildRunning")
     assert (len(actions.runs), actions.hides) == (1, 0)
 
 
@@ -147,6 +151,23 @@ def test_a_run_that_is_listed_much_later_is_not_dispatched_again(scenario: Scena
         assert engine.find(image, "f" * 64) is not None
 
 
+def test_a_run_that_cannot_be_found_again_is_dispatched_once_by_a_process(scenario: Scenario, actions: Actions) -> None:
+    tick(scenario)
+    (image,) = load(scenario.config).images
+    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
+    actions.run_name, now = "Nightly", datetime.now(UTC)
+    forge = ForgeSettings(
+        name="github", kind=Kind.GITHUB, url=f"http://{actions.address}", token_file=scenario.directory / "token"
+    )
+    with closing(open_workflows(forge)) as workflows:
+        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
+        for _ in range(3):
+            with pytest.raises(InputError, match="does not have its key"):
+                engine.start(image, request, engine.find(image, "f" * 64))
+            now += timedelta(hours=1)
+    assert len(actions.runs) == 2
+
+
 def test_two_images_of_the_same_inputs_are_built_both(scenario: Scenario, actions: Actions) -> None:
     """They have the same key; the run's title tells whose it is."""
     document = json.loads(scenario.config.read_text())
@@ -154,7 +175,8 @@ def test_two_images_of_the_same_inputs_are_built_both(scenario: Scenario, action
     other = {**one, "name": "infra-os", "target": f"{one['target']}-infra", "proposals": []}
     scenario.config.write_text(json.dumps(document | {"images": [one, other]}))
     for _ in range(2):
-        scenario.layerwatch("run", "--once", "-c", str(scenario.config))
+        words = ["run", "--once", "-c", str(scenario.config)]
+        subprocess.run([sys.executable, "-m", "tests.watcher.soon", *words], capture_output=True, check=False)
         assert [json.loads(body["inputs"]["request"])["image"] for body in actions.bodies] == [one["name"], "infra-os"]
     assert len({body["inputs"]["key"] for body in actions.bodies}) == 1
 
@@ -195,6 +217,99 @@ def test_a_newer_key_cancels_the_older_run(scenario: Scenario, actions: Actions)
     scenario.at("4.19.2")
     assert decided(scenario) == (0, "Building", "BuildRunning")
     assert [run["conclusion"] for run in actions.runs] == ["cancelled", None]
+
+
+def test_a_run_of_an_image_that_others_watch_goes_on(scenario: Scenario, actions: Actions) -> None:
+    """Two watchers may share a workflow: whose image it is, a run's title tells."""
+    theirs = actions.begin("infra-os", "e" * 64)
+    for version in ("4.19.1", "4.19.2"):
+        scenario.at(version)
+        assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert theirs["conclusion"] is None
+    assert [run["conclusion"] for run in actions.runs[1:]] == ["cancelled", None]
+
+
+def test_where_titles_name_no_image_the_older_run_is_cancelled_too(scenario: Scenario, actions: Actions) -> None:
+    actions.run_name = "[{key}/{attempt}]"
+    tick(scenario)
+    scenario.at("4.19.2")
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert [run["conclusion"] for run in actions.runs] == ["cancelled", None]
+
+
+def test_what_was_superseded_is_built_again_and_counts_for_nothing(scenario: Scenario, actions: Actions) -> None:
+    """Two attempts, and the base goes to and fro before the first one fails."""
+    for version in ("4.19.1", "4.19.2", "4.19.1", "4.19.2", "4.19.1"):
+        scenario.at(version)
+        assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert [body["inputs"]["attempt"] for body in actions.bodies] == ["1", "1", "2", "2", "3"]
+    actions.end("failure")
+    assert decided(scenario) == (0, "Held", "BackOff")
+    actions.end("failure", ago=LONG_AGO)
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+    actions.end("failure", ago=LONG_AGO)
+    assert decided(scenario) == (11, "Blocked", "BuildFailed")
+
+
+def test_an_older_run_goes_on_until_the_newer_is_dispatched(scenario: Scenario, actions: Actions) -> None:
+    tick(scenario)
+    scenario.at("4.19.2")
+    actions.refuses["dispatch"] = (422, "Cannot trigger a 'workflow_dispatch' on a disabled workflow")
+    code, image = tick(scenario)
+    assert (code, image["decision"], image["reason"]) == (11, "Blocked", "BuildMisconfigured")
+    assert image["nextStep"].startswith("enable the workflow")
+    assert [run["conclusion"] for run in actions.runs] == [None]
+    scenario.at("4.19.1")
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+
+
+@pytest.mark.parametrize("status", [403, 404, 409])
+def test_an_older_run_that_cannot_be_cancelled_stops_nothing(scenario: Scenario, actions: Actions, status: int) -> None:
+    tick(scenario)
+    scenario.at("4.19.2")
+    actions.refuses["cancel"] = (status, "It goes on")
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert [run["conclusion"] for run in actions.runs] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "next_step"),
+    [
+        pytest.param(422, "No ref found for: main", "set build.ref to a branch", id="no ref"),
+        pytest.param(
+            422, 'Unexpected inputs provided: ["key"]', "copy github-actions/workflows/rebuild.yml", id="other"
+        ),
+        pytest.param(403, "Resource not accessible by integration", "read and write actions", id="no right"),
+    ],
+)
+def test_a_dispatch_that_is_refused_says_what_to_do(
+    scenario: Scenario, actions: Actions, status: int, message: str, next_step: str
+) -> None:
+    actions.refuses["dispatch"] = (status, message)
+    code, image = tick(scenario)
+    assert (code, image["decision"]) == (11, "Blocked")
+    assert next_step in image["nextStep"]
+
+
+def test_a_workflow_whose_runs_cannot_be_found_again_is_told(scenario: Scenario, actions: Actions) -> None:
+    actions.run_name = "Nightly"
+    code, image = tick(scenario)
+    assert (code, image["decision"], image["reason"]) == (11, "Blocked", "BuildMisconfigured")
+    assert "title 'Nightly' does not have its key" in image["message"]
+    assert "run-name with [${{ inputs.key }}/${{ inputs.attempt }}]" in image["nextStep"]
+
+
+def test_a_run_that_a_person_runs_again_is_building(scenario: Scenario, actions: Actions) -> None:
+    """Long after it was given up, and after an attempt that was made later."""
+    for _ in range(2):
+        tick(scenario)
+        actions.end("failure", ago=LONG_AGO)
+    assert decided(scenario) == (11, "Blocked", "BuildFailed")
+    for run in actions.runs:
+        run["created_at"] = at(-5 * LONG_AGO)
+    actions.run_again(1)
+    assert decided(scenario) == (0, "Building", "BuildRunning")
+    assert len(actions.runs) == 2
 
 
 def test_looking_dispatches_nothing(scenario: Scenario, actions: Actions) -> None:

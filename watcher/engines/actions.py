@@ -1,16 +1,18 @@
 """Builds on GitHub Actions: one dispatched workflow run per attempt, found again by its title.
 
-The engine dispatches runs, and cancels those of another key of the same image. It deletes nothing, and it never says
-that an image is there: that is asked of the registry.
+The engine dispatches runs, and cancels those of another key of the same image when it did. It deletes nothing, and it
+never says that an image is there: that is asked of the registry.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from layering.errors import InputError, LayerwatchError
+from layering.errors import InputError, LayerwatchError, NotFoundError
 from layering.forge.exchange import LostAnswerError
 from layering.forge.workflows import WorkflowRun, Workflows
 from layering.reasons import Reason
@@ -23,6 +25,15 @@ _LISTED_WITHIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _LISTED_AT_LAST = timedelta(minutes=10)  # after a dispatch that was answered
 _JUST_BEGAN = timedelta(minutes=1)  # another process may have dispatched something, and died
 _INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
+_log = logging.getLogger("layerwatch.engines")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Dispatched:
+    """What this process dispatched, when, and the run's number where GitHub told it."""
+
+    at: datetime
+    run: int | None
 
 
 class ActionsEngine:
@@ -43,14 +54,14 @@ class ActionsEngine:
         self._now = now
         self._sleep = sleep
         self._began = now()
-        self._dispatched: dict[tuple[str, str, int], datetime] = {}  # by image, key and attempt, until they are listed
+        self._dispatched: dict[tuple[str, str, int], _Dispatched] = {}  # by image, key and attempt, until listed
 
     def find(self, image: ImageSettings, key: str) -> Build | None:
         """Where a key stands, by its runs; of one that failed, the job and step. Reads only."""
         build = _actions(image)
         runs = self._runs(build)
         of_key = self._of_key(image, build, key, runs)
-        if (late := self._not_listed_yet(image, key, of_key)) is not None:
+        if (late := self._not_listed_yet(image, build, key, of_key)) is not None:
             return _running(build, key, late)
         found = judge(of_key, self._others(image, build, key, runs), _attempts(build), build.repository, self._now())
         if found is None or found.state not in (BuildState.FAILED, BuildState.EXHAUSTED):
@@ -58,12 +69,12 @@ class ActionsEngine:
         return replace(found, message=f"{found.message}{self._ending(build, found)}")
 
     def end_others(self, image: ImageSettings, key: str) -> None:
-        """Cancel the unfinished runs of this image that have another key."""
-        build = _actions(image)
-        self._cancel(build, self._others(image, build, key, self._runs(build)))
+        """Nothing to do: they are cancelled when another key is dispatched. Cancelled without that, nobody could tell
+        them from what a person cancelled.
+        """
 
     def start(self, image: ImageSettings, request: RebuildRequest, build: Build | None) -> Build:
-        """Dispatch the next attempt, unless that was done already; runs of another key are cancelled first."""
+        """Dispatch the next attempt, unless that was done already; then runs of another key are cancelled."""
         if build is not None and build.state is not BuildState.FAILED:
             return build
         settings, key = _actions(image), request.key or ""
@@ -76,53 +87,85 @@ class ActionsEngine:
                 next_step="give it fewer or shorter build arguments",
                 reason=Reason.BUILD_MISCONFIGURED,
             )
-        runs = self._runs(settings)
-        of_key = self._of_key(image, settings, key, runs)
-        if not _has(of_key, attempt) and self._now() - self._began < _JUST_BEGAN:
-            self._sleep(_LISTED_WITHIN_SECONDS[1])
-            of_key = self._of_key(image, settings, key, self._runs(settings))
-        earlier = [each for each in of_key if each.attempt < attempt]  # one that took too long
-        self._cancel(settings, [*self._others(image, settings, key, runs), *earlier])
-        if not _has(of_key, attempt):
-            self._dispatch(image, settings, inputs, attempt)
+        if not self._was_dispatched(image, settings, key, attempt):
+            runs = self._dispatch(image, settings, inputs, attempt)
+            self._cancel_others(image, settings, key, attempt, runs)
         return _running(settings, key, attempt)
+
+    def _was_dispatched(self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
+        """By whomever. Another process may have done it just before this one began, and GitHub may list it late."""
+        if _has(self._of_key(image, settings, key, self._runs(settings)), attempt):
+            return True
+        is_young = self._now() - self._began < _JUST_BEGAN
+        return is_young and self._listed_soon(image, settings, key, attempt) is not None
 
     def _dispatch(
         self, image: ImageSettings, settings: GitHubActionsBuild, inputs: dict[str, str], attempt: int
-    ) -> None:
-        """When its answer is lost, the listing tells whether it was done. One that is not listed in time may be late,
-        and is not dispatched again: two runs of one attempt are worse than a look that is lost.
+    ) -> Sequence[KeyRun]:
+        """What is listed then. When its answer is lost, the listing tells whether it was done. One that is not listed
+        in time may be late, and is not dispatched again: two runs of one attempt are worse than a look that is lost.
         """
+        workflows, key = self._workflows(settings.forge), inputs["key"]
         try:
-            self._workflows(settings.forge).dispatch(settings.repository, settings.workflow, settings.ref, inputs)
+            number = workflows.dispatch(settings.repository, settings.workflow, settings.ref, inputs)
         except LostAnswerError as error:
-            if not self._is_listed_soon(image, settings, inputs["key"], attempt):
+            if (listed := self._listed_soon(image, settings, key, attempt)) is None:
                 error.next_step = "nothing to do; the next look tells whether it was dispatched"
                 raise
-        else:
-            self._dispatched[image.name, inputs["key"], attempt] = self._now()
-            self._is_listed_soon(image, settings, inputs["key"], attempt)
+            return listed
+        dispatched = _Dispatched(at=self._now(), run=number)
+        self._dispatched[image.name, key, attempt] = dispatched
+        listed = self._listed_soon(image, settings, key, attempt)
+        if listed is None:
+            self._check_its_title(settings, dispatched)
+        return listed or ()
 
-    def _is_listed_soon(self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
-        """Another process finds the run by listing: one that came too early would dispatch it again."""
+    def _listed_soon(
+        self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int
+    ) -> Sequence[KeyRun] | None:
+        """All runs, once this one is among them; None when it is not for some seconds. Another process finds the run by
+        listing: one that came too early would dispatch it again.
+        """
         for seconds in _LISTED_WITHIN_SECONDS:
-            if _has(self._of_key(image, settings, key, self._runs(settings)), attempt):
-                return True
+            runs = self._runs(settings)
+            if _has(self._of_key(image, settings, key, runs), attempt):
+                return runs
             self._sleep(seconds)
-        return False
+        return None
+
+    def _check_its_title(self, settings: GitHubActionsBuild, dispatched: _Dispatched) -> None:
+        """Raises InputError when its title has no key: nobody would ever find it by listing."""
+        if dispatched.run is None:
+            return
+        with suppress(NotFoundError):  # not yet there
+            run = self._workflows(settings.forge).run(settings.repository, dispatched.run)
+            if key_run(run) is None:
+                raise InputError(
+                    f"the run's title {run.title!r} does not have its key and attempt",
+                    where=run.url or f"{settings.repository}: {settings.workflow}",
+                    next_step="give the workflow a run-name with [${{ inputs.key }}/${{ inputs.attempt }}] in it",
+                    reason=Reason.BUILD_MISCONFIGURED,
+                )
 
     def _runs(self, build: GitHubActionsBuild) -> Sequence[KeyRun]:
         """All of ours of that workflow."""
         listed = self._workflows(build.forge).runs(build.repository, build.workflow)
         return [each for run in listed if (each := key_run(run)) is not None]
 
-    def _not_listed_yet(self, image: ImageSettings, key: str, runs: Sequence[KeyRun]) -> int | None:
-        """The attempt that this process dispatched, and that may be listed later; None when there is none."""
-        for (name, of_key, attempt), at in list(self._dispatched.items()):
-            if (name, of_key) == (image.name, key):
-                if not _has(runs, attempt) and self._now() - at < _LISTED_AT_LAST:
+    def _not_listed_yet(
+        self, image: ImageSettings, build: GitHubActionsBuild, key: str, runs: Sequence[KeyRun]
+    ) -> int | None:
+        """The attempt that this process dispatched, and that may be listed later; None when there is none. Raises as
+        `_check_its_title`, for as long as the run is there: it is not dispatched again.
+        """
+        for (name, of_key, attempt), dispatched in list(self._dispatched.items()):
+            if (name, of_key) != (image.name, key):
+                continue
+            if not _has(runs, attempt):
+                self._check_its_title(build, dispatched)
+                if self._now() - dispatched.at < _LISTED_AT_LAST:
                     return attempt
-                del self._dispatched[name, of_key, attempt]
+            del self._dispatched[name, of_key, attempt]
         return None
 
     def _of_key(
@@ -142,14 +185,28 @@ class ActionsEngine:
     def _others(
         self, image: ImageSettings, build: GitHubActionsBuild, key: str, runs: Sequence[KeyRun]
     ) -> Sequence[KeyRun]:
-        """Those of other keys of this image: its name is in the title, or no other image is built by that workflow."""
+        """Those of other keys of this image: whose titles name it. Where none does, all, unless another image is built
+        by that workflow.
+        """
+        named = [each for each in runs if _names(each.run, image.name)]
         has_rivals = any(other.name != image.name and _same_workflow(other, build) for other in self._images)
-        return [each for each in runs if each.key != key and (not has_rivals or _names(each.run, image.name))]
+        return [each for each in named or (() if has_rivals else runs) if each.key != key]
 
-    def _cancel(self, build: GitHubActionsBuild, runs: Sequence[KeyRun]) -> None:
-        for each in runs:
-            if not each.run.is_finished:
+    def _cancel_others(
+        self, image: ImageSettings, build: GitHubActionsBuild, key: str, attempt: int, runs: Sequence[KeyRun]
+    ) -> None:
+        """Nobody waits for them now: for another key, or an attempt that took too long. One that cannot be cancelled
+        keeps its runner busy, and nothing else. `runs` are none when the new one, whose title tells whether titles name
+        images, is not listed yet.
+        """
+        earlier = [each for each in self._of_key(image, build, key, runs) if each.attempt < attempt]
+        for each in (*self._others(image, build, key, runs), *earlier):
+            if each.run.is_finished:
+                continue
+            try:
                 self._workflows(build.forge).cancel(build.repository, each.run.id)
+            except LayerwatchError as error:
+                _log.warning("run %s goes on, although nobody waits for it: %s", each.run.url or each.run.id, error)
 
     def _ending(self, build: GitHubActionsBuild, found: Build) -> str:
         """Which job and step failed, in words; nothing when that cannot be told."""
@@ -194,11 +251,10 @@ def _attempts(build: GitHubActionsBuild) -> Attempts:
 
 def _same_workflow(image: ImageSettings, build: GitHubActionsBuild) -> bool:
     other = image.build
-    return isinstance(other, GitHubActionsBuild) and (other.forge, other.repository, other.workflow) == (
-        build.forge,
-        build.repository,
-        build.workflow,
-    )
+    if not isinstance(other, GitHubActionsBuild):
+        return False  # of two forges one may be the other by another name
+    one, two = ((each.repository.casefold(), each.workflow) for each in (other, build))
+    return one == two
 
 
 def _names(run: WorkflowRun, image: str) -> bool:

@@ -15,7 +15,7 @@ from watcher.engines.engine import Build, BuildState
 
 NAME = "githubActions"
 _TAG = re.compile(r"\[(?P<key>[0-9a-f]{64})/(?P<attempt>[1-9][0-9]{0,4})\]")
-_SUPERSEDED_WITHIN = timedelta(minutes=2)  # from the newer run's beginning to the end of the cancelled one
+_WAITS_FOR_SOMEBODY = frozenset({"waiting", "action_required"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,24 +59,34 @@ def judge(
     """Where one key stands. `runs` are the key's, `others` those of other keys of the same image; in any order."""
     if not runs:
         return None
-    newest = max(runs, key=lambda each: (each.attempt, each.run.created))
+    in_order = sorted(runs, key=lambda each: (each.attempt, each.run.created))
+    newest = in_order[-1]
+    going = [each for each in in_order if not each.run.is_finished and not _is_overdue(each, attempts, now)]
+    tried = len({each.attempt for each in runs if not _is_superseded(each, others)})
+    if going:
+        return _running(going[-1], repository)
     if not newest.run.is_finished:
-        overdue = now - newest.run.created > attempts.timeout
-        return _failed(newest, attempts, repository, now) if overdue else _running(newest, repository)
-    if newest.run.conclusion == "cancelled":
-        return _again(newest, repository) if _superseded(newest, others) else _cancelled(newest, repository)
+        return _failed(newest, tried, attempts, repository, newest.run.started + attempts.timeout)
+    if newest.run.conclusion == "cancelled" and _is_superseded(newest, others):
+        return _again(newest, repository)
+    if newest.run.conclusion == "cancelled" and newest.run.updated - newest.run.started < attempts.timeout:
+        return _cancelled(newest, repository)
     if newest.run.conclusion == "success":
         return _without_image(newest, repository)
-    return _failed(newest, attempts, repository, newest.run.updated)
+    return _failed(newest, tried, attempts, repository, newest.run.updated)
 
 
-def _superseded(run: KeyRun, others: Sequence[KeyRun]) -> bool:
-    """We cancelled it: another key of the image was begun while it ran, and it ended soon after."""
-    return any(
-        run.run.created <= other.run.created <= run.run.updated + _SUPERSEDED_WITHIN
-        and run.run.updated - other.run.created <= _SUPERSEDED_WITHIN
-        for other in others
-    )
+def _is_overdue(each: KeyRun, attempts: Attempts, now: datetime) -> bool:
+    """Whether it is under way for longer than it may. While it waits for a person it takes nobody's time."""
+    return each.run.status not in _WAITS_FOR_SOMEBODY and now - each.run.started > attempts.timeout
+
+
+def _is_superseded(each: KeyRun, others: Sequence[KeyRun]) -> bool:
+    """Cancelled, and not by a person: another key of the image was begun while it was under way, and whoever begins one
+    cancels the others, we as GitHub (`concurrency`).
+    """
+    begun = (other.run.created for other in others)
+    return each.run.conclusion == "cancelled" and any(each.run.started <= at <= each.run.updated for at in begun)
 
 
 def _build(each: KeyRun, repository: str) -> Build:
@@ -94,29 +104,33 @@ def _build(each: KeyRun, repository: str) -> Build:
 
 def _running(each: KeyRun, repository: str) -> Build:
     build = _build(each, repository)
-    if each.run.status in ("waiting", "action_required"):
+    if each.run.status in _WAITS_FOR_SOMEBODY:
         return replace(build, next_step="somebody has to let it run there: its environment asks for an approval")
     return build
 
 
-def _failed(each: KeyRun, attempts: Attempts, repository: str, ended: datetime) -> Build:
+def _failed(each: KeyRun, tried: int, attempts: Attempts, repository: str, ended: datetime) -> Build:
+    """`tried` is how many attempts there were so far, this one included. GitHub calls one that ran for as long as its
+    job may cancelled, too.
+    """
     build = _build(each, repository)
-    how = each.run.conclusion or f"still {each.run.status.replace('_', ' ')} after {attempts.timeout}"
-    build = replace(build, message=f"run {each.run.url or each.run.id} ended: {how.replace('_', ' ')}")
-    if each.attempt >= attempts.limit:
+    how = f"ended: {each.run.conclusion}" if each.run.is_finished else f"is {each.run.status} after {attempts.timeout}"
+    build = replace(build, message=f"run {each.run.url or each.run.id} {how.replace('_', ' ')}")
+    first = "" if each.run.is_finished else "cancel it there and "
+    if tried >= attempts.limit:
         return replace(
             build,
             state=BuildState.EXHAUSTED,
             reason=Reason.BUILD_FAILED,
             message=f"{build.message}; no attempt is left",
-            next_step=f"to try once more, re-run it there: gh run rerun {each.run.id} --repo {repository}",
+            next_step=f"to try once more, {first}re-run it there: gh run rerun {each.run.id} --repo {repository}",
         )
     return replace(
         build,
         state=BuildState.FAILED,
         reason=Reason.BACK_OFF,
         next_step="nothing to do; it is tried again",
-        retry_at=ended + attempts.wait(each.attempt),
+        retry_at=ended + attempts.wait(tried),
     )
 
 
