@@ -212,6 +212,22 @@ def test_a_person_s_decision_stands_among_many(
     assert asked is None or sent == asked
 
 
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        pytest.param(_pushed, ["GET", "POST"], id="a person's push"),
+        pytest.param(_retargeted, ["GET", "GET", "POST"], id="retargeted"),
+    ],
+)
+def test_the_comment_that_it_is_theirs_is_within_the_budget(crowded: GiteaWorld, act: Act, expected: list[str]) -> None:
+    """What is touched costs three, whoever looks first."""
+    propose(crowded)
+    act(crowded)
+    made, asked = made_by_a_new_process(crowded, proposal(crowded.repository))
+    assert (made.reason, asked) == (Reason.EDITED_BY_PERSON, expected)
+    assert len(crowded.pulls()[-1].comments) == 1
+
+
 def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     propose(crowded)
     crowded.close()
