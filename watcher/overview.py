@@ -64,8 +64,8 @@ class ImageStatus:
 class Status:
     """Everything, at one time, in the configuration's order.
 
-    `orphans` are open proposals of ours that the configuration does not have; None when no forge was asked, or one did
-    not answer.
+    `orphans` are open proposals of ours that the configuration does not have; None when no forge was asked, or none is
+    known and one did not answer.
     """
 
     at: datetime

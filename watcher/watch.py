@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from layering.errors import LayerwatchError
 from layering.forge.exchange import Sent
-from layering.forge.forge import Forge, Orphan
+from layering.forge.forge import Forge, Orphan, ProposalTarget
 from layering.forge.forges import open_forge, open_workflows
 from layering.forge.workflows import Workflows
 from layering.once import Once
@@ -51,17 +51,20 @@ class Watch:
         return tick(self.settings, self.observer, None if dry_run else self.actor, utc_now, tell, only)
 
     def orphans(self) -> Sequence[Orphan] | None:
-        """Open proposals of ours that the configuration does not have; None when a forge cannot tell."""
-        entries = [entry for image in self.settings.images for entry in image.proposals]
-        try:
-            return [
-                orphan
-                for name, forge in self.forges.items()
-                for orphan in forge.orphans([entry.target for entry in entries if entry.forge == name])
-            ]
-        except LayerwatchError as error:
-            say(f"whether there are orphaned proposals cannot be told: {error}")
-            return None
+        """Open proposals of ours that the configuration does not have, where that can be told; None when there are none
+        there, and it cannot be told everywhere.
+        """
+        asked: dict[tuple[str, str], list[ProposalTarget]] = {}
+        for entry in (entry for image in self.settings.images for entry in image.proposals):
+            asked.setdefault((entry.forge, entry.target.repository.casefold()), []).append(entry.target)
+        found, is_whole = list[Orphan](), True
+        for (forge, _), targets in asked.items():
+            try:
+                found += self.forges[forge].orphans(targets)
+            except LayerwatchError as error:
+                is_whole = False
+                say(f"whether there are orphaned proposals in {targets[0].repository} cannot be told: {error}")
+        return found if found or is_whole else None
 
     def look_and_tick(self, tell: Callable[[Verdict], None], *, dry_run: bool = False) -> Sequence[Verdict]:
         """Ask all clusters, and tick on what they say."""

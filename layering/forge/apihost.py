@@ -30,9 +30,9 @@ class ApiHost:
         self._exchange = exchange
         self._credentials = credentials
 
-    def begin(self) -> None:
+    def begin(self, *, briefly: bool = False) -> None:
         """See Host."""
-        self._exchange.begin()
+        self._exchange.begin(briefly=briefly)
 
     def close(self) -> None:
         """See Host."""

@@ -100,9 +100,9 @@ class Exchange:
         self._watchdog.close()
         self._credentials.close()
 
-    def begin(self) -> None:
-        """An operation of this thread begins: it may wait `max_wait_seconds` in all from now."""
-        self._patience.begin()
+    def begin(self, *, briefly: bool = False) -> None:
+        """An operation of this thread begins: it may wait `max_wait_seconds` in all from now, or `briefly`."""
+        self._patience.begin(briefly=briefly)
 
     def now(self) -> datetime:
         """The forge's clock as its last answer told it (`Date`); ours before the first. UTC."""

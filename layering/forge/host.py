@@ -35,7 +35,7 @@ class Host(Protocol):
     may_open_two: bool
     """Whether two `open` of one branch at the same moment may both succeed; refs/pull/N/head tell of it then."""
 
-    def begin(self) -> None:
+    def begin(self, *, briefly: bool = False) -> None:
         """An operation of this thread begins (see Exchange.begin)."""
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 _FIRST_SECONDS = 0.5
 _LONGEST_SECONDS = 20.0
+_BRIEF_SECONDS = 2.0
 
 
 class Patience:
@@ -23,9 +24,10 @@ class Patience:
         self._clock = clock
         self._thread = _Thread()
 
-    def begin(self) -> None:
-        """An operation of this thread begins."""
-        self._thread.ends_at = self._clock() + self._seconds
+    def begin(self, *, briefly: bool = False) -> None:
+        """An operation of this thread begins. `briefly`: one that others wait for, and that is begun again soon."""
+        seconds = min(self._seconds, _BRIEF_SECONDS) if briefly else self._seconds
+        self._thread.ends_at = self._clock() + seconds
         self._thread.pauses = 0
 
     def now(self) -> float:

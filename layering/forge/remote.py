@@ -58,6 +58,7 @@ class RemoteForge:
         self._open_git = open_git
         self._repositories: dict[str, RemoteRepository] = {}
         self._guard = threading.Lock()
+        self._fails = threading.Event()  # at the last look: it is not waited for again while others wait
         self._one: _OneLook | None = None
 
     def close(self) -> None:
@@ -84,12 +85,16 @@ class RemoteForge:
         one = self._one
         if one is not None and one.unavailable is not None:
             raise one.unavailable  # it failed just now, and all others would wait for it as long
+        self._host.begin(briefly=self._fails.is_set())
         try:
-            return self._observed(target, key, image)
+            seen = self._observed(target, key, image)
         except UnavailableError as error:
+            self._fails.set()
             if one is not None:
                 one.unavailable = error
             raise
+        self._fails.clear()
+        return seen
 
     def propose(self, proposal: Proposal) -> Proposed:
         """See Forge. Who loses a race looks again, and finds the winner's work."""
@@ -124,20 +129,18 @@ class RemoteForge:
                 ignore(repository, seen.open, command)
 
     def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
-        """See Forge. One listing of each repository that `targets` name."""
-        self._host.begin()
-        owned = {(target.repository, target.proposal_branch) for target in targets}
+        """See Forge. One listing of each repository that `targets` name. Forges take a name in whatever case."""
+        self._host.begin(briefly=self._fails.is_set())
+        owned = {(target.repository.casefold(), target.proposal_branch) for target in targets}
         return [
             Orphan(repository=name, branch=pull.head, pull_request=pull.url, number=pull.number)
-            for name in dict.fromkeys(target.repository for target in targets)
+            for name in {target.repository.casefold(): target.repository for target in targets}.values()
             for pull in self._host.open_pulls(name)
-            if (name, pull.head) not in owned and self._is_ours(name, pull)
+            if (name.casefold(), pull.head) not in owned and self._is_ours(name, pull)
         ]
 
     def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:
-        one = self._one
-        self._host.begin()
-        repository = self._repository(target.repository)
+        one, repository = self._one, self._repository(target.repository)
         if one is not None:
             one.refreshed(repository.name)
         refs = partial(one.refs, repository.name, target.branch) if one else partial(repository.refs, _branches(target))

@@ -105,6 +105,23 @@ def test_a_proposal_that_is_configured_no_more_stays_and_is_told(scenario: Scena
     assert "refs/heads/layerwatch/prod/worker" in scenario.branches()
 
 
+def test_what_is_orphaned_is_told_although_another_forge_does_not_answer(scenario: Scenario) -> None:
+    scenario.tick()
+    elsewhere = scenario.proposal(pool="other", repository="acme/config", forge="tokenless")
+    for proposals, expected in (
+        ([elsewhere, scenario.proposal(pool="infra")], ["layerwatch/prod/worker"]),
+        ([elsewhere], None),
+    ):
+        scenario.configure(proposals=proposals)
+        document = json.loads(scenario.config.read_text())
+        document["forges"] = [{"name": "tokenless", "kind": "github", "tokenEnv": "NOT_SET"}]
+        scenario.config.write_text(json.dumps(document))
+        done = scenario.layerwatch("status", "-c", str(scenario.config), "--output", "json")
+        orphaned = json.loads(done.stdout)["orphaned"]
+        assert "orphaned proposals in acme/config cannot be told: NOT_SET" in done.stderr
+        assert (orphaned and [orphan["branch"] for orphan in orphaned]) == expected
+
+
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
