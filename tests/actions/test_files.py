@@ -68,14 +68,12 @@ def test_outputs_are_the_keys_of_the_step(name: str, expected: set[str]) -> None
 @EVERY_ACTION
 def test_each_input_reaches_its_flag_through_the_environment(name: str) -> None:
     (step,) = steps(action(name))
+    of_the_job = {("watch", "authfile"): "REGISTRY_AUTH_FILE", (name, "token"): "LAYERWATCH_FORGE_TOKEN"}
     for given in action(name)["inputs"]:
-        variable = {
-            "token": "LAYERWATCH_FORGE_TOKEN",
-            "request": "LAYERWATCH_REQUEST",
-        }.get(given, f"INPUT_{given.replace('-', '_').upper()}")
-        if (name, given) == ("watch", "authfile"):
-            assert step["env"]["REGISTRY_AUTH_FILE"] == "${{ inputs.authfile || env.REGISTRY_AUTH_FILE }}"
+        if variable := of_the_job.get((name, given)):
+            assert step["env"][variable] == f"${{{{ inputs.{given} || env.{variable} }}}}"
         else:
+            variable = "LAYERWATCH_REQUEST" if given == "request" else f"INPUT_{given.replace('-', '_').upper()}"
             assert step["env"][variable] == f"${{{{ inputs.{given} }}}}"
 
 
