@@ -11,6 +11,7 @@ from typing import Protocol
 
 from layering.errors import InputError
 from layering.forge.settings import TOKEN_VARIABLE, TOKEN_VARIABLES, ForgeSettings, Kind
+from layering.forge.workflowtoken import WORKFLOW_TOKEN_VARIABLE, is_from
 from layering.secrets import Secret
 
 
@@ -31,7 +32,7 @@ class Credentials(Protocol):
 
 
 class TokenCredentials:
-    """One token for all repositories, from a file, a named variable, or the usual variables."""
+    """One token for all repositories, from a file, a named variable, or the usual variables; or a workflow's own."""
 
     def __init__(self, settings: ForgeSettings) -> None:
         self._settings = settings
@@ -95,7 +96,8 @@ def _read(settings: ForgeSettings) -> Secret | None:
                 next_step=f"set it, or change tokenEnv of forge {settings.name}",
             )
         return _token(os.environ[settings.token_env], settings.token_env)
-    name = next((name for name in usual_variables(settings) if os.environ.get(name)), None)
+    names = (*usual_variables(settings), *([WORKFLOW_TOKEN_VARIABLE] if is_from(settings, os.environ) else []))
+    name = next((name for name in names if os.environ.get(name)), None)
     return _token(os.environ[name], name) if name else None
 
 

@@ -46,7 +46,8 @@ class App:
 class ForgeSettings:
     """One forge. `url` is the REST base without a final slash; empty for the local forge.
 
-    At most one of `token_file`, `token_env` and `app`; without any, `TOKEN_VARIABLE` and then the kind's own variable.
+    At most one of `token_file`, `token_env` and `app`; without any, `TOKEN_VARIABLE` and then the kind's own variable
+    (and after those a workflow's own token, see workflowtoken.py).
     `ca_file`: PEM certificates trusted besides the system's; `insecure`: plain http may be spoken to others than
     loopback. `git_url`: base for git over HTTP, when that is not where the forge serves it.
     `author` is None when it was not said: ours, or with an App GitHub's own. `max_open`: open proposals of ours per

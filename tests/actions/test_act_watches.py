@@ -58,15 +58,16 @@ def test_a_watch_opens_a_pull_request_and_rests_until_and_after_it_is_merged(
     cluster: OpenShiftPlay,
     api_server: TestApiServer,
 ) -> None:
-    """The workflow as it was copied: a token of the forge and the cluster's kubeconfig are all that it is given."""
+    """The workflow as it was copied: its own token and the cluster's kubeconfig are all that it is given."""
     with watched(config.settings, f"http://{config.gitea.address}") as forge:
         configure(act, world, forge, config.repository)
         secrets = {"GITHUB_TOKEN": config.gitea.user(BOT), "KUBECONFIG": api_server.kubeconfig.read_text()}
+        runner = {"GITHUB_API_URL": forge.settings.url}  # a Gitea's says so
 
         def watch(**given: str) -> tuple[str, str]:
             forge.forget()
             server.requests.clear()
-            told = act.dispatch("watch.yml", given, secrets=secrets)
+            told = act.dispatch("watch.yml", given, secrets=secrets, environment=runner)
             assert told.succeeded, told.log
             (entry,) = json.loads(told.outputs["decisions"])["images"]
             assert "| `worker-os` |" in told.summary
