@@ -18,8 +18,8 @@ from layering.errors import InputError
 Level = Literal["error", "warning", "notice"]
 SUMMARY_BYTES_MAX = 1024 * 1024  # of one step; a larger one is not shown at all
 _CUT = "\n\n(cut: a summary has room for 1 MiB)\n"
-# Both forms that the runner obeys: actions/runner, src/Runner.Common/ActionCommand.cs.
-_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=#\[)", re.MULTILINE)
+# Both forms that the runner obeys: actions/runner, src/Runner.Common/ActionCommand.cs. To it, \r ends a line, too.
+_COMMAND = re.compile(r"(?:^|(?<=\r))([^\S\n]*):(?=:)|#(?=#\[)", re.MULTILINE)
 
 
 def is_runner() -> bool:
@@ -43,6 +43,11 @@ def failed(command: str, why: str) -> None:
 def harmless(text: str) -> str:
     """`text` for the log: what a build or a server says there gives the runner no commands."""
     return _COMMAND.sub(lambda match: (match[1] or "") + match[0].strip() + " ", text) if is_runner() else text
+
+
+def harmless_json(text: str) -> str:
+    """The same of JSON, which stays the same value: `##[` stands in strings only, and no line begins with `::`."""
+    return text.replace("##[", r"#\u0023[") if is_runner() else text
 
 
 def summarize(section: str) -> None:

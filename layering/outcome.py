@@ -106,6 +106,13 @@ def say(note: str) -> None:
     print(githubactions.harmless(shown(note)), file=sys.stderr, flush=True)
 
 
+def answer(text: str, *, is_json: bool = False) -> None:
+    """What a command was asked for, on stdout. What it quotes of others gives a runner no commands; JSON stays the same
+    value.
+    """
+    sys.stdout.write(githubactions.harmless_json(text) if is_json else githubactions.harmless(text))
+
+
 def shown(text: str) -> str:
     """`text` without secrets and without what a terminal would obey. Lines stay lines."""
     return "".join(character if character.isprintable() or character == "\n" else " " for character in redact(text))

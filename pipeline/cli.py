@@ -15,7 +15,7 @@ from types import FrameType, ModuleType
 
 from layering.errors import ExitCode
 from layering.githubactions import is_runner
-from layering.outcome import Parser, add_version, outcome, say
+from layering.outcome import Parser, add_version, answer, outcome, say
 from layering.variableflags import add_flags_from, with_flags_from
 from pipeline.registry_flags import add_registry_arguments
 
@@ -102,7 +102,8 @@ def _run(step: str, words: Sequence[str]) -> int:
 
     document = as_object(outputs)
     deliver(document, arguments.results_dir, arguments.result)
-    sys.stdout.write(getattr(outputs, "text", None) or dump(document))
+    text = getattr(outputs, "text", None)
+    answer(text or dump(document), is_json=not text)
     sys.stdout.flush()
     code = int(getattr(outputs, "exit_code", ExitCode.DONE))
     if is_runner():

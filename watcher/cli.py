@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from layering.outcome import Parser, add_version, outcome
+from layering.outcome import Parser, add_version, answer, outcome
 from layering.variableflags import add_flags_from, with_flags_from
 
 _PROGRAM = "layerwatch"
@@ -140,7 +140,7 @@ def _schema(arguments: argparse.Namespace) -> int:
 
     from watcher.settings import schema
 
-    print(json.dumps(schema(), indent=2))
+    answer(json.dumps(schema(), indent=2) + "\n", is_json=True)
     return 0
 
 

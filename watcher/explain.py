@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layering.errors import InputError
-from layering.outcome import shown
+from layering.outcome import answer, shown
 from layering.request import API_VERSION
 from layering.suggestion import did_you_mean
 from watcher.configuration import load
@@ -57,7 +57,7 @@ def explain(config: Path, name: str, *, json_output: bool) -> int:
     with watching(settings) as watch:
         verdicts = _look(watch, image)
         found = explanations(settings, verdicts, watch.clusters.known)
-    sys.stdout.write(as_json(found) if json_output else as_text(found, colour=sys.stdout.isatty()))
+    answer(as_json(found) if json_output else as_text(found, colour=sys.stdout.isatty()), is_json=json_output)
     return 0
 
 

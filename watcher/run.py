@@ -9,7 +9,7 @@ from pathlib import Path
 
 from layering.errors import InputError
 from layering.githubactions import is_runner, output
-from layering.outcome import say
+from layering.outcome import answer, say
 from watcher.configuration import load
 from watcher.flags import RunFlags
 from watcher.report import Verdict, as_json, as_table, check_exit_code, document, log_line, tick_exit_code
@@ -61,4 +61,4 @@ def _silence(verdict: Verdict) -> None:
 
 def _print(kind: str, verdicts: Sequence[Verdict], *, json_output: bool) -> None:
     text = as_json(kind, verdicts) if json_output else as_table(verdicts, colour=sys.stdout.isatty())
-    sys.stdout.write(text)
+    answer(text, is_json=json_output)

@@ -3,10 +3,12 @@
 import argparse
 import ipaddress
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layering.errors import InputError
+from layering.outcome import answer
 from watcher.notice import Notice
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with server:
-        print(f"listening on {server.url}", flush=True)
+        answer(f"listening on {server.url}\n")
+        sys.stdout.flush()
         stop.wait_for_it()
     return 0
 

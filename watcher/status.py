@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from layering.outcome import answer
 from watcher.configuration import load
 from watcher.overview import status_of
 from watcher.report import Verdict
@@ -17,7 +18,7 @@ def status(config: Path, *, json_output: bool) -> int:
     with watching(settings) as watch:
         verdicts = watch.look_and_tick(_silence, dry_run=True)
         found = status_of(settings, verdicts, watch.clusters.known, utc_now(), watch.orphans())
-    sys.stdout.write(as_json(found) if json_output else as_table(found, colour=sys.stdout.isatty()))
+    answer(as_json(found) if json_output else as_table(found, colour=sys.stdout.isatty()), is_json=json_output)
     return 0
 
 

@@ -1,11 +1,12 @@
 """`layerwatch validate`: every fault of a configuration."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from layering.errors import ExitCode
 from layering.githubactions import failed
-from layering.outcome import shown
+from layering.outcome import answer, shown
 from layering.request import API_VERSION
 from watcher.configuration import load
 from watcher.settings_faults import ConfigurationError
@@ -18,23 +19,27 @@ def validate(config: Path, *, json_output: bool) -> int:
     except ConfigurationError as error:
         if not json_output:
             raise
-        faults = [
+        _answer_json(
             {"path": fault.path, "line": fault.line, "message": fault.message, "suggestion": fault.suggestion}
             for fault in error.faults
-        ]
-        print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": faults}, indent=2))
+        )
         failed("layerwatch validate", shown(str(error)))
         return int(ExitCode.BAD_INPUT)
     if json_output:
-        print(json.dumps({"apiVersion": API_VERSION, "kind": "Validation", "faults": []}, indent=2))
+        _answer_json([])
     else:
         pools = sum(len(image.proposals) for image in settings.images)
         held = ", ".join(
             _counted(*pair)
             for pair in ((len(settings.clusters), "cluster"), (len(settings.images), "image"), (pools, "pool"))
         )
-        print(f"{config}: {held}: the file has no faults; `layerwatch check` tries what it names")
+        answer(f"{config}: {held}: the file has no faults; `layerwatch check` tries what it names\n")
     return 0
+
+
+def _answer_json(faults: Iterable[Mapping[str, object]]) -> None:
+    document = {"apiVersion": API_VERSION, "kind": "Validation", "faults": list(faults)}
+    answer(json.dumps(document, indent=2) + "\n", is_json=True)
 
 
 def _counted(number: int, word: str) -> str:
