@@ -4,6 +4,7 @@ The only module that knows the runner's files and commands (docs.github.com, "Wo
 Texts come without secrets. It decides nothing, and never makes a command fail that did its work, or fail otherwise.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -31,7 +32,7 @@ def annotate(level: Level, title: str, message: str) -> None:
     """One annotation, on stderr. Nothing outside a runner."""
     if is_runner():
         properties = f"title={_escaped(title).replace(':', '%3A').replace(',', '%2C')}"
-        print(f"::{level} {properties}::{_escaped(message)}", file=sys.stderr, flush=True)
+        _say(f"::{level} {properties}::{_escaped(message)}")
 
 
 def failed(command: str, why: str) -> None:
@@ -59,7 +60,7 @@ def summarize(section: str) -> None:
         with Path(file).open("ab") as stream:
             stream.write(_within(section.rstrip("\n") + "\n\n", SUMMARY_BYTES_MAX - stream.tell()))
     except OSError as error:
-        print(f"the summary of the job cannot be written: {error.strerror}", file=sys.stderr, flush=True)
+        _say(f"the summary of the job cannot be written: {error.strerror}")
 
 
 def append_output(document: Mapping[str, Any], file: Path) -> None:
@@ -88,6 +89,12 @@ def output(document: Mapping[str, Any]) -> None:
 def as_text(value: Any) -> str:
     """One output: text as it is, everything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _say(line: str) -> None:
+    """On stderr, as long as somebody reads it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _escaped(text: str) -> str:

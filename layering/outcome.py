@@ -5,10 +5,13 @@ Both command lines end through here, so that they cannot differ. It returns the 
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
+from types import FrameType
 from typing import Any, NoReturn
 
 from layering import githubactions
@@ -19,6 +22,22 @@ from layering.secrets import redact
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _READER_WENT_AWAY = 141  # 128 + SIGPIPE
+_TERMINATED = 143  # 128 + SIGTERM
+
+
+class _TerminatedError(SystemExit):
+    """A SIGTERM came. By way of every `finally`: programs under way are ended, temporary files are taken away."""
+
+
+def end_on_sigterm() -> None:
+    """From now on a SIGTERM ends this command, and `outcome` tells it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Nothing else: whatever was interrupted may hold a lock that more would need."""
+    raise _TerminatedError(_TERMINATED)
 
 
 def outcome(command: str, work: Callable[[], int]) -> int:
@@ -33,6 +52,9 @@ def outcome(command: str, work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         githubactions.failed(command, "interrupted")
         return _INTERRUPTED
+    except _TerminatedError:
+        githubactions.failed(command, "ended by SIGTERM")
+        return _TERMINATED
     except BrokenPipeError:
         _write_no_more()
         return _READER_WENT_AWAY

@@ -6,16 +6,14 @@ A step's module is imported when it is asked for, so that `--help` costs no more
 import argparse
 import importlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 
 from layering.errors import ExitCode
 from layering.githubactions import is_runner
-from layering.outcome import Parser, add_version, answer, outcome, say
+from layering.outcome import Parser, add_version, answer, end_on_sigterm, outcome, say
 from layering.variableflags import add_flags_from, with_flags_from
 from pipeline.registry_flags import add_registry_arguments
 
@@ -41,14 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     step = words[0] if words else ""
     if step not in STEPS:
         _overview().parse_args(words or ["--help"])  # prints help or the fault, and exits
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _end)
+    end_on_sigterm()
     return outcome(f"{_PROGRAM} {step}", lambda: _run(step, words[1:]))
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """Leave by way of every `finally`: programs under way are ended, temporary files are taken away."""
-    sys.exit(128 + number)
 
 
 def _overview() -> argparse.ArgumentParser:

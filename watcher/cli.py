@@ -2,15 +2,12 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
-from layering.outcome import Parser, add_version, answer, outcome
+from layering.outcome import Parser, add_version, answer, end_on_sigterm, outcome
 from layering.variableflags import add_flags_from, with_flags_from
 
 _PROGRAM = "layerwatch"
@@ -34,14 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["run"]:
         words = ["run", *with_flags_from(_subparser(parser, "run"), words[1:], os.environ)]
     arguments = parser.parse_args(words)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _end)  # the daemon and the registry put their own in its place
+    end_on_sigterm()  # the daemon and the registry put their own in its place
     return outcome(_PROGRAM, lambda: int(arguments.command(arguments)))
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """Leave by way of every `finally`: a build under way is ended, temporary files are taken away."""
-    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

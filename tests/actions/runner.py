@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,18 +44,28 @@ def _plain(text: str) -> str:
     return text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
 
 
-def run(directory: Path, *words: object, env: Mapping[str, str] = {}) -> Ended:
+def run(
+    directory: Path,
+    *words: object,
+    env: Mapping[str, str] = {},
+    meanwhile: Callable[["subprocess.Popen[str]"], object] = lambda _: None,
+) -> Ended:
     """Run `watcher.cli …` or `pipeline.cli …` in a step of Actions whose files are in `directory`."""
     summary, outputs = directory / "summary.md", directory / "outputs"
     runner = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(outputs)}
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", *map(str, words)],
         env={**kept, **runner, **env},
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-    )
+    ) as process:
+        try:
+            meanwhile(process)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     read = [path.read_text() if path.is_file() else "" for path in (summary, outputs)]
-    return Ended(code=done.returncode, out=done.stdout, err=done.stderr, summary=read[0], outputs=read[1])
+    return Ended(code=process.returncode, out=out, err=err, summary=read[0], outputs=read[1])

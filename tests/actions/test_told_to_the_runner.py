@@ -1,6 +1,10 @@
 """With GITHUB_ACTIONS=true every failing command says so to the runner, once, and its exit code stays what it was."""
 
 import json
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,9 @@ from layering import githubactions
 from layering.githubactions import SUMMARY_BYTES_MAX
 from layering.outcome import say
 from layering.registry.server import RegistryServer
+from layering.registry.server_http import Asked
 from layering.registry.settings import RegistrySettings
-from tests.actions.runner import Annotation, annotations, run
+from tests.actions.runner import Annotation, Ended, annotations, run
 from tests.pipeline.conftest import Release, release
 from tests.pipeline.test_check_image import derived
 from tests.scenario import Scenario
@@ -99,6 +104,54 @@ def test_a_tick_tells_its_decisions(tmp_path: Path) -> None:
     (error,) = stuck.annotations
     assert (stuck.code, error.level, error.title) == (11, "error", "layerwatch run")
     assert "worker-os" in error.message
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        pytest.param(signal.SIGTERM, 143, "ended by SIGTERM", id="SIGTERM"),
+        pytest.param(signal.SIGINT, 130, "interrupted", id="SIGINT"),
+    ],
+)
+@pytest.mark.parametrize("title", ["layerwatch", "layerwatch-step resolve-base"])
+def test_what_ended_a_command_is_told(tmp_path: Path, title: str, number: int, code: int, said: str) -> None:
+    ended = interrupted(tmp_path, title, lambda process: process.send_signal(number))
+    assert (ended.code, ended.annotations) == (code, [Annotation(level="error", title=title, message=said)])
+    assert f"### {title} failed\n\n```text\n{said}\n" in ended.summary
+
+
+def test_a_runner_that_is_gone_changes_no_exit_code(tmp_path: Path) -> None:
+    def go(process: "subprocess.Popen[str]") -> None:
+        assert process.stderr is not None
+        process.stderr.close()
+        process.terminate()
+
+    assert interrupted(tmp_path, "layerwatch-step resolve-base", go).code == 143
+
+
+def interrupted(tmp_path: Path, title: str, interrupt: Callable[["subprocess.Popen[str]"], object]) -> Ended:
+    """In the middle of a request, which is answered after that: what other threads are at is waited for."""
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    def hold(asked: Asked) -> None:
+        is_asked.set()
+        is_over.wait(120)
+
+    def end(process: "subprocess.Popen[str]") -> None:
+        assert is_asked.wait(60)
+        interrupt(process)
+        is_over.set()
+
+    with RegistryServer() as server:
+        settings = RegistrySettings(insecure=frozenset({server.address}))
+        world = Scenario(tmp_path, server.address, settings, extra_registries={}).set_up()
+        step = ["resolve-base", "--image", f"{world.target}:x", "--insecure-registry", server.address]
+        words = [STEP, *step] if "step" in title else ["watcher.cli", "run", "--once", "-c", world.config]
+        server.intercept = hold
+        try:
+            return run(tmp_path, *words, meanwhile=end)
+        finally:
+            is_over.set()
 
 
 @pytest.fixture
