@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 FLAG = "--flags-from"
 _NOT = {"help", "flags_from"}
+# As GitHub's own actions read them (YAML 1.2 section 10.3.2, "Core Schema").
+_ON, _OFF = frozenset({"true", "True", "TRUE"}), frozenset({"", "false", "False", "FALSE"})
 
 
 def add_flags_from(parser: argparse.ArgumentParser) -> None:
@@ -50,11 +52,11 @@ def _given(parser: argparse.ArgumentParser, prefix: str, environment: Mapping[st
         if flag is None or action.dest in _NOT:
             continue
         variable = prefix + flag.removeprefix("--").replace("-", "_").upper()
-        value = environment.get(variable, "")
+        value = environment.get(variable, "").rstrip("\r\n")  # a block of YAML (`|`) ends a line
         if action.nargs == 0:
-            if value not in ("", "true", "false"):
+            if value not in _ON | _OFF:
                 parser.error(f"{variable} is true or false")
-            yield from [flag] if value == "true" else []
+            yield from [flag] if value in _ON else []
         elif isinstance(action.default, list):
             yield from (f"{flag}={each}" for each in _listed(value))
         elif value:

@@ -28,8 +28,18 @@ def parser() -> argparse.ArgumentParser:
         pytest.param({"I_LABEL": '["a b", "c"]'}, [], ["--label=a b", "--label=c"], id="a JSON list"),
         pytest.param({"I_LABEL": "[]"}, [], [], id="a JSON list of nothing"),
         pytest.param({"I_LABEL": "[x] y"}, [], ["--label=[x] y"], id="a bracket is no list yet"),
-        pytest.param({"I_DRAFT": "true"}, [], ["--draft"], id="a switch that is on"),
-        pytest.param({"I_DRAFT": "false"}, [], [], id="a switch that is off"),
+        pytest.param({"I_FORGE_URL": " x \n"}, [], ["--forge-url= x "], id="the end of a block"),
+        pytest.param({"I_FORGE_URL": "x\r\n\n"}, [], ["--forge-url=x"], id="the end of one that keeps its lines"),
+        pytest.param({"I_FORGE_URL": "x\ny\n"}, [], ["--forge-url=x\ny"], id="several lines"),
+        pytest.param({"I_FORGE_URL": "\n", "I_DRAFT": "\n"}, [], [], id="an empty block"),
+        *(
+            pytest.param({"I_DRAFT": on}, [], ["--draft"], id=f"a switch that is on: {on!r}")
+            for on in ("true", "True", "TRUE", "true\n")
+        ),
+        *(
+            pytest.param({"I_DRAFT": off}, [], [], id=f"a switch that is off: {off!r}")
+            for off in ("false", "False", "FALSE", "false\n")
+        ),
         pytest.param({"I_HELP": "true", "I_FLAGS_FROM": "X_", "FORGE_URL": "x"}, [], [], id="no flag of ours"),
         pytest.param({"I_CONFIG": "a"}, ["--config", "b"], ["--config=a", "--config", "b"], id="the words count"),
     ],
@@ -48,9 +58,10 @@ def test_without_the_flag_variables_are_nothing() -> None:
     assert with_flags_from(parser(), ["--draft"], {"I_CONFIG": "a", "CONFIG": "b"}) == ["--draft"]
 
 
-def test_a_switch_that_is_neither_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("value", ["yes", "1", "tRUE", " true", "true\ntrue"])
+def test_a_switch_that_is_neither_is_bad_input(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises((SystemExit, argparse.ArgumentError)):
-        with_flags_from(parser(), ["--flags-from", "I_"], {"I_DRAFT": "yes"})
+        with_flags_from(parser(), ["--flags-from", "I_"], {"I_DRAFT": value})
     assert "I_DRAFT is true or false" in capsys.readouterr().err
 
 
