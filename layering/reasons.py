@@ -36,7 +36,7 @@ class Reason(StrEnum):
     UPDATE_IN_PROGRESS = "UpdateInProgress"  # the image is ready; it is proposed when the cluster's update is completed
     OLDER_THAN_RUNNING = "OlderThanRunning"  # the cluster asks for an older version than git pins; a person decides
     POOL_PAUSED = "PoolPaused"  # the image is merged; the pool is paused, so its nodes stay where they are
-    BUILD_CANCELLED = "BuildCancelled"  # somebody cancelled the build; delete the run to have another
+    BUILD_CANCELLED = "BuildCancelled"  # somebody cancelled the build; re-run it there, or delete its PipelineRun
     BACK_OFF = "BackOff"  # the build failed; it is tried again after a while
     EDITED_BY_PERSON = "EditedByPerson"  # somebody else's commit is on the proposal's branch; it is theirs now
     CLOSED_BY_PERSON = "ClosedByPerson"  # this proposal was refused: closed, or its branch deleted, unmerged
