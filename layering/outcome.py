@@ -4,6 +4,7 @@ Both command lines end through here, so that they cannot differ. It returns the 
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -35,6 +36,14 @@ def end_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, _end)
 
 
+class _Notes(logging.Handler):
+    """What modules log becomes notes for people, where no log was set up: that is the daemon's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        say(self.format(record))
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     """Nothing else: whatever was interrupted may hold a lock that more would need."""
     raise _TerminatedError(_TERMINATED)
@@ -44,6 +53,7 @@ def outcome(command: str, work: Callable[[], int]) -> int:
     """Run `work`. Returns its exit code, or that of the error it raised, which was told on stderr by then."""
     if sys.stdout is None:  # closed by the caller, who wants the exit code only
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 for as long as the process lives
+    logging.lastResort = _Notes(logging.WARNING)
     try:
         return _told(work())
     except LayerwatchError as error:
@@ -65,7 +75,7 @@ def outcome(command: str, work: Callable[[], int]) -> int:
         return int(ExitCode.BAD_INPUT)
     except Exception as error:  # noqa: BLE001 the outermost frame: a defect must still end with its exit code
         if os.environ.get("LAYERWATCH_TRACEBACK"):
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip())
         _tell(
             command,
             f"a defect of layerwatch: {type(error).__name__}: {error}\n"

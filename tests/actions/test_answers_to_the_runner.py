@@ -1,7 +1,10 @@
-"""What a command prints on stdout gives the runner no commands, whatever it quotes; its JSON stays the same value."""
+"""What a command prints gives the runner no commands, whatever it quotes; its JSON stays the same value."""
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +107,23 @@ def test_a_label_that_somebody_gave_an_image(tmp_path: Path) -> None:
         ended = run(tmp_path, "pipeline.cli", *words)
     assert obeyed(ended.out) == []
     assert COMMAND in texts(json.loads(ended.out))
+
+
+def test_what_is_logged_while_a_command_runs() -> None:
+    """In a process of its own: here pytest has the log."""
+    code = f"""
+import logging
+from layering.outcome import outcome
+outcome("x", lambda: logging.getLogger("layering").warning("https://a:b@c said %s", "{COMMAND}") or 0)
+outcome("x", lambda: [].index("{COMMAND}"))
+"""
+    runner = {"GITHUB_ACTIONS": "true", "LAYERWATCH_TRACEBACK": "1"}
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, env={**os.environ, **runner}, capture_output=True, text=True, check=True)
+    first, *lines = done.stderr.splitlines()
+    assert first == "https://***@c said # #[stop-commands]y"
+    assert "Traceback (most recent call last):" in lines
+    assert [line[:8] for line in obeyed(done.stderr)] == ["::error "]
 
 
 def test_one_place_writes_to_stdout() -> None:
