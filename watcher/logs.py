@@ -1,7 +1,7 @@
 """The daemon's log on stderr: text for people, or one JSON object per line, with the same reason constants in both.
 
-Every message passes through `redact`, and nothing in it can command a terminal or begin a line of its own. Where the
-log goes after that is not its affair.
+Every message passes through `redact`, and nothing in it can command a terminal or a runner, or begin a line of
+its own. Where the log goes after that is not its affair.
 """
 
 import json
@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from layering.githubactions import harmless, harmless_json
 from layering.secrets import redact
 
 FORMATS = ("text", "json")
@@ -38,7 +39,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback below it."""
-        return f"{_time(record)} {record.levelname} {_message(self, record)}"
+        return harmless(f"{_time(record)} {record.levelname} {_message(self, record)}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -56,7 +57,7 @@ class JsonFormatter(logging.Formatter):
             value = getattr(record, name, None)
             if value is not None:
                 line[name] = redact(str(value))
-        return json.dumps(line, ensure_ascii=False)
+        return harmless_json(json.dumps(line, ensure_ascii=False))
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -105,3 +105,12 @@ def test_levels(level: str, count: int) -> None:
         for say in (log.debug, log.info, log.warning, log.error):
             say("x")
     assert len(stream.getvalue().splitlines()) == count
+
+
+def test_nothing_commands_a_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for form in ("text", "json"):
+        with logged(form) as stream:
+            logging.getLogger("layerwatch").info("it said ##[stop-commands]x")
+        assert "##[" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["message"] == "it said ##[stop-commands]x"
