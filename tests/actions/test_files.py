@@ -193,7 +193,9 @@ def test_the_watcher_reads_the_name_of_a_rebuild() -> None:
     name = workflow(ACTIONS / "workflows" / "rebuild.yml")["run-name"]
     title = re.sub(r"\$\{\{ (.*?) \}\}", lambda expression: given[expression[1]], name)
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    run = WorkflowRun(id=1, title=title, url="", status="queued", conclusion=None, created=now, updated=now)
+    run = WorkflowRun(
+        id=1, title=title, url="", status="queued", conclusion=None, created=now, started=now, updated=now
+    )
     found = key_run(run)
     assert found is not None
     assert (found.key, found.attempt) == ("a" * 64, 2)
