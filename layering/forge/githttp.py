@@ -22,6 +22,7 @@ from layering.forge.addresses import check_address
 from layering.forge.gittrace import asked_seconds, traced_to
 from layering.forge.limit import Limit
 from layering.forge.settings import TOKEN_VARIABLE, TOKEN_VARIABLES, Login
+from layering.forge.workflowtoken import WORKFLOW_TOKEN_VARIABLE
 from layering.git import git
 from layering.reasons import Reason
 
@@ -41,6 +42,7 @@ _SAYS_NO_LENGTH_MAX = 300
 _TEMPORARY_STATUSES = frozenset({408, 425, 429})
 _NOTHING_THERE = frozenset({404, 410})
 
+_TOKENS = (TOKEN_VARIABLE, *TOKEN_VARIABLES.values(), WORKFLOW_TOKEN_VARIABLE)
 # What would print what is sent, ask people, or trust anybody.
 _VARIABLES_NOT_FROM_OUTSIDE = (
     "GIT_CURL_VERBOSE",
@@ -138,7 +140,7 @@ class GitHttp:
         environment: dict[str, str | None] = dict.fromkeys(_VARIABLES_NOT_FROM_OUTSIDE)
         environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_CEILING_DIRECTORIES": str(self._directory)}
         if login is not None:
-            environment |= dict.fromkeys(("GIT_ASKPASS", "SSH_ASKPASS", TOKEN_VARIABLE, *TOKEN_VARIABLES.values()))
+            environment |= dict.fromkeys(("GIT_ASKPASS", "SSH_ASKPASS", *_TOKENS))
         if self._trusted is not None:
             environment["GIT_SSL_CAINFO"] = str(self._trusted)
         settings = (*self._settings(), *_credentials(self.url, login), *more)
