@@ -26,10 +26,14 @@ class ExitCode(IntEnum):
 
 
 class LayerwatchError(Exception):
-    """The base of every error this project raises on purpose; raise one of its subclasses."""
+    """The base of every error this project raises on purpose; raise one of its subclasses.
+
+    `member`: which of several that share a proposal it is about (`ProposalTarget.member`), when it is about one.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.DEFECT
     default_reason: ClassVar[Reason] = Reason.DEFECT
+    member: str | None = None
 
     def __init__(self, what: str, *, where: str = "", next_step: str = "", reason: Reason | None = None) -> None:
         self.what = _told(what)

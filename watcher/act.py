@@ -21,6 +21,7 @@ from layering.registry.client import RegistryClient
 from layering.request import RebuildRequest, SourceEntry
 from watcher.decision import Decision, Kind
 from watcher.engines.engine import Build, Engine
+from watcher.groups import Member
 from watcher.proposal_facts import proposal_facts
 from watcher.settings_image import ImageSettings, ProposalSettings
 from watcher.world import Failure, Observation
@@ -29,12 +30,12 @@ _log = logging.getLogger("layerwatch.act")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """One of several that are proposed together: what is configured, and what was seen of it."""
+class _Line:
+    """A line to propose. `is_early`: its cluster is still on its way to the release."""
 
-    image: ImageSettings
-    entry: ProposalSettings
-    seen: Observation
+    change: Change
+    facts: Facts
+    is_early: bool = False
 
 
 class Actor:
@@ -118,29 +119,50 @@ class Actor:
     def _propose(
         self, image: ImageSettings, entry: ProposalSettings, seen: Observation, others: Sequence[Member | Change]
     ) -> None:
-        """Check the image once more and propose it; an image that does not pass is never proposed."""
-        own = Member(image=image, entry=entry, seen=seen)
-        lines = [_kept(each) if isinstance(each, Change) else self._checked(each) for each in (own, *others)]
+        """Check the image once more and propose it; an image that does not pass is never proposed.
+
+        Nor does one stop the others of its group: what is wrong with it is told when it is its turn.
+        """
+        own = self._checked(Member(image=image, entry=entry, seen=seen))
+        lines = [own, *(line for line in map(self._line, others) if line is not None)]
         self._check_that_we_may()
-        change, all_facts = lines[0][0], [facts for _, facts in lines]
-        facts, group = all_facts[0], entry.group
-        on_its_way = any(not each.seen.wanted.update_completed for each in (own, *others) if isinstance(each, Member))
-        made = self._forges[entry.forge].propose(
-            Proposal(
-                target=change.target,
-                image=change.image,
-                key=change.key,
-                title=group_title(group, all_facts, entry.title) if group else title(facts, entry.title),
-                body=(lambda room, _: group_body(all_facts, room)) if group else partial(body, facts),
-                when=self._now(),
-                manners=replace(entry.manners, draft=True) if on_its_way else entry.manners,
-                others=tuple(other for other, _ in lines[1:]),
-            )
-        )
+        while True:
+            try:
+                made = self._forges[entry.forge].propose(self._proposal(entry, lines))
+                break
+            except LayerwatchError as error:
+                fitting = [line for line in lines if line.change.target.member != error.member]
+                if own not in fitting or len(fitting) == len(lines):
+                    raise
+                lines = fitting
         for warning in made.warnings:
             _log.warning("%s: %s", made.pull_request or made.branch, warning, extra={"image": image.name})
 
-    def _checked(self, member: Member) -> tuple[Change, Facts]:
+    def _proposal(self, entry: ProposalSettings, lines: Sequence[_Line]) -> Proposal:
+        change, all_facts = lines[0].change, [line.facts for line in lines]
+        facts, group = all_facts[0], entry.group
+        on_its_way = any(line.is_early for line in lines)
+        return Proposal(
+            target=change.target,
+            image=change.image,
+            key=change.key,
+            title=group_title(group, all_facts, entry.title) if group else title(facts, entry.title),
+            body=(lambda room, _: group_body(all_facts, room)) if group else partial(body, facts),
+            when=self._now(),
+            manners=replace(entry.manners, draft=True) if on_its_way else entry.manners,
+            others=tuple(line.change for line in lines[1:]),
+        )
+
+    def _line(self, other: Member | Change) -> _Line | None:
+        """Another's line; the open one as it is when the newer image does not pass, and none when there is none."""
+        if isinstance(other, Change):
+            return _kept(other)
+        try:
+            return self._checked(other)
+        except LayerwatchError:
+            return _kept(other.line) if other.line is not None else None
+
+    def _checked(self, member: Member) -> _Line:
         """One line of a proposal. Raises CheckError for an image that does not pass."""
         image, entry, seen = member.image, member.entry, member.seen
         built = seen.built
@@ -154,7 +176,8 @@ class Actor:
             errors = "; ".join(f"{f.rule}: {f.message}" for f in findings if f.severity is Severity.ERROR)
             raise CheckError(errors, where=str(built), next_step="mend the Containerfile; the image is not proposed")
         facts = proposal_facts(image, entry, seen, built, evidence, self._built_by(image, str(wanted.key)))
-        return Change(target=entry.target, image=built, key=str(wanted.key)), facts
+        change = Change(target=entry.target, image=built, key=str(wanted.key))
+        return _Line(change=change, facts=facts, is_early=not wanted.update_completed)
 
     def _built_by(self, image: ImageSettings, key: str) -> Build | None:
         """The run to name in a proposal; a proposal does not wait for who knows it."""
@@ -173,10 +196,11 @@ class Actor:
             )
 
 
-def _kept(change: Change) -> tuple[Change, Facts]:
+def _kept(change: Change) -> _Line:
     """A line that is open already, and of which nothing more is known now."""
     target = change.target
-    return change, Facts(cluster=target.cluster, pool=target.pool, image=change.image, key=change.key)
+    facts = Facts(cluster=target.cluster, pool=target.pool, image=change.image, key=change.key)
+    return _Line(change=change, facts=facts)
 
 
 def rebuild_request(image: ImageSettings, seen: Observation) -> RebuildRequest:

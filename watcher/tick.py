@@ -4,25 +4,21 @@ Level-triggered: a tick relies on nothing an earlier one saw. Without an actor i
 `check` and `--dry-run` do.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
 from layering.forge.forge import Change
-from layering.forge.judgement import same_value
-from layering.forge.marker import Line
-from layering.reference import ImageReference
-from watcher.act import Actor, Member
+from watcher.act import Actor
 from watcher.decide import Policy, decide, failed
 from watcher.decision import Kind
+from watcher.groups import Member, grouped_with
 from watcher.observe import Observer
 from watcher.report import Verdict
 from watcher.settings import Settings
-from watcher.settings_image import ProposalSettings
 from watcher.targets import Target, clusters_of, subject_of, targets
 from watcher.world import Failure, Observation
 
-_PROPOSED = {Kind.PROPOSE, Kind.AWAITING_APPROVAL}
 _ACTIONS = {Kind.REBUILD, Kind.PROPOSE}
 _ACTIONS_PER_TICK = 2  # a build, and the proposal of what it built
 
@@ -60,47 +56,9 @@ def tick(
             verdict = look_again(target)  # built for an earlier pool, just now
         if verdict.decision.kind is Kind.REBUILD:
             built.add(target[0].name)
-        others = _grouped_with(
-            target, verdict.seen, zip(looked, [*settled, verdict, *first[number + 1 :]], strict=True)
-        )
+        others = grouped_with(target, verdict.seen, zip(looked, [*settled, verdict, *first[number + 1 :]], strict=True))
         settled.append(_settle(target, verdict, actor, look_again, tell, others))
     return settled
-
-
-def _grouped_with(
-    target: Target, seen: Observation | Failure, all_of_them: Iterable[tuple[Target, Verdict]]
-) -> Sequence[Member | Change]:
-    """The other lines of the pull request that this target shares: those that are proposed, or are to be; and those
-    that are open in it and cannot be renewed now, as they are.
-    """
-    _, entry = target
-    if entry is None or entry.group is None or isinstance(seen, Failure) or seen.proposal is None:
-        return ()
-    found: list[Member | Change] = []
-    for (image, other), verdict in all_of_them:
-        if other is None or other is entry or not _shares(entry, other):
-            continue
-        theirs, line = verdict.seen, seen.proposal.members.get(other.target.member)
-        if verdict.decision.kind in _PROPOSED and isinstance(theirs, Observation):
-            found.append(Member(image=image, entry=other, seen=theirs))
-        elif line is not None and _is_still_due(line, theirs):
-            found.append(Change(target=other.target, image=ImageReference.parse(line.image), key=line.key))
-    return found
-
-
-def _is_still_due(line: Line, seen: Observation | Failure) -> bool:
-    """Whether git pins what it pinned when the line was written; taken for granted when that cannot be told."""
-    return isinstance(seen, Failure) or seen.proposal is None or same_value(line.old, seen.proposal.pinned)
-
-
-def _shares(entry: ProposalSettings, other: ProposalSettings) -> bool:
-    place, others = entry.target, other.target
-    return (entry.forge, place.repository, place.branch, place.group) == (
-        other.forge,
-        others.repository,
-        others.branch,
-        others.group,
-    )
 
 
 def _settle(

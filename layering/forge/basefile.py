@@ -4,11 +4,13 @@ What a commit holds never changes, so that a pool of which nothing is new costs 
 commit the branch is at, is not known here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from layering.errors import InputError
+from layering.errors import InputError, LayerwatchError
 from layering.forge.forge import ProposalTarget
 from layering.machineconfig import new_machineconfig, read_claim, set_os_image
 from layering.machineconfig_merge import Claim
@@ -46,7 +48,9 @@ class BaseFiles:
         """The target's file in `commit`. That there is none is not remembered: git says the same when it fails."""
         known = self._last.get(target)
         if known is None or known.commit != commit:
-            known = BaseFile(commit=commit, target=target, raw=repository.file(commit, target.file))
+            with _about(target, InputError):  # others tell of the repository
+                raw = repository.file(commit, target.file)
+            known = BaseFile(commit=commit, target=target, raw=raw)
             if known.raw is not None:
                 self._last[target] = known
         return known
@@ -56,23 +60,34 @@ def claim_in(raw: bytes | None, target: ProposalTarget) -> Claim | None:
     """The target's MachineConfig in a file's bytes; None without a file. Raises InputError."""
     if raw is None:
         return None
-    return read_claim(decoded(raw, target), name=target.name, pool=target.pool, where=place(target))
+    with _about(target):
+        return read_claim(decoded(raw, target), name=target.name, pool=target.pool, where=place(target))
 
 
 def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
     """The file's text once it pins `image`. Raises InputError when there is no file and none may be made."""
-    if raw is not None:
-        edit = set_os_image(
-            decoded(raw, target), image, name=target.name, pool=target.pool, create=target.create, where=place(target)
+    with _about(target):
+        if raw is not None:
+            text, where = decoded(raw, target), place(target)
+            edit = set_os_image(text, image, name=target.name, pool=target.pool, create=target.create, where=where)
+            return edit.text
+        if target.create:
+            return new_machineconfig(image, target.name, target.pool)
+        raise InputError(
+            f"there is no {target.file} on {target.branch}",
+            where=target.repository,
+            next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
         )
-        return edit.text
-    if target.create:
-        return new_machineconfig(image, target.name, target.pool)
-    raise InputError(
-        f"there is no {target.file} on {target.branch}",
-        where=target.repository,
-        next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
-    )
+
+
+@contextmanager
+def _about(target: ProposalTarget, kind: type[LayerwatchError] = LayerwatchError) -> Iterator[None]:
+    """What goes wrong within is said to be about this target: others whose proposal it shares do without it."""
+    try:
+        yield
+    except kind as error:
+        error.member = target.member
+        raise
 
 
 def decoded(raw: bytes, target: ProposalTarget) -> str:
