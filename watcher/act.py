@@ -21,7 +21,7 @@ from layering.registry.client import RegistryClient
 from layering.request import RebuildRequest, SourceEntry
 from watcher.decision import Decision, Kind
 from watcher.engines.engine import Build, Engine
-from watcher.groups import Member
+from watcher.groups import Member, Shared
 from watcher.proposal_facts import proposal_facts
 from watcher.settings_image import ImageSettings, ProposalSettings
 from watcher.world import Failure, Observation
@@ -66,17 +66,17 @@ class Actor:
         entry: ProposalSettings | None,
         seen: Observation,
         decision: Decision,
-        others: Sequence[Member | Change] = (),
+        shared: Callable[[ProposalSettings, Observation], Shared],
     ) -> Failure | None:
         """Build or propose, as decided. None when it was done, or is under way.
 
-        `others` are the further lines of the pull request that the proposal shares; a Change stays as it is.
+        `shared` tells what an entry's proposal has of others.
         """
         try:
             if decision.kind is Kind.REBUILD:
                 self._build(image, seen)
             if decision.kind is Kind.PROPOSE and entry is not None:
-                self._propose(image, entry, seen, others)
+                self._propose(image, entry, seen, shared(entry, seen))
         except LayerwatchError as error:
             return Failure.of(error)
         return None
@@ -116,19 +116,17 @@ class Actor:
         self._check_that_we_may()
         self._engines[image.build.engine].start(image, rebuild_request(image, seen), seen.build)
 
-    def _propose(
-        self, image: ImageSettings, entry: ProposalSettings, seen: Observation, others: Sequence[Member | Change]
-    ) -> None:
+    def _propose(self, image: ImageSettings, entry: ProposalSettings, seen: Observation, shared: Shared) -> None:
         """Check the image once more and propose it; an image that does not pass is never proposed.
 
         Nor does one stop the others of its group: what is wrong with it is told when it is its turn.
         """
         own = self._checked(Member(image=image, entry=entry, seen=seen))
-        lines = [own, *(line for line in map(self._line, others) if line is not None)]
+        lines = [own, *(line for line in map(self._line, shared.others) if line is not None)]
         self._check_that_we_may()
         while True:
             try:
-                made = self._forges[entry.forge].propose(self._proposal(entry, lines))
+                made = self._forges[entry.forge].propose(self._proposal(entry.group, shared, lines))
                 break
             except LayerwatchError as error:
                 fitting = [line for line in lines if line.change.target.member != error.member]
@@ -138,18 +136,20 @@ class Actor:
         for warning in made.warnings:
             _log.warning("%s: %s", made.pull_request or made.branch, warning, extra={"image": image.name})
 
-    def _proposal(self, entry: ProposalSettings, lines: Sequence[_Line]) -> Proposal:
-        change, all_facts = lines[0].change, [line.facts for line in lines]
-        facts, group = all_facts[0], entry.group
+    def _proposal(self, group: str | None, shared: Shared, lines: Sequence[_Line]) -> Proposal:
+        """Of these lines, the first one's own."""
+        change, facts, manners = lines[0].change, lines[0].facts, shared.manners
+        told = sorted(lines, key=lambda line: shared.order.index(line.change.target.member))
+        all_facts = [line.facts for line in told]
         on_its_way = any(line.is_early for line in lines)
         return Proposal(
             target=change.target,
             image=change.image,
             key=change.key,
-            title=group_title(group, all_facts, entry.title) if group else title(facts, entry.title),
+            title=group_title(group, all_facts, manners.title) if group else title(facts, manners.title),
             body=(lambda room, _: group_body(all_facts, room)) if group else partial(body, facts),
             when=self._now(),
-            manners=replace(entry.manners, draft=True) if on_its_way else entry.manners,
+            manners=replace(manners, draft=True) if on_its_way else manners,
             others=tuple(line.change for line in lines[1:]),
         )
 

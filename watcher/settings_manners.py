@@ -79,7 +79,8 @@ class ProposalManners(BaseModel):
     )
     group: Name | None = Field(
         default=None,
-        description="Proposals of one group into one branch of a repository share a branch and a pull request.",
+        description="Proposals of one group into one branch of a repository share a branch and a pull request: with "
+        "the labels, reviewers and assignees of all, the first milestone and title, a draft when one says so.",
     )
     windows: tuple[WindowEntry, ...] = Field(
         default=(), description="When it may be opened, or moved to a newer image; always without any."

@@ -7,15 +7,16 @@ Level-triggered: a tick relies on nothing an earlier one saw. Without an actor i
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from layering.forge.forge import Change
 from watcher.act import Actor
 from watcher.decide import Policy, decide, failed
 from watcher.decision import Kind
-from watcher.groups import Member, grouped_with
+from watcher.groups import Shared, shared_by
 from watcher.observe import Observer
 from watcher.report import Verdict
 from watcher.settings import Settings
+from watcher.settings_image import ProposalSettings
 from watcher.targets import Target, clusters_of, subject_of, targets
 from watcher.world import Failure, Observation
 
@@ -45,20 +46,22 @@ def tick(
     def look_again(target: Target) -> Verdict:
         return judge(target, observer.look(settings, [target])[0])
 
-    looked = [target for target in targets(settings) if only is None or clusters_of(target, settings) & only]
+    every = targets(settings)
+    numbers = [number for number, at in enumerate(every) if only is None or clusters_of(at, settings) & only]
+    looked = [every[number] for number in numbers]
     first = [judge(target, seen) for target, seen in zip(looked, observer.look(settings, looked), strict=True)]
     if actor is None:
         return first
-    settled: list[Verdict] = []
+    last = dict(zip(numbers, first, strict=True))
     built: set[str] = set()
-    for number, (target, verdict) in enumerate(zip(looked, first, strict=True)):
+    for number in numbers:
+        target, verdict = every[number], last[number]
         if target[0].name in built and verdict.decision.kind is Kind.REBUILD:
-            verdict = look_again(target)  # built for an earlier pool, just now
+            last[number] = verdict = look_again(target)  # built for an earlier pool, just now
         if verdict.decision.kind is Kind.REBUILD:
             built.add(target[0].name)
-        others = grouped_with(target, verdict.seen, zip(looked, [*settled, verdict, *first[number + 1 :]], strict=True))
-        settled.append(_settle(target, verdict, actor, look_again, tell, others))
-    return settled
+        last[number] = _settle(target, verdict, actor, look_again, tell, partial(shared_by, every, last))
+    return [last[number] for number in numbers]
 
 
 def _settle(
@@ -67,7 +70,7 @@ def _settle(
     actor: Actor,
     look_again: Callable[[Target], Verdict],
     tell: Callable[[Verdict], None],
-    others: Sequence[Member | Change],
+    shared: Callable[[ProposalSettings, Observation], Shared],
 ) -> Verdict:
     """Act until nothing is left to do for this target, and return the last verdict."""
 
@@ -85,7 +88,7 @@ def _settle(
     for _ in range(_ACTIONS_PER_TICK):
         if verdict.decision.kind not in _ACTIONS or not isinstance(verdict.seen, Observation):
             break
-        verdict = after(actor.act(*target, verdict.seen, verdict.decision, others), verdict)
+        verdict = after(actor.act(*target, verdict.seen, verdict.decision, shared), verdict)
     return verdict
 
 

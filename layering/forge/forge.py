@@ -21,6 +21,13 @@ OUR_BRANCHES = "layerwatch/"
 """How the names of all branches begin that proposals are made on."""
 
 
+def repository_identity(repository: str) -> str:
+    """What all spellings of a repository's name on a forge have in common: GitHub, GitLab and Gitea take no notice of
+    case. The path of one on this machine is no such name.
+    """
+    return repository.lower()
+
+
 class State(StrEnum):
     """What became of a proposal. Observing gives `absent` or `outdated` where proposing would write."""
 

@@ -104,3 +104,11 @@ def test_a_line_whose_file_is_broken_since_is_left_out(scenario: Scenario, world
     scenario.at("4.19.2")
     assert told(scenario) == [GOOD, (BAD, "InputInvalid")]
     assert world.origin.git("diff", "--name-only", f"main...{BRANCH}") == FILE
+
+
+def test_it_is_presented_as_all_entries_say(scenario: Scenario, world: World) -> None:
+    dressed = {"labels": ["i"], "draft": True, "title": "Nodes: {pool}"}
+    configure(scenario, world, entry("worker", FILE, labels=["w"]), entry("infra", INFRA, **dressed))
+    told(scenario)
+    (only,) = world.pulls()
+    assert (only.labels, only.draft, only.title) == (("w", "i"), True, "Nodes: worker, infra")
