@@ -22,6 +22,7 @@ _KEY = "osImageURL"
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _OBJECT_NAME_LENGTH_MAX = 253
 _LABEL_LENGTH_MAX = 63
+_DOCUMENT_START = "---\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +94,7 @@ def new_machineconfig(image: ImageReference, name: str | None, pool: str) -> str
     InputError when a name is none that Kubernetes takes, or the image has no digest.
     """
     image = ImageReference(image.repository, digest=image.pinned)
-    name = f"99-{pool}-osimageurl" if name is None else name
+    name = _name(name, pool)
     _check_name(pool, "--pool", _LABEL_LENGTH_MAX)
     _check_name(name, "--name", _OBJECT_NAME_LENGTH_MAX)
     return (
@@ -106,6 +107,33 @@ def new_machineconfig(image: ImageReference, name: str | None, pool: str) -> str
         "spec:\n"
         f'  {_KEY}: "{image}"\n'
     )
+
+
+def _name(name: str | None, pool: str) -> str:
+    return f"99-{pool}-osimageurl" if name is None else name
+
+
+def lacks_machineconfig(text: str, *, name: str | None, pool: str, where: str = "") -> bool:
+    """Whether another MachineConfig can be put behind those of a text: it holds what `new_machineconfig` makes and
+    nothing else, and neither the one that is meant nor one of the same name. Raises InputError.
+    """
+    claims = [config.claim for config in machine_configs(text, where).configs]
+    is_there = any(claim.role == pool and name in (None, claim.name) for claim in claims)
+    is_taken = _name(name, pool) in (claim.name for claim in claims)
+    return bool(claims) and not is_there and not is_taken and text == _DOCUMENT_START.join(map(_remade, claims))
+
+
+def added_machineconfig(text: str, image: ImageReference, name: str | None, pool: str) -> str:
+    """A text that lacks this MachineConfig, with it. Raises InputError as `new_machineconfig` does."""
+    return _DOCUMENT_START.join((text, new_machineconfig(image, name, pool)))
+
+
+def _remade(claim: Claim) -> str:
+    """What `new_machineconfig` made of it; nothing when it cannot have made it."""
+    try:
+        return new_machineconfig(ImageReference.parse_pinned(claim.image or ""), claim.name, claim.role or "")
+    except InputError:
+        return ""
 
 
 def _value(config: Located, where: str) -> tuple[Entry | None, Entry | None]:

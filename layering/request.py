@@ -37,7 +37,10 @@ class ProposalEntry(BaseModel):
     branch: Text = Field(default="main", description="The branch it is proposed into.")
     file: InsidePath = Field(description="The file with the MachineConfig, relative to the repository's root.")
     name: Text | None = Field(default=None, description="Which MachineConfig of the file, when it has several.")
-    create: bool = Field(default=False, description="Make the file, or insert osImageURL, if it is not there.")
+    create: bool = Field(
+        default=False,
+        description="Make what is not there: the file, osImageURL; in a file of MachineConfigs so made, a further one.",
+    )
     hold: Literal["completed", "none"] = Field(
         default="completed", description="As in the configuration; `run` does not wait for the cluster's update."
     )

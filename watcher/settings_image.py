@@ -237,7 +237,10 @@ class ProposalSettings(ProposalManners, ProposalEntry):
         default="local", description="One of `forges`, or github, gitlab, or local: a repository on this machine."
     )
     branch: GitRef = Field(default="main", description="The branch it is proposed into.")
-    create: StrictBool = Field(default=False, description="Make the file, or insert osImageURL, if it is not there.")
+    create: StrictBool = Field(
+        default=False,
+        description="Make what is not there: the file, osImageURL; in a file of MachineConfigs so made, a further one.",
+    )
 
     @field_validator("repository")
     @classmethod

@@ -12,7 +12,13 @@ from typing import Protocol
 
 from layering.errors import InputError, LayerwatchError
 from layering.forge.forge import ProposalTarget
-from layering.machineconfig import new_machineconfig, read_claim, set_os_image
+from layering.machineconfig import (
+    added_machineconfig,
+    lacks_machineconfig,
+    new_machineconfig,
+    read_claim,
+    set_os_image,
+)
 from layering.machineconfig_merge import Claim
 from layering.reference import ImageReference
 
@@ -57,11 +63,16 @@ class BaseFiles:
 
 
 def claim_in(raw: bytes | None, target: ProposalTarget) -> Claim | None:
-    """The target's MachineConfig in a file's bytes; None without a file. Raises InputError."""
+    """The target's MachineConfig in a file's bytes; None without a file, and where it may yet be added to those that
+    were made in it. Raises InputError.
+    """
     if raw is None:
         return None
     with _about(target):
-        return read_claim(decoded(raw, target), name=target.name, pool=target.pool, where=place(target))
+        text = decoded(raw, target)
+        if _is_to_be_added(text, target):
+            return None
+        return read_claim(text, name=target.name, pool=target.pool, where=place(target))
 
 
 def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference) -> str:
@@ -69,6 +80,8 @@ def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference
     with _about(target):
         if raw is not None:
             text, where = decoded(raw, target), place(target)
+            if _is_to_be_added(text, target):
+                return added_machineconfig(text, image, target.name, target.pool)
             edit = set_os_image(text, image, name=target.name, pool=target.pool, create=target.create, where=where)
             return edit.text
         if target.create:
@@ -78,6 +91,11 @@ def edited_text(raw: bytes | None, target: ProposalTarget, image: ImageReference
             where=target.repository,
             next_step="name the MachineConfig's file, or allow it to be made (create: true, --create)",
         )
+
+
+def _is_to_be_added(text: str, target: ProposalTarget) -> bool:
+    """Several targets may be made in one file: the one that comes first begins it."""
+    return target.create and lacks_machineconfig(text, name=target.name, pool=target.pool, where=place(target))
 
 
 @contextmanager

@@ -70,3 +70,21 @@ def test_more_than_a_text_has_room_for_is_told_and_nothing_written(tmp_path: Pat
         with pytest.raises(InputError, match="200 lines"):
             propose(world, 200)
         assert (world.pulls(), world.origin.head(BRANCH)) == ([], None)
+
+
+def test_several_are_made_in_one_new_file_together_or_one_after_the_other(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({"README": "nothing yet"})
+        for pools, digit in ((["worker", "infra"], "1"), (["gpu"], "2")):
+            one = proposal(world.repository, digit)
+            targets = [replace(one.target, pool=pool, file="new.yaml", create=True, group=GROUP) for pool in pools]
+            changes = [Change(target=target, image=image(digit), key=digit * 64) for target in targets]
+            forge = open_forge(world.settings)
+            try:
+                assert forge.propose(replace(one, target=targets[0], others=tuple(changes[1:]))).state is State.CREATED
+                world.merge()
+                for target in targets:
+                    assert forge.observe(target, digit * 64, image(digit)).reason is Reason.ALREADY_ON_BASE
+            finally:
+                forge.close()
+        assert world.origin.show("main", "new.yaml").count("osImageURL:") == 3

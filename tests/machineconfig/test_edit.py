@@ -7,7 +7,13 @@ import pytest
 import yaml
 
 from layering.errors import InputError
-from layering.machineconfig import new_machineconfig, read_claim, set_os_image
+from layering.machineconfig import (
+    added_machineconfig,
+    lacks_machineconfig,
+    new_machineconfig,
+    read_claim,
+    set_os_image,
+)
 from layering.machineconfig_find import SIZE_MAX
 from layering.reference import ImageReference
 
@@ -199,6 +205,31 @@ def test_a_new_machineconfig(name: str | None, pool: str, written: str) -> None:
         "spec": {"osImageURL": str(NEW)},
     }
     assert set_os_image(text, NEW, pool=pool).change is None
+
+
+MADE = new_machineconfig(NEW, None, "worker")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "pool", "expected"),
+    [
+        pytest.param(MADE, None, "infra", True, id="another pool's"),
+        pytest.param(MADE, "50-more", "worker", True, id="another one of the pool, by name"),
+        pytest.param(added_machineconfig(MADE, NEW, None, "infra"), None, "gpu", True, id="a third"),
+        pytest.param(MADE, None, "worker", False, id="it is there"),
+        pytest.param(MADE, "99-worker-osimageurl", "infra", False, id="another pool's has the name"),
+        pytest.param(f"# mine\n{MADE}", None, "infra", False, id="not only what was made"),
+        pytest.param(f"{MADE}---\nkind: Other\n", None, "infra", False, id="something else as well"),
+        pytest.param(HEAD, None, "infra", False, id="a person's"),
+        pytest.param("", None, "infra", False, id="nothing"),
+    ],
+)
+def test_one_is_added_to_those_that_were_made(text: str, name: str | None, pool: str, expected: bool) -> None:
+    assert lacks_machineconfig(text, name=name, pool=pool) is expected
+    if expected:
+        more = added_machineconfig(text, NEW, name, pool)
+        assert read_claim(more, name=name, pool=pool).image == str(NEW)
+        assert more.startswith(text)
 
 
 @pytest.mark.parametrize(
