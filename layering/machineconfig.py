@@ -88,13 +88,13 @@ def read_claim(text: str, *, name: str | None = None, pool: str | None = None, w
 
 
 def new_machineconfig(image: ImageReference, name: str | None, pool: str) -> str:
-    """A whole MachineConfig that sets osImageURL for `pool`, called `99-<pool>-osimageurl` unless named.
+    """A whole MachineConfig that sets osImageURL for `pool`, called as `machineconfig_name` says.
 
     It has no Ignition config: the field is optional (openshift/api machineconfiguration/v1 types.go). Raises
     InputError when a name is none that Kubernetes takes, or the image has no digest.
     """
     image = ImageReference(image.repository, digest=image.pinned)
-    name = _name(name, pool)
+    name = machineconfig_name(name, pool)
     _check_name(pool, "--pool", _LABEL_LENGTH_MAX)
     _check_name(name, "--name", _OBJECT_NAME_LENGTH_MAX)
     return (
@@ -109,7 +109,8 @@ def new_machineconfig(image: ImageReference, name: str | None, pool: str) -> str
     )
 
 
-def _name(name: str | None, pool: str) -> str:
+def machineconfig_name(name: str | None, pool: str) -> str:
+    """What a new MachineConfig for `pool` is called when it is asked for by `name`, or without one."""
     return f"99-{pool}-osimageurl" if name is None else name
 
 
@@ -119,7 +120,7 @@ def lacks_machineconfig(text: str, *, name: str | None, pool: str, where: str = 
     """
     claims = [config.claim for config in machine_configs(text, where).configs]
     is_there = any(claim.role == pool and name in (None, claim.name) for claim in claims)
-    is_taken = _name(name, pool) in (claim.name for claim in claims)
+    is_taken = machineconfig_name(name, pool) in (claim.name for claim in claims)
     return bool(claims) and not is_there and not is_taken and text == _DOCUMENT_START.join(map(_remade, claims))
 
 

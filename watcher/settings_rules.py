@@ -11,6 +11,7 @@ from layering.errors import InputError
 from layering.forge.settings import DEFAULT_URLS, Kind, check_repository
 from layering.suggestion import did_you_mean
 from watcher.settings_faults import Fault, Location
+from watcher.settings_groups import group_contradictions
 
 _Place = tuple[Location, Mapping[str, Any]]
 
@@ -29,6 +30,8 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _nowhere_to_build(document, clusters, images)
     yield from _nobody_to_tell(document, clusters)
     yield from _shared_pools(images)
+    entries = (place for at, image in images for place in _mappings(image, at, "proposals"))
+    yield from group_contradictions(document.get("proposalDefaults"), entries)
     for at, image in images:
         platforms = image.get("platforms")
         if isinstance(platforms, list):
