@@ -137,7 +137,7 @@ def _annotations(which: str, running: Running) -> Iterator[Fact]:
 
 def _proposal(entry: ProposalEntry, proposal: ProposalState) -> Fact:
     why = f" ({proposal.reason})" if proposal.reason else ""
-    address = f": {proposal.pull_request}" if proposal.pull_request else ""
+    address = f": {proposal.own_page}" if proposal.own_page else ""
     return Fact(
         fact="proposal",
         value=f"{proposal.state}{why}{address}",

@@ -69,7 +69,7 @@ def entry(verdict: Verdict) -> dict[str, Any]:
         "message": decision.message,
         "nextStep": decision.next_step,
         "base": base,
-        "pull_request": proposal.pull_request if proposal else None,
+        "pull_request": proposal.own_page if proposal else None,
     }
 
 

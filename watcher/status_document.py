@@ -102,6 +102,6 @@ def _image(image: ImageStatus) -> dict[str, Any]:
         }
         if build
         else None,
-        "proposal": {"state": proposal.state.value, "url": proposal.pull_request} if proposal else None,
+        "proposal": {"state": proposal.state.value, "url": proposal.own_page} if proposal else None,
         "rollout": {"updated": image.rollout[0], "total": image.rollout[1]} if image.rollout else None,
     }

@@ -180,8 +180,8 @@ def _under_way(image: ImageStatus) -> Iterator[str]:
         if build.log:
             yield shown(f"log: {build.log}")
     told = []
-    if proposal is not None and proposal.pull_request:
-        told.append(f"proposal: {proposal.pull_request} ({proposal.state})")
+    if proposal is not None and proposal.own_page:
+        told.append(f"proposal: {proposal.own_page} ({proposal.state})")
     if image.rollout is not None:
         told.append(f"rollout: {image.rollout[0]} of {image.rollout[1]} nodes")
     if told:

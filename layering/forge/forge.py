@@ -19,6 +19,7 @@ from layering.reference import ImageReference
 
 OUR_BRANCHES = "layerwatch/"
 """How the names of all branches begin that proposals are made on."""
+_SHARED_BRANCHES = f"{OUR_BRANCHES}group/"
 
 
 def repository_identity(repository: str) -> str:
@@ -60,7 +61,7 @@ class ProposalTarget:
     @property
     def proposal_branch(self) -> str:
         """The branch of the proposal itself."""
-        return f"{OUR_BRANCHES}group/{self.group}" if self.group else f"{OUR_BRANCHES}{self.cluster}/{self.pool}"
+        return f"{_SHARED_BRANCHES}{self.group}" if self.group else f"{OUR_BRANCHES}{self.cluster}/{self.pool}"
 
     @property
     def member(self) -> str:
@@ -89,6 +90,14 @@ class ProposalState:
     number: int | None = None
     members: Mapping[str, Line] = field(default_factory=dict)
     is_to_be_ignored: bool = False
+
+    @property
+    def own_page(self) -> str | None:
+        """`pull_request`, unless that is a shared one that is open without a line of this target. What a person did to
+        it is told of it for each that shares it.
+        """
+        is_without = self.key is None and self.reason in (None, Reason.ALREADY_ON_BASE)
+        return None if is_without and self.branch.startswith(_SHARED_BRANCHES) else self.pull_request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,7 +77,9 @@ def test_one_in_trouble_stops_no_other(
     configure(scenario, world, entry("worker", FILE), entry("infra", INFRA))
     two_images(scenario, containerfile)
     build_all(scenario)
-    assert told(scenario) == [GOOD, (BAD, reason)]
+    done = images(scenario, "run", "--once")
+    assert [(each["decision"], each["reason"]) for each in done] == [GOOD, (BAD, reason)]
+    assert [bool(each["pull_request"]) for each in done] == [True, False]
     assert world.origin.git("diff", "--name-only", f"main..{BRANCH}") == FILE
 
 

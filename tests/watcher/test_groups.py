@@ -8,13 +8,15 @@ import pytest
 from layering.forge.forge import Change, ProposalState, State
 from layering.forge.manners import NO_MANNERS, Manners
 from layering.forge.marker import Line
+from layering.reasons import Reason
 from layering.reference import ImageReference
 from tests.settings.documents import document, image, proposal, written
-from tests.watcher.test_decide import OTHER_IMAGE, seen
+from tests.watcher.test_decide import NOW, OTHER_IMAGE, seen
 from watcher.configuration import load
+from watcher.decide import Policy, decide
 from watcher.groups import Shared, shared_by, together
+from watcher.report import Verdict, entry
 from watcher.targets import targets
-from watcher.world import Observation
 
 FIRST, SECOND = Manners(labels=("a", "b"), reviewers=("amy",)), Manners(labels=("b", "c"), assignees=("bob",))
 
@@ -46,10 +48,9 @@ def shared(directory: Path, other: dict[str, Any], state: ProposalState | None =
     entries = [proposal(**place), proposal(**place | {"pool": "infra", "file": "infra.yaml", "labels": ["i"]} | other)]
     settings = load(written(directory, document(images=[image(proposals=entries)])))
     every = targets(settings)
-    entry = every[0][1]
-    assert entry is not None
-    looked: Observation = seen(proposal=state)
-    return shared_by(every, {}, entry, looked)
+    first = every[0][1]
+    assert first is not None
+    return shared_by(every, {}, first, seen(proposal=state))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,29 @@ def test_the_open_line_of_one_that_was_not_looked_at_stays(tmp_path: Path) -> No
     (other,) = shared(tmp_path, {}, state).others
     assert isinstance(other, Change)
     assert (other.target.pool, other.image, other.key) == ("infra", ImageReference.parse(line.image), line.key)
+
+
+SHARED, OWN, PAGE = "layerwatch/group/nodes", "layerwatch/prod/worker", "https://git.example.com/acme/config/pull/1"
+
+
+@pytest.mark.parametrize(
+    ("branch", "key", "state", "reason", "page"),
+    [
+        pytest.param(SHARED, None, State.OUTDATED, None, None, id="others' lines, and none of its own"),
+        pytest.param(
+            SHARED, None, State.UNCHANGED, Reason.ALREADY_ON_BASE, None, id="others' lines, its own is merged"
+        ),
+        pytest.param(SHARED, "f" * 64, State.OUTDATED, None, PAGE, id="a line with an older key"),
+        pytest.param(SHARED, "f" * 64, State.UNCHANGED, Reason.PROPOSAL_OPEN, PAGE, id="its line"),
+        pytest.param(SHARED, None, State.IGNORED, Reason.CLOSED_BY_PERSON, PAGE, id="closed"),
+        pytest.param(SHARED, None, State.HUMAN_EDITED, Reason.EDITED_BY_PERSON, PAGE, id="a person's"),
+        pytest.param(OWN, None, State.OUTDATED, None, PAGE, id="its own, without its marker"),
+    ],
+)
+def test_the_page_that_is_reported(
+    branch: str, key: str | None, state: State, reason: Reason | None, page: str | None
+) -> None:
+    proposal = ProposalState(state=state, reason=reason, pinned=None, branch=branch, key=key, pull_request=PAGE)
+    looked = seen(proposal=proposal)
+    verdict = Verdict(subject=looked.subject, seen=looked, decision=decide(looked, Policy(), NOW))
+    assert entry(verdict)["pull_request"] == page
