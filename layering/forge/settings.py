@@ -14,7 +14,10 @@ from layering.secrets import Secret
 
 MAX_WAIT_DEFAULT_SECONDS = 60.0
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9_.-]+")
-_AUTHOR = re.compile(r"([^<>]*\w[^<>]*?) <([^<>\s]+@[^<>\s]+)>")
+_AUTHOR = re.compile(r"([^<>]*\w[^<>]*) <([^<>\s]+@[^<>\s]+)>")
+_MAIL = re.compile(r".+@.+")
+# What git takes off both ends of a name and of an address (ident.c, crud); newer ones leave a full stop there.
+_CRUD = "".join(map(chr, range(0x21))) + ".,:;<>\"\\'"
 
 
 class Kind(StrEnum):
@@ -84,11 +87,12 @@ class Login:
 
 
 def parse_author(text: str) -> Author:
-    """`NAME <MAIL>`. Raises InputError."""
+    """`NAME <MAIL>`, both as any git writes them into a commit: by that we know our own again. Raises InputError."""
     match = _AUTHOR.fullmatch(text)
-    if match is None or not text.isprintable():
-        raise InputError("an author is NAME <MAIL>")
-    return Author(name=match[1], email=match[2])
+    name, email = (part.strip(_CRUD) for part in match.groups()) if match else ("", "")
+    if not name or not _MAIL.fullmatch(email) or not text.isprintable():
+        raise InputError("an author is NAME <MAIL>", next_step="write it as in Jo Doe <jo@example.com>")
+    return Author(name=name, email=email)
 
 
 def public_forge(name: str) -> ForgeSettings | None:

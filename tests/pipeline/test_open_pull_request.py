@@ -105,6 +105,12 @@ def test_author_title_and_trailers(bare: Path, step: Step) -> None:
     assert lines[-3:] == ["", f"Layerwatch-Key: {DIGITS['1']}", f"Layered-Image: {IMAGES['1']}"]
 
 
+def test_what_was_not_remembered_is_ours_whatever_git_cuts_off_its_author(bare: Path, step: Step) -> None:
+    for name, state in (("1", "created"), ("2", "updated")):
+        assert step(*words(bare, IMAGES[name], "--author", "Acme, Inc. <bot@acme.example>")).outputs["state"] == state
+        run_git(bare, ["update-ref", "-d", "refs/layerwatch/prod/worker"])
+
+
 def test_a_file_is_made(bare: Path, step: Step) -> None:
     arguments = [word if word != FILE else "new/99-os.yaml" for word in words(bare)]
     assert step(*arguments).code == 2
