@@ -4,8 +4,6 @@ A token is never an argument: it comes from a file or the environment.
 """
 
 import argparse
-from collections.abc import Callable
-from typing import TypeVar
 
 from layering.errors import InputError
 from layering.forge.addresses import check_address
@@ -24,9 +22,9 @@ from layering.forge.settings import (
     parse_author,
     public_forge,
 )
+from pipeline.flag_value import flag_value
 from pipeline.mounted import ca_file, given_path, given_text
 
-_T = TypeVar("_T")
 _MAX_WAIT_LONGEST_SECONDS = 24 * 3600
 _PATHS = ", ".join(API_PATHS.values())
 
@@ -105,7 +103,7 @@ def kind_of(name: str, url: str | None = None) -> Kind:
 
 def repository_of(name: str, kind: Kind) -> str:
     """The repository that `--repository` names. Raises InputError."""
-    return _flag("--repository", lambda text: check_repository(text, kind), name)
+    return flag_value("--repository", lambda text: check_repository(text, kind), name)
 
 
 def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
@@ -121,7 +119,7 @@ def forge_settings(arguments: argparse.Namespace, kind: Kind) -> ForgeSettings:
         token_file=arguments.token_file,
         app=_app(arguments, kind),
         ca_file=ca_file(arguments.forge_ca_file, "--forge-ca-file") if arguments.forge_ca_file else None,
-        author=_flag("--author", parse_author, arguments.author) if arguments.author is not None else None,
+        author=flag_value("--author", parse_author, arguments.author) if arguments.author is not None else None,
         sign_off=arguments.sign_off,
         commit_prefix=_one_line("--commit-prefix", arguments.commit_prefix or ""),
         max_wait_seconds=_seconds(arguments.max_wait),
@@ -147,11 +145,13 @@ def manners(arguments: argparse.Namespace) -> Manners:
     """How the pull request is presented. Raises InputError."""
     return Manners(
         labels=_names("--label", arguments.label),
-        reviewers=tuple(_flag("--reviewer", check_reviewer, name) for name in _names("--reviewer", arguments.reviewer)),
+        reviewers=tuple(
+            flag_value("--reviewer", check_reviewer, name) for name in _names("--reviewer", arguments.reviewer)
+        ),
         assignees=_names("--assignee", arguments.assignee),
         milestone=_one_line("--milestone", arguments.milestone) if arguments.milestone else None,
         draft=arguments.draft,
-        title=_flag("--title", check_title, arguments.title) if arguments.title is not None else None,
+        title=flag_value("--title", check_title, arguments.title) if arguments.title is not None else None,
     )
 
 
@@ -163,7 +163,7 @@ def _local(arguments: argparse.Namespace) -> ForgeSettings:
     for flag in ("sign_off", "commit_prefix"):
         if getattr(arguments, flag):
             raise _not_local(flag)
-    author = _flag("--author", parse_author, arguments.author) if arguments.author is not None else None
+    author = flag_value("--author", parse_author, arguments.author) if arguments.author is not None else None
     return ForgeSettings(name=str(Kind.LOCAL), kind=Kind.LOCAL, author=author)
 
 
@@ -181,7 +181,7 @@ def _url(arguments: argparse.Namespace, kind: Kind) -> str:
         raise InputError(
             f"{kind} has no public address", where="--forge-url", next_step="give its API: https://HOST/api/v1"
         )
-    return _flag("--forge-url", lambda text: check_address(text, insecure=False).rstrip("/"), url)
+    return flag_value("--forge-url", lambda text: check_address(text, insecure=False).rstrip("/"), url)
 
 
 def _app(arguments: argparse.Namespace, kind: Kind) -> App | None:
@@ -222,12 +222,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= _MAX_WAIT_LONGEST_SECONDS:
         raise InputError(f"{text!r} is no number of seconds up to a day", where="--max-wait")
     return seconds
-
-
-def _flag(flag: str, parse: Callable[[str], _T], text: str) -> _T:
-    """What the text says. Raises InputError that names the flag."""
-    try:
-        return parse(text)
-    except InputError as error:
-        error.where = flag
-        raise

@@ -18,6 +18,7 @@ from layering.proposal import Facts, body, title
 from layering.reasons import Reason
 from layering.reference import ImageReference
 from pipeline.evidence_files import STEPS, StepEvidence, read_evidence
+from pipeline.flag_value import flag_value
 from pipeline.forge_flags import (
     add_connection_arguments,
     add_manners_arguments,
@@ -101,14 +102,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Raises InputError."""
     kind = kind_of(arguments.forge, arguments.forge_url)
-    image = ImageReference.parse_pinned(arguments.image)
+    image = flag_value("--image", ImageReference.parse_pinned, arguments.image)
     key = _key_of(arguments.key, kind, image)
     target = ProposalTarget(
         repository=repository_of(arguments.repository, kind),
         branch=arguments.branch,
-        file=inside_path(arguments.file),
-        cluster=proposing_cluster(arguments.cluster),
-        pool=cluster_name(arguments.pool),
+        file=flag_value("--file", inside_path, arguments.file),
+        cluster=flag_value("--cluster", proposing_cluster, arguments.cluster),
+        pool=flag_value("--pool", cluster_name, arguments.pool),
         name=arguments.name,
         create=arguments.create,
     )

@@ -14,6 +14,7 @@ from layering.machineconfig import new_machineconfig, set_os_image
 from layering.machineconfig_find import SIZE_MAX
 from layering.reference import ImageReference
 from layering.secrets import redact
+from pipeline.flag_value import flag_value
 from pipeline.mounted import given_text
 from pipeline.textfile import make_parents, read_text, replace_text
 
@@ -57,7 +58,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """Check what does not need the file. Raises InputError."""
     return Inputs(
         file=arguments.file,
-        image=ImageReference.parse_pinned(arguments.image).without_tag(),
+        image=flag_value("--image", ImageReference.parse_pinned, arguments.image).without_tag(),
         name=arguments.name,
         pool=arguments.pool,
         create=arguments.create,

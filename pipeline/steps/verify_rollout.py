@@ -19,6 +19,7 @@ from layering.cluster.pools import Pool, read_pool
 from layering.errors import ExitCode, InputError, NotFoundError, UnavailableError
 from layering.reasons import Reason
 from layering.reference import ImageReference, same_digest
+from pipeline.flag_value import flag_value
 
 SUMMARY = "wait until every machine of a pool runs an image"
 EXAMPLE = (
@@ -90,7 +91,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         raise InputError("a context is one of a kubeconfig", where="--context", next_step="name it with --kubeconfig")
     return Inputs(
         pool=arguments.pool,
-        image=ImageReference.parse_pinned(arguments.image),
+        image=flag_value("--image", ImageReference.parse_pinned, arguments.image),
         timeout_seconds=arguments.timeout_seconds,
         access=(
             InCluster()
