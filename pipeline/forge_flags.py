@@ -4,6 +4,7 @@ A token is never an argument: it comes from a file or the environment.
 """
 
 import argparse
+from collections.abc import Mapping
 
 from layering.errors import InputError
 from layering.forge.addresses import check_address
@@ -22,6 +23,7 @@ from layering.forge.settings import (
     parse_author,
     public_forge,
 )
+from layering.forge.titles import check_no_draft
 from pipeline.flag_value import flag_value
 from pipeline.mounted import ca_file, given_path, given_text
 
@@ -141,8 +143,14 @@ def usual_forge(kind: Kind) -> ForgeSettings:
     return found
 
 
-def manners(arguments: argparse.Namespace) -> Manners:
-    """How the pull request is presented. Raises InputError."""
+def manners(arguments: argparse.Namespace, kind: Kind, values: Mapping[str, str]) -> Manners:
+    """How the pull request is presented on a forge of that kind. `values` are of the title's placeholders, where they
+    are known. Raises InputError.
+    """
+
+    def checked(pattern: str) -> str:
+        return check_no_draft(check_title(pattern), kind, values)
+
     return Manners(
         labels=_names("--label", arguments.label),
         reviewers=tuple(
@@ -151,7 +159,7 @@ def manners(arguments: argparse.Namespace) -> Manners:
         assignees=_names("--assignee", arguments.assignee),
         milestone=_one_line("--milestone", arguments.milestone) if arguments.milestone else None,
         draft=arguments.draft,
-        title=flag_value("--title", check_title, arguments.title) if arguments.title is not None else None,
+        title=flag_value("--title", checked, arguments.title) if arguments.title is not None else None,
     )
 
 

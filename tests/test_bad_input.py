@@ -112,6 +112,7 @@ INSECURE = "--insecure-registry {reg} --insecure-registry {locked}"
 BUILD = "layerwatch-step build-image --context . --target {reg}/t/x:1 --base {base} " + INSECURE
 PR = "layerwatch-step open-pull-request --cluster c --pool worker --image {base} --file mc.yaml "
 REMOTE = PR + f"--key {'1' * 64} "
+GITEA = "--repository o/r --forge gitea --forge-url https://f.test/api/v1 "
 
 ROWS = [
     # (id, command, exit code, what the message must have)
@@ -258,6 +259,18 @@ ROWS = [
     ("App without a key", REMOTE + "--repository o/r --forge github --app-id 1", 2, "an id and a key"),
     ("App with no key", REMOTE + "--repository o/r --forge github --app-id 1 --app-key-file f", 2, "no private key"),
     ("title of what is not known", PR + "--repository repo --title {{node}}", 2, "no placeholder"),
+    (
+        "title of drafts",
+        REMOTE + "--repository g/p --forge gitlab --title Draft:{{version}}",
+        2,
+        "--title: gitlab takes",
+    ),
+    (
+        "title of drafts by a name",
+        REMOTE + GITEA + "--cluster wip --title {{cluster}}:{{pool}}",
+        2,
+        "--title: gitea takes",
+    ),
     ("team of no name", REMOTE + "--repository o/r --forge github --reviewer team:", 2, "names no team"),
     ("wait that is none", REMOTE + "--repository o/r --forge github --max-wait long", 2, "number of seconds"),
     ("url of this machine", PR + "--repository repo --forge-url https://f.test", 2, "takes no such thing"),

@@ -18,6 +18,7 @@ from watcher.settings_fields import DIRECTORY
 from watcher.settings_image import FollowedCluster, FollowedName
 from watcher.settings_keys import known_keys
 from watcher.settings_rules import contradictions
+from watcher.settings_titles import drafts_by_title
 
 # What pydantic calls the forms of a key that has several: no part of the file.
 _FORMS = {
@@ -41,7 +42,7 @@ _IN_WORDS = {
 def load(file: Path) -> Settings:
     """Read a configuration. Raises ConfigurationError with every fault, or InputError when it cannot be read at all."""
     document = read_document(file)
-    faults = [*document.faults, *contradictions(document.value)]
+    faults = [*document.faults, *contradictions(document.value), *drafts_by_title(document.value)]
     try:
         settings = Settings.model_validate(document.value, context={DIRECTORY: file.absolute().parent})
     except ValidationError as error:

@@ -19,6 +19,8 @@ from layering.forge.giteapeople import FAILED, has_people
 from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState
+from layering.forge.settings import Kind
+from layering.forge.titles import DRAFTS
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
@@ -26,7 +28,6 @@ _GHOST = "Ghost"  # whose account was deleted
 _PER_PAGE = 50  # MAX_RESPONSE_ITEMS, unless an administrator says more
 _PUSHERS = {"owner", "admin", "write"}
 _DRAFT = "WIP: "
-_DRAFTS = re.compile(r"(?:WIP:|\[WIP\])\s*", re.IGNORECASE)  # repository.pull-request, WORK_IN_PROGRESS_PREFIXES
 
 
 class GiteaHost(LikeGitHub):
@@ -172,7 +173,7 @@ class GiteaHost(LikeGitHub):
         title, head, base = str(found["title"]), found["head"], found["base"]
         branch = head["label"] if str(head["ref"]).startswith("refs/pull/") else head["ref"]
         state = PullState.OPEN if found["state"] == "open" else PullState.CLOSED
-        prefix = _DRAFTS.match(title)
+        prefix = DRAFTS[Kind.GITEA].match(title)
         return PullRequest(
             number=found["number"],
             url=found["html_url"],

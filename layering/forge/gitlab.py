@@ -18,13 +18,14 @@ from layering.forge.apihost import ApiHost, moment
 from layering.forge.gitlabmanners import wanted
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
+from layering.forge.settings import Kind
+from layering.forge.titles import DRAFTS
 
 HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
 _DEVELOPER = 30  # the least access level that may push (docs.gitlab.com/api/access_requests, "Valid access levels")
 _PER_PAGE = 100
 _DRAFT = "Draft: "
-_DRAFTS = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)  # as MergeRequest::DRAFT_REGEX there
 _STATES = {"closed": PullState.CLOSED, "merged": PullState.MERGED}  # the rest: opened; locked while it is being merged
 _NO_SUCH_BRANCH = re.compile(r"source branch .*does not exist", re.IGNORECASE)
 _PAGE = re.compile(r"(?:/-)?/merge_requests/\d+$")
@@ -225,10 +226,11 @@ def _is_of_the_project(found: Mapping[str, Any]) -> bool:
 def _pull(found: Mapping[str, Any]) -> PullRequest:
     """Of one merge request. Its clone_url is what the project's page is called (its own answer says the same)."""
     title, page = str(found["title"]), str(found["web_url"])
+    prefix = DRAFTS[Kind.GITLAB].match(title)
     return PullRequest(
         number=found["iid"],
         url=page,
-        title=_DRAFTS.sub("", title, count=1) if _DRAFTS.match(title) else title,
+        title=title[prefix.end() :] if prefix else title,
         body=found["description"] or "",
         state=_STATES.get(found["state"], PullState.OPEN),
         draft=found.get("draft", found.get("work_in_progress")) is True,

@@ -62,7 +62,7 @@ def check_reviewer(name: str) -> str:
 
 
 def fill_title(pattern: str, values: dict[str, str]) -> str:
-    """The pattern with its placeholders filled, on one line, cut at 200 characters."""
+    """The pattern with its placeholders filled, on one line, cut at 200 characters; no blank at either end."""
     filled = _FIELD.sub(lambda match: values.get(match[1], ""), pattern)
     line = "".join(character if character.isprintable() else " " for character in filled)
-    return " ".join(line.split())[:TITLE_LENGTH_MAX]
+    return " ".join(line.split())[:TITLE_LENGTH_MAX].rstrip()

@@ -20,6 +20,7 @@ from layering.forge.marker import Line, Marker, with_marker
 from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, LINE_TRAILER, RemoteRepository, line_of
 from layering.forge.settings import ForgeSettings
+from layering.forge.titles import as_kept
 from layering.markdown import code
 from layering.reasons import Reason
 
@@ -41,7 +42,7 @@ class ProposalWriter:
         self._settings = settings
         self._repository = repository
         self._host = repository.host
-        self._proposal = proposal
+        self._proposal = replace(proposal, title=as_kept(proposal.title, settings.kind))
 
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
         """What is due. `pull` is the open one, `command` what a person told that makes it due. Raises Moved when that

@@ -118,7 +118,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         image=image,
         key=key,
         forge=forge_settings(arguments, kind),
-        manners=manners(arguments),
+        manners=manners(arguments, kind, {"cluster": target.cluster, "pool": target.pool}),
         facts=replace(
             _facts(target, image, key, read_evidence(arguments.evidence, image)),
             branch_only=kind is Kind.LOCAL,

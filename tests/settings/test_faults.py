@@ -267,6 +267,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a prefix of two lines": (forges(commitPrefix="a\nb"), "forges[0].commitPrefix", "one line"),
     "a limit below nothing": (forges(maxOpen=-1), "forges[0].maxOpen", "greater than or equal to 0"),
     "an unknown placeholder": (on_forge(title="{node}"), f"{PROPOSAL}.title", "{node} is no placeholder"),
+    "a title of drafts": (
+        on_forge(forge="gitlab", title=" {pool}: {version}", pool="draft"),
+        f"{PROPOSAL}.title",
+        "gitlab takes a title that begins with 'draft:' for a draft's; leave that out; draft: true",
+    ),
+    "a default title of drafts": (
+        forges() | {"proposalDefaults": {"title": "[wip] {version}"}, "images": on_forge(forge="git")["images"]},
+        "proposalDefaults.title",
+        "gitea takes a title that begins with '[wip]' for a draft's",
+    ),
+    "a group's usual title of drafts": (
+        on_forge(forge="gitlab", group="draft"),
+        f"{PROPOSAL}.group",
+        "for a draft's; call the group otherwise, or give it a title",
+    ),
     "a team without a name": (on_forge(reviewers=["amy", "team:"]), f"{PROPOSAL}.reviewers[1]", "names no team"),
     "a branch of ours": (one_proposal(branch="layerwatch/prod/worker"), PROPOSAL, "is the proposal's own"),
     "a group of branches": (one_proposal(group="os"), PROPOSAL, "group is for pull requests"),
