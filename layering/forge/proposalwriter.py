@@ -47,12 +47,11 @@ class ProposalWriter:
     def write(self, seen: Seen, due: Due, pull: PullRequest | None, command: Command | None = None) -> Proposed:
         """What is due. `pull` is the open one, `command` what a person told that makes it due. Raises Moved when that
         one does not stand as it was seen: what a person said of the older key would be taken for a word on this one.
-        Raises InputError, before anything is written, when a group has more lines than a text has room for.
+        Raises InputError, before anything is written, when a text has no room for what it must have.
         """
         if pull is not None and not _stand_alike(pull, self._host.pull(self._repository.name, pull.number)):
             raise Moved
-        if self._proposal.target.group is not None:
-            self._body(self._marker(seen, seen.tip, pull, command), self._proposal.manners.todo)
+        self._body(self._marker(seen, seen.tip, pull, command), self._proposal.manners.todo)
         if due is Due.FINISH and seen.head and self._is_wanted(seen):
             commit, told = seen.head, tuple[str, ...]()
         else:
@@ -252,13 +251,25 @@ class ProposalWriter:
         room = self._host.body_length_max - len(marker.text()) - len("\n\n\n")
         text = self._proposal.body(max(room, 0), marker.old)
         if len(text) > room:  # the first table and the marker are never cut
-            target = self._proposal.target
-            raise InputError(
-                f"{target.proposal_branch} has {len(self._proposal.changes)} lines, more than one text has room for",
-                where=f"{self._settings.name}: {target.repository}",
-                next_step="make two groups of it",
-            )
+            raise self._no_room(marker)
         return with_marker(text, marker)
+
+    def _no_room(self, marker: Marker) -> InputError:
+        """Of one line all is short but what it pins now, which may be any text."""
+        target, where = self._proposal.target, f"{self._settings.name}: {self._proposal.target.repository}"
+        if target.group is None:
+            length = len(marker.old or "")
+            return InputError(
+                f"osImageURL on {target.branch} has {length} characters, more than a text has room for",
+                where=f"{where}, {target.file}",
+                next_step="let it be an image's name, or empty",
+            )
+        lines = len(self._proposal.changes)
+        return InputError(
+            f"{target.proposal_branch} has {lines} lines, more than one text has room for",
+            where=where,
+            next_step="make two groups of it, or see whether osImageURL is an image's name in each file",
+        )
 
     def _check_that_it_holds(self, commit: str, pull: PullRequest, *, may_be_two: bool) -> None:
         """Somebody may have been at it between our writes: branch, marker and file must agree when we leave. Somebody

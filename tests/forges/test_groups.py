@@ -10,7 +10,7 @@ from layering.forge.forge import Change, Proposal, Proposed, State
 from layering.forge.forges import open_forge
 from layering.forge.settings import Kind
 from layering.reasons import Reason
-from tests.forges.proposals import image, pinning, proposal
+from tests.forges.proposals import FILE, image, pinning, proposal
 from tests.forges.world import WORLDS, World
 
 GROUP, BRANCH = "all", "layerwatch/group/all"
@@ -62,6 +62,19 @@ def test_what_is_closed_is_refused_for_each_of_them(kind: Kind, text: str | None
             made = propose(world, 3, whose=whose)
             assert (made.state, made.reason) == (State.IGNORED, Reason.CLOSED_BY_PERSON)
         assert propose(world, 3, "2").state is State.CREATED
+
+
+@pytest.mark.parametrize("kind", [Kind.GITHUB, Kind.GITEA])
+def test_one_line_that_has_no_room_is_told_and_nothing_written(kind: Kind, tmp_path: Path) -> None:
+    with WORLDS[kind](tmp_path) as world:
+        world.origin.commit({FILE: pinning("0").replace("registry.example.com", "z" * 46_000)})
+        forge = open_forge(world.settings)
+        with pytest.raises(InputError, match="osImageURL on main has 46") as caught:
+            forge.propose(proposal(world.repository))
+        forge.close()
+        assert FILE in str(caught.value)
+        assert "group" not in str(caught.value)
+        assert (world.pulls(), world.origin.head("layerwatch/prod/worker")) == ([], None)
 
 
 def test_more_than_a_text_has_room_for_is_told_and_nothing_written(tmp_path: Path) -> None:
