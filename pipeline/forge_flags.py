@@ -159,6 +159,7 @@ def manners(arguments: argparse.Namespace, kind: Kind, values: Mapping[str, str]
         assignees=_names("--assignee", arguments.assignee),
         milestone=_one_line("--milestone", arguments.milestone) if arguments.milestone else None,
         draft=arguments.draft,
+        draft_optional=True,
         title=flag_value("--title", checked, arguments.title) if arguments.title is not None else None,
     )
 

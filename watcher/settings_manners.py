@@ -92,13 +92,14 @@ class ProposalManners(BaseModel):
 
     @property
     def manners(self) -> Manners:
-        """What a forge is asked to set."""
+        """What a forge is asked to set. Of a group others' updates may be on their way."""
         return Manners(
             labels=self.labels,
             reviewers=self.reviewers,
             assignees=self.assignees,
             milestone=self.milestone,
             draft=self.draft,
+            draft_optional=self.hold == "completed" and self.group is None,
             title=self.title,
         )
 

@@ -65,17 +65,21 @@ class GitHubHost(LikeGitHub):
         return sorted((pull for pull in listed if pull.head == head), key=lambda pull: pull.number, reverse=True)
 
     def open(self, repository: str, new: NewPull) -> Opened:
-        """See Host."""
-        body, draft = new.body(new.manners.todo), new.manners.draft
+        """See Host. Private repositories have drafts with some plans only."""
+        path, body, draft = f"{path_of(repository)}/pulls", new.body(new.manners.todo), new.manners.draft
         fields = {"head": new.head, "base": new.base, "title": new.title, "body": body, "draft": draft}
-        answer = self._exchange.send("POST", f"{path_of(repository)}/pulls", fields, expect=(403, 422))
+        warnings = tuple[str, ...]()
+        answer = self._exchange.send("POST", path, fields, expect=(403, 422))
+        if draft and new.manners.draft_optional and _NO_DRAFTS in answer.message:
+            warnings = (f"GitHub takes no draft, so it is ready to be merged: {answer.message}",)
+            answer = self._exchange.send("POST", path, {**fields, "draft": False}, expect=(403, 422))
         if answer.status == 422 and _LOOK_AGAIN.search(answer.message):
             raise ConflictError(
                 answer.message, where=f"{self._settings.name}: {repository}", next_step="look at it again"
             )
         if answer.status >= 400:
             raise _not_opened(answer, f"{self._settings.name}: {repository}")
-        return Opened(pull=self._pull(answer.json))
+        return Opened(pull=self._pull(answer.json), warnings=warnings)
 
     def edit(
         self,
@@ -166,14 +170,22 @@ class GitHubHost(LikeGitHub):
         )
 
 
+_NO_DRAFTS = "Draft pull requests are not supported"
 _LOOK_AGAIN = re.compile(r"already exists|No commits between|PullRequest (?:head|base) invalid", re.IGNORECASE)
 
 
 def _not_opened(answer: Answer, where: str) -> LayerwatchError:
-    """A workflow's own token opens pull requests only where a setting of the repository allows that."""
+    """A workflow's own token opens pull requests only where a setting of the repository allows that; a draft that is
+    to keep one from being merged is not left out.
+    """
     error = refusal(answer, where)
     if "GitHub Actions is not permitted" in answer.message:
         error.next_step = "allow GitHub Actions to create pull requests (Settings, Actions, General), or use an App"
+    if _NO_DRAFTS in answer.message:
+        error.next_step = (
+            "have it opened when the cluster's update is completed, and no draft (hold: completed, draft: false); "
+            "or have a plan of GitHub's with drafts, or a public repository"
+        )
     return error
 
 

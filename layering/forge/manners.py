@@ -15,7 +15,8 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 class Manners:
     """What a forge is asked to set on a pull request. `reviewers` are user names, or `team:SLUG`.
 
-    `title` is a pattern, checked by `check_title`; None means the usual title.
+    `title` is a pattern, checked by `check_title`; None means the usual title. `draft_optional`: where the forge has no
+    drafts, it may be opened without; not when a draft is to keep it from being merged too early.
     """
 
     labels: tuple[str, ...] = ()
@@ -23,6 +24,7 @@ class Manners:
     assignees: tuple[str, ...] = ()
     milestone: str | None = None
     draft: bool = False
+    draft_optional: bool = False
     title: str | None = None
 
     @property

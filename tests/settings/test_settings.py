@@ -219,5 +219,22 @@ def test_a_proposal_s_own_keys_go_instead_of_the_defaults(tmp_path: Path) -> Non
     on_github, local = settings.images[0].proposals
     assert on_github.manners == Manners(labels=("mine", "too"), draft=True)
     assert (on_github.open_windows, on_github.target.group) == ((), "g")
-    assert local.manners == Manners(labels=("os",))
+    assert local.manners == Manners(labels=("os",), draft_optional=True)
     assert (len(local.open_windows), local.target.group) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "optional"),
+    [
+        pytest.param({}, True, id="as usual"),
+        pytest.param({"hold": "completed"}, True, id="after the update"),
+        pytest.param({"hold": "none"}, False, id="during the update"),
+        pytest.param({"group": "g"}, False, id="with others"),
+    ],
+)
+def test_a_draft_is_left_out_only_where_no_update_can_be_on_its_way(
+    tmp_path: Path, keys: dict[str, Any], optional: bool
+) -> None:
+    entry = proposal(forge="github", repository="a/b", draft=True, **keys)
+    (found,) = load(written(tmp_path, document(images=[image(proposals=[entry])]))).images[0].proposals
+    assert (found.manners.draft, found.manners.draft_optional) == (True, optional)

@@ -171,10 +171,24 @@ def test_no_access_is_told_at_once(place: Place, act: Callable[[Place], None]) -
     assert TOKEN not in str(caught.value)
 
 
-def test_drafts_that_the_repository_has_not_are_told(place: Place) -> None:
+def test_a_draft_that_the_repository_has_not_is_told_and_left_out(place: Place) -> None:
     place.found.has_drafts = False
-    with pytest.raises(LayerwatchError, match="Draft pull requests are not supported"):
-        place.propose(draft=True)
+    made = place.propose(draft=True, draft_optional=True, labels=("os",))
+    (warning,) = made.warnings
+    assert "Draft pull requests are not supported" in warning
+    (pull,) = place.found.pulls
+    assert (made.state, pull.draft, pull.labels) == (State.CREATED, False, ["os"])
+    assert place.propose(draft=True, draft_optional=True).warnings == ()
+
+
+def test_a_draft_that_is_to_keep_it_from_being_merged_is_not_left_out(place: Place) -> None:
+    place.found.has_drafts = False
+    for _ in range(2):
+        with pytest.raises(LayerwatchError, match="Draft pull requests are not supported") as caught:
+            place.propose(draft=True)
+        assert "hold: completed" in caught.value.next_step
+        assert place.found.pulls == []
+    assert place.propose().state is State.CREATED
 
 
 @pytest.fixture
