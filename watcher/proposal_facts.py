@@ -59,5 +59,7 @@ def _why(image: ImageSettings, seen: Observation) -> str:
         return "it has none of ours yet"
     if running.base_digest not in {wanted.base.digest, *wanted.base.platforms.values()}:
         also = ", and its source is another commit" if running.revision not in (None, wanted.commit) else ""
+        if wanted.base.release and not wanted.update_completed:
+            return f"the cluster is on its way to {code(wanted.version)}{also}"
         return f"{'the cluster runs' if wanted.base.release else 'its base is'} {code(wanted.version)} now{also}"
     return "the source of the image changed"

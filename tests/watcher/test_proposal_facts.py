@@ -8,7 +8,7 @@ import pytest
 from layering.evidence import Evidence
 from layering.proposal import Facts, Rollout
 from layering.request import ProposalEntry
-from tests.watcher.test_decide import BUILT, NEW_BASE, ON_OLD_BASE, POOL, attempt, seen
+from tests.watcher.test_decide import BUILT, NEW_BASE, ON_OLD_BASE, POOL, WANTED, attempt, seen
 from watcher.engines.engine import Build, BuildState
 from watcher.proposal_facts import proposal_facts
 from watcher.settings_image import ImageSettings
@@ -40,6 +40,22 @@ WHY = {
 @pytest.mark.parametrize(("running", "why"), WHY.values(), ids=WHY)
 def test_why_now(running: Any, why: str) -> None:
     assert told(seen(running=running)).why == why
+
+
+@pytest.mark.parametrize(
+    ("running", "why"),
+    [
+        pytest.param(ON_OLD_BASE, "the cluster is on its way to `4.19.2`", id="another release"),
+        pytest.param(
+            replace(ON_OLD_BASE, revision="d" * 40),
+            "the cluster is on its way to `4.19.2`, and its source is another commit",
+            id="and another source",
+        ),
+        pytest.param(replace(ON_OLD_BASE, base_digest=NEW_BASE), "the source of the image changed", id="the same base"),
+    ],
+)
+def test_why_now_while_the_update_is_not_completed(running: Any, why: str) -> None:
+    assert told(seen(running=running, wanted=replace(WANTED, update_completed=False))).why == why
 
 
 def test_which_nodes_reboot() -> None:
