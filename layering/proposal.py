@@ -18,6 +18,7 @@ __all__ = ["Facts", "Rollout", "body", "group_body", "group_title", "title"]
 
 _USUAL_TITLES = {True: "{cluster}/{pool}: {image} on {version}", False: "{cluster}/{pool}: {image} {digest12}"}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,99}")
+_ISSUE = re.compile(r"(?<![A-Za-z0-9])GH-[0-9]", re.IGNORECASE)  # docs.github.com, "Autolinked references and URLs"
 _IMAGE = "OS image"
 _RULE = "* * *"
 
@@ -112,7 +113,8 @@ def _values(members: Sequence[Facts]) -> dict[str, str]:
 
 def _version(facts: Facts) -> str:
     version = facts.version or ""
-    return version if _VERSION.fullmatch(version) else facts.image.pinned.short
+    is_plain = _VERSION.fullmatch(version) and not _ISSUE.search(version)
+    return version if is_plain else facts.image.pinned.short
 
 
 def _listed(words: Iterable[str]) -> str:
