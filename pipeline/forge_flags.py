@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from layering.errors import InputError
 from layering.forge.addresses import check_address
 from layering.forge.credentials import is_token
-from layering.forge.manners import Manners, check_reviewer, check_title
+from layering.forge.manners import Manners, check_name, check_reviewer, check_title
 from layering.forge.settings import (
     API_PATHS,
     DEFAULT_URLS,
@@ -18,6 +18,7 @@ from layering.forge.settings import (
     App,
     ForgeSettings,
     Kind,
+    check_app_id,
     check_repository,
     kind_at,
     parse_author,
@@ -157,7 +158,7 @@ def manners(arguments: argparse.Namespace, kind: Kind, values: Mapping[str, str]
             flag_value("--reviewer", check_reviewer, name) for name in _names("--reviewer", arguments.reviewer)
         ),
         assignees=_names("--assignee", arguments.assignee),
-        milestone=_one_line("--milestone", arguments.milestone) if arguments.milestone else None,
+        milestone=flag_value("--milestone", check_name, arguments.milestone) if arguments.milestone else None,
         draft=arguments.draft,
         draft_optional=True,
         title=flag_value("--title", checked, arguments.title) if arguments.title is not None else None,
@@ -206,7 +207,7 @@ def _app(arguments: argparse.Namespace, kind: Kind) -> App | None:
     if number is not None and not (number.isascii() and number.isdecimal()):
         raise InputError("it is a number", where="--installation-id", next_step="leave it out to have it asked for")
     return App(
-        id=_one_line("--app-id", arguments.app_id),
+        id=flag_value("--app-id", check_app_id, arguments.app_id),
         private_key_file=arguments.app_key_file,
         installation=int(number) if number else None,
     )
@@ -214,7 +215,7 @@ def _app(arguments: argparse.Namespace, kind: Kind) -> App | None:
 
 def _names(flag: str, values: list[str]) -> tuple[str, ...]:
     """Without the empty ones, which Tekton and Actions give for what is not set."""
-    return tuple(dict.fromkeys(_one_line(flag, value) for value in values if value.strip()))
+    return tuple(dict.fromkeys(flag_value(flag, check_name, value) for value in values if value.strip()))
 
 
 def _one_line(flag: str, text: str) -> str:

@@ -112,6 +112,7 @@ INSECURE = "--insecure-registry {reg} --insecure-registry {locked}"
 BUILD = "layerwatch-step build-image --context . --target {reg}/t/x:1 --base {base} " + INSECURE
 PR = "layerwatch-step open-pull-request --cluster c --pool worker --image {base} --file mc.yaml "
 REMOTE = PR + f"--key {'1' * 64} "
+APP = "--repository o/r --forge github --app-key-file f "
 GITEA = "--repository o/r --forge gitea --forge-url https://f.test/api/v1 "
 
 ROWS = [
@@ -258,6 +259,14 @@ ROWS = [
     ("App of another forge", REMOTE + "--repository g/p --forge gitlab --app-id 1", 2, "Apps are GitHub's"),
     ("App without a key", REMOTE + "--repository o/r --forge github --app-id 1", 2, "an id and a key"),
     ("App with no key", REMOTE + "--repository o/r --forge github --app-id 1 --app-key-file f", 2, "no private key"),
+    ("App of no id", REMOTE + APP + "--app-id 'hello world'", 2, "--app-id: no App has such an id"),
+    ("App of nothing", REMOTE + APP + "--app-id 0", 2, "its number, or its client id"),
+    (
+        "milestone of a blank",
+        REMOTE + "--repository o/r --forge github --milestone ' '",
+        2,
+        "--milestone: a name is one",
+    ),
     ("title of what is not known", PR + "--repository repo --title {{node}}", 2, "no placeholder"),
     (
         "title of drafts",

@@ -18,13 +18,13 @@ from layering.fields import STRICT, Name, Text
 from layering.forge.addresses import check_address
 from layering.forge.credentials import is_token
 from layering.forge.forge import Author
-from layering.forge.settings import DEFAULT_URLS, App, ForgeSettings, Kind, parse_author
+from layering.forge.settings import APP_ID, DEFAULT_URLS, App, ForgeSettings, Kind, check_app_id, parse_author
 from watcher.settings_fields import LocalFile, said
 
 _AppId = Annotated[
     str,
-    BeforeValidator(lambda value: str(value) if type(value) is int else value),
-    WithJsonSchema({"type": ["string", "integer"]}),
+    BeforeValidator(lambda value: said(check_app_id)(str(value) if type(value) is int else value)),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": f"^({APP_ID})$", "minimum": 1}),
 ]
 _Author = Annotated[Author, BeforeValidator(said(parse_author)), WithJsonSchema({"type": "string"})]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from layering.fields import STRICT, Name, Text
-from layering.forge.manners import Manners, check_reviewer, check_title
+from layering.forge.manners import Manners, check_name, check_reviewer, check_title
 from layering.window import ALL_DAYS, Day, Window, time_zone
 from watcher.settings_fields import said
 
@@ -38,6 +38,7 @@ _Days = Annotated[
     BeforeValidator(_days),
     WithJsonSchema({"type": "array", "minItems": 1, "items": {"enum": list(_DAYS)}}),
 ]
+_Named = Annotated[Text, AfterValidator(said(check_name))]
 _Reviewer = Annotated[Text, AfterValidator(said(check_reviewer))]
 _Title = Annotated[str, BeforeValidator(said(check_title)), WithJsonSchema({"type": "string", "minLength": 1})]
 
@@ -69,10 +70,10 @@ class ProposalManners(BaseModel):
 
     model_config = STRICT
 
-    labels: tuple[Text, ...] = Field(default=(), description="Labels; one that is missing is made.")
+    labels: tuple[_Named, ...] = Field(default=(), description="Labels; one that is missing is made.")
     reviewers: tuple[_Reviewer, ...] = Field(default=(), description="Who is asked for a review; team:SLUG is a team.")
-    assignees: tuple[Text, ...] = Field(default=(), description="Assignees.")
-    milestone: Text | None = Field(default=None, description="The title of an open milestone.")
+    assignees: tuple[_Named, ...] = Field(default=(), description="Assignees.")
+    milestone: _Named | None = Field(default=None, description="The title of an open milestone.")
     draft: StrictBool = Field(default=False, description="Open it as a draft.")
     title: _Title | None = Field(
         default=None, description="Its title, with {cluster}, {pool}, {image}, {version} and {digest12} filled in."

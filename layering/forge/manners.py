@@ -56,9 +56,16 @@ def check_title(pattern: str) -> str:
     return pattern
 
 
+def check_name(name: str) -> str:
+    """The name of a label, a person or a milestone itself. Raises InputError for one of no or several lines."""
+    if not name.strip() or not name.isprintable():
+        raise InputError("a name is one line of printable characters")
+    return name
+
+
 def check_reviewer(name: str) -> str:
-    """The name itself, of a user or `team:SLUG`. Raises InputError for a team without a name."""
-    if name.startswith(TEAM) and not name.removeprefix(TEAM).strip():
+    """The name itself, of a user or `team:SLUG`. Raises InputError for what is no name, or a team without one."""
+    if check_name(name).startswith(TEAM) and not name.removeprefix(TEAM).strip():
         raise InputError(f"{name!r} names no team", next_step=f"write {TEAM}SLUG, the team's name as in its address")
     return name
 

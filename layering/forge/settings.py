@@ -14,6 +14,8 @@ from layering.secrets import Secret
 
 MAX_WAIT_DEFAULT_SECONDS = 60.0
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9_.-]+")
+APP_ID = r"[1-9][0-9]*|[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)?"
+"""Of an App: its number, or its client id; older ones have a full stop (Iv1.0123…)."""
 _AUTHOR = re.compile(r"([^<>]*\w[^<>]*) <([^<>\s]+@[^<>\s]+)>")
 _MAIL = re.compile(r".+@.+")
 # What git takes off both ends of a name and of an address (ident.c, crud); newer ones leave a full stop there.
@@ -93,6 +95,13 @@ def parse_author(text: str) -> Author:
     if not name or not _MAIL.fullmatch(email) or not text.isprintable():
         raise InputError("an author is NAME <MAIL>", next_step="write it as in Jo Doe <jo@example.com>")
     return Author(name=name, email=email)
+
+
+def check_app_id(text: str) -> str:
+    """The id of a GitHub App itself. Raises InputError."""
+    if not re.fullmatch(APP_ID, text):
+        raise InputError("no App has such an id", next_step="give its number, or its client id, which begins with Iv")
+    return text
 
 
 def public_forge(name: str) -> ForgeSettings | None:

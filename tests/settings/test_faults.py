@@ -46,6 +46,10 @@ def forges(**changes: Any) -> dict[str, Any]:
     return document(forges=[FORGE | changes])
 
 
+def app(number: Any) -> dict[str, Any]:
+    return document(forges=[{"name": "git", "kind": "github", "app": {"id": number, "privateKeyFile": "k"}}])
+
+
 def on_forge(**changes: Any) -> dict[str, Any]:
     return one_proposal(**({"forge": "github", "repository": "acme/cluster-config"} | changes))
 
@@ -263,6 +267,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         "forges[0]",
         "app goes with kind github only",
     ),
+    "an App of no id": (app(""), "forges[0].app.id", "no App has such an id"),
+    "an App of two words": (app("hello world"), "forges[0].app.id", "no App has such an id"),
+    "an App below nothing": (app(-5), "forges[0].app.id", "its number, or its client id"),
+    "an App of a truth": (app(True), "forges[0].app.id", "must be text"),
+    "a label of two lines": (on_forge(labels=["a", "b\nc"]), f"{PROPOSAL}.labels[1]", "one line"),
+    "an assignee of a blank": (on_forge(assignees=[" "]), f"{PROPOSAL}.assignees[0]", "one line"),
+    "a reviewer of two lines": (on_forge(reviewers=["a\u2028b"]), f"{PROPOSAL}.reviewers[0]", "one line"),
+    "a milestone of a blank": (on_forge(milestone="  "), f"{PROPOSAL}.milestone", "one line"),
     "an author without mail": (forges(author="me"), "forges[0].author", "NAME <MAIL>"),
     "a prefix of two lines": (forges(commitPrefix="a\nb"), "forges[0].commitPrefix", "one line"),
     "a limit below nothing": (forges(maxOpen=-1), "forges[0].maxOpen", "greater than or equal to 0"),

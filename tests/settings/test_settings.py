@@ -238,3 +238,13 @@ def test_a_draft_is_left_out_only_where_no_update_can_be_on_its_way(
     entry = proposal(forge="github", repository="a/b", draft=True, **keys)
     (found,) = load(written(tmp_path, document(images=[image(proposals=[entry])]))).images[0].proposals
     assert (found.manners.draft, found.manners.draft_optional) == (True, optional)
+
+
+@pytest.mark.parametrize("given", [123, "123", "Iv23liAbC9", "Iv1.8a61f9b3a7aba766"])
+def test_an_app_s_id_is_its_number_or_its_client_id(tmp_path: Path, given: int | str) -> None:
+    entry = {"name": "git", "kind": "github", "app": {"id": given, "privateKeyFile": "k"}}
+    content = document(forges=[entry])
+    assert VALIDATOR.is_valid(content)
+    app = load(written(tmp_path, content)).forge("git").app
+    assert app is not None
+    assert app.id == str(given)
