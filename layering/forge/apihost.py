@@ -3,7 +3,8 @@
 Subclasses implement the rest of Host. Nothing of a forge's API is known here.
 """
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from layering.errors import UnavailableError
 from layering.forge.credentials import Credentials
 from layering.forge.exchange import Exchange
-from layering.forge.pullrequest import PullPage
+from layering.forge.pullrequest import PullPage, PullRequest
 from layering.forge.settings import API_PATHS, ForgeSettings, Login
 from layering.forge.treechange import TreeChange
 from layering.reasons import Reason
@@ -70,9 +71,14 @@ class ApiHost:
         """See Host: not asked for. GitLab lets nobody else open a merge request of a project's own branch."""
         raise NotImplementedError
 
-    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
-        """See Host: not asked for. GitHub and GitLab select one branch's."""
-        raise NotImplementedError
+    @abstractmethod
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        """See Host."""
+
+    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
+        """See Host. Whatever they go into."""
+        found = [pull for page in self.newest_pulls(repository, head) for pull in page.pulls if pull.head == head]
+        return sorted(found, key=lambda pull: pull.number, reverse=True)
 
     def signs_commits(self) -> bool:
         """See Host. Only GitHub does, for an App."""

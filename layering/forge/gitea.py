@@ -42,14 +42,9 @@ class GiteaHost(LikeGitHub):
     selects_by_head = False
     may_open_two = True  # it looks for another one without a lock
 
-    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
-        """See Host."""
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        """See Host. All: `head` as a parameter would be passed over without a word."""
         return self._pages(repository, {"state": "all"})
-
-    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
-        """See Host. Whatever their base branch; `head` as a parameter would be passed over without a word."""
-        found = [pull for pull in self._listed(repository, {"state": "all"}) if pull.head == head]
-        return sorted(found, key=lambda pull: pull.number, reverse=True)
 
     def open(self, repository: str, new: NewPull) -> Opened:
         """See Host. It refuses all for one name that it does not know, which is left out of the next try."""

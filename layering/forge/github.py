@@ -5,7 +5,7 @@ the same below `/api/v3`. Labels and people are in githubmanners.py, commits by 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
 from layering.forge.likegithub import LikeGitHub, path_of
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings
 from layering.forge.treechange import TreeChange
 
@@ -58,11 +58,10 @@ class GitHubHost(LikeGitHub):
             return self._repository(told)
         return super().repository(name)
 
-    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
-        """See Host. Whatever their base branch."""
-        owner = repository.partition("/")[0]
-        listed = self._listed(repository, {"state": "all", "head": f"{owner}:{head}"})
-        return sorted((pull for pull in listed if pull.head == head), key=lambda pull: pull.number, reverse=True)
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        """See Host."""
+        selected = f"{repository.partition('/')[0]}:{head}"
+        return self._pages(repository, {"state": "all", "head": selected, "sort": "created", "direction": "desc"})
 
     def open(self, repository: str, new: NewPull) -> Opened:
         """See Host. Private repositories have drafts with some plans only."""

@@ -6,7 +6,7 @@ one request, and what the token may not set is left out without a word, so that 
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import ApiHost, moment
 from layering.forge.gitlabmanners import wanted
 from layering.forge.manners import Manners
-from layering.forge.pullrequest import Comment, NewPull, Opened, PullRequest, PullState, Repository
+from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState, Repository
 from layering.forge.settings import Kind
 from layering.forge.titles import DRAFTS
 
@@ -40,6 +40,7 @@ class GitLabHost(ApiHost):
     body_length_max = 1_000_000  # of 1,048,576
     selects_by_head = True
     may_open_two = False
+    page: Mapping[str, str | int] = {"per_page": _PER_PAGE}
     pulls_per_page = _PER_PAGE
 
     def repository(self, name: str) -> Repository:
@@ -52,9 +53,9 @@ class GitLabHost(ApiHost):
             "a project",
         )
 
-    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
-        """See Host. Whatever their target branch."""
-        return self._listed(repository, source_branch=head, state="all", order_by="created_at", sort="desc")
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        """See Host."""
+        return self._pages(repository, source_branch=head, state="all", order_by="created_at", sort="desc")
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:
         """See Host."""
@@ -193,11 +194,14 @@ class GitLabHost(ApiHost):
         return answer
 
     def _listed(self, repository: str, **params: str) -> Sequence[PullRequest]:
+        return [pull for page in self._pages(repository, **params) for pull in page.pulls]
+
+    def _pages(self, repository: str, **params: str) -> Iterator[PullPage]:
+        """As they are read."""
         path = f"{_project(repository)}/merge_requests"
-        found: list[PullRequest] = []
-        for answer in self._exchange.pages(path, {**params, "scope": "all", "per_page": _PER_PAGE}):
-            found += self._read(partial(_pulls, answer.json), "merge requests")
-        return found
+        for answer in self._exchange.pages(path, {**params, "scope": "all", **self.page}, limit=None):
+            pulls = self._read(partial(_pulls, answer.json), "merge requests")
+            yield PullPage(pulls=pulls, is_last=answer.next_page is None)
 
     def _pull(self, found: Any) -> PullRequest:
         return self._read(lambda: _pull(found), "a merge request")

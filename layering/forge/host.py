@@ -25,8 +25,8 @@ class Host(Protocol):
     """Characters a body may have, with room to spare."""
 
     selects_by_head: bool
-    """Whether `pulls_of` asks for one branch alone; else all are listed, and git, asked first, tells how many they are
-    and which has a branch's commit (refs/pull/N/head).
+    """Whether `newest_pulls` asks for one branch alone; else all are listed, and git, asked first, tells how many they
+    are and which has a branch's commit (refs/pull/N/head).
     """
 
     pulls_per_page: int
@@ -62,8 +62,8 @@ class Host(Protocol):
     def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
         """All pull requests whose head is this branch of the repository itself, newest first, closed ones included.
 
-        `base` is the branch ours goes into; one that a person retargeted elsewhere is listed, too, where the forge can
-        tell with the same number of requests. One request where the forge can select by head, pages otherwise.
+        `base` is the branch ours goes into; one that a person retargeted elsewhere is listed, too. All the pages of
+        `newest_pulls`.
         """
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:
@@ -73,9 +73,9 @@ class Host(Protocol):
         One request and more pages when there are; with an ETag where the forge offers them.
         """
 
-    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
-        """All, closed ones included, newest first; each page is asked for when it is read. Only where no branch selects
-        its own.
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        """Those whose head is this branch, or all where no branch selects its own: of the repository itself, whatever
+        they go into, closed ones included, newest first. Each page is asked for when it is read.
         """
 
     def pull(self, repository: str, number: int) -> PullRequest:

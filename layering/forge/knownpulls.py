@@ -1,8 +1,9 @@
 """The pull requests of one repository, as far as our branches go: each branch is asked for once, then only changes.
 
-A process that looks once asks one question per branch; where the forge can tell of all branches only, it asks for those
-that git names, for all that are open, or for all, as far as they are read. One that stays asks, at each look, a single
-question for the whole repository: what was updated since. Nothing is judged here.
+A process that looks once asks one question per branch, and for a further page of its answer when that is read; where
+the forge can tell of all branches only, it asks for those that git names, for all that are open, or for all, as far as
+they are read. One that stays asks, at each look, a single question for the whole repository: what was updated since.
+Nothing is judged here.
 """
 
 import sys
@@ -10,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 
 from layering.errors import NotFoundError
 from layering.forge.forge import OUR_BRANCHES
@@ -22,12 +23,17 @@ _SLACK = timedelta(seconds=5)  # forges write their clock in whole seconds, and 
 _OLDER_MAX = 2  # asked for by number
 
 
-class _Listed(IntEnum):
-    """How much is known of all our branches, where none selects one."""
+_EVERY = ""  # branch, where none selects its own
 
-    NOTHING = 0
-    OPEN = 1
-    ALL = 2
+
+@dataclass(kw_only=True)
+class _Reading:
+    """How far the pages of a branch were read, or of all. Those of the number `read_to` and later ones are known."""
+
+    is_begun: bool = False
+    is_whole: bool = False
+    read_to: int = sys.maxsize
+    rest: Iterator[PullPage] | None = None
 
 
 class KnownPulls:
@@ -37,10 +43,8 @@ class KnownPulls:
         self._host = host
         self._repository = repository
         self._by_branch: dict[str, dict[int, PullRequest]] = {}
-        self._listed = _Listed.NOTHING
-        self._is_begun = False  # a page of all was read
-        self._read_to = sys.maxsize  # of all, those of this number and later ones are known
-        self._rest: Iterator[PullPage] | None = None
+        self._readings: dict[str, _Reading] = {}
+        self._is_open_listed = False  # of all branches
         self._clone_url: str | None = None
         self._is_archived = False
         self._open_count: int | None = None
@@ -55,19 +59,19 @@ class KnownPulls:
     def are_listed(self) -> bool:
         """Whether what is open is known of all branches, where none selects one."""
         with self._guard:
-            return self._listed is not _Listed.NOTHING
+            return self._is_open_listed or self.are_complete
 
     @property
     def are_complete(self) -> bool:
         """Whether all branches are known, with what has ended, where none selects one."""
         with self._guard:
-            return self._listed is _Listed.ALL
+            return self._reading(_EVERY).is_whole
 
     @property
     def are_unknown(self) -> bool:
         """Whether nothing is known of any branch."""
         with self._guard:
-            return self._listed is _Listed.NOTHING and not self._by_branch
+            return not self.are_listed and not self._by_branch
 
     def asked_at(self, head: str) -> float:
         """When the last answer came that tells of a branch, as time.monotonic() counts; 0: never."""
@@ -100,11 +104,12 @@ class KnownPulls:
     def opened(self, head: str, base: str) -> Sequence[PullRequest]:
         """Those of a branch that are open, newest first. All of them: one that was not seen would let another, which
         anybody may have opened, stand in its place. Where those that git names were asked for, and all have ended, none
-        is.
+        is. Where a branch selects its own, one into `base` is enough: the forge opens no second one.
         """
         with self._guard:
             if self._host.selects_by_head:
-                self.of(head, base)
+                while not self._is_whole(head) and all(pull.base != base for pull in self._open_ones(head)):
+                    self._read_on(head)
             elif self._open_ones(head) or not (self.known(head) and self.was_asked(head)):
                 self.list_open()
             return self._open_ones(head)
@@ -112,77 +117,91 @@ class KnownPulls:
     def list_open(self) -> None:
         """Have all that are open known, where no branch selects its own."""
         with self._guard:
-            if self._listed < _Listed.OPEN:
+            if not self.are_listed:
                 with self._asking():
                     pulls = self._host.open_pulls(self._repository)
                 self._take(pulls)
-                self._listed = _Listed.OPEN
+                self._is_open_listed = True
+
+    def begin(self, head: str) -> None:
+        """Have the newest of a branch known, a page of them, where it selects its own; else nothing is asked."""
+        with self._guard:
+            if self._host.selects_by_head and not self._is_begun(head):
+                self._read_on(head)
 
     def of(self, head: str, base: str) -> Sequence[PullRequest]:
-        """Those of a branch, newest first, as they were when they were last asked for."""
+        """Those of a branch, newest first, as they were when they were last asked for. Into whatever branch."""
         with self._guard:
-            if self._host.selects_by_head and head not in self._by_branch:
-                with self._asking(head):
-                    pulls = self._host.pulls_of(self._repository, head, base)
-                self._by_branch[head] = {}
-                self._take(pulls)
-            while not self._host.selects_by_head and self._listed < _Listed.ALL:
-                self._read_on()
+            while not self._is_whole(head):
+                self._read_on(head)
             return self._newest_first(head)
 
     def newest(
         self, head: str, base: str, older: Callable[[], Sequence[int] | None] = lambda: None
     ) -> Iterator[PullRequest]:
-        """As `of`, and where none selects one, asked for only as far as these are read: a page of the newest, then by
-        number those that `older` tells of. Where it cannot tell (None), or tells of many: all, page by page.
+        """As `of`, asked for only as far as these are read: a page of the newest, then, where no branch selects its
+        own, by number those that `older` tells of. Else, or where it cannot tell (None), or of many: page by page.
         """
         given = set[int]()
-        for known in self._further(head, base, older):
+        for known in self._further(head, older):
             fresh = [pull for pull in known if pull.number not in given]
             given.update(pull.number for pull in fresh)
             yield from fresh
 
-    def _further(
-        self, head: str, base: str, older: Callable[[], Sequence[int] | None]
-    ) -> Iterator[Sequence[PullRequest]]:
+    def _further(self, head: str, older: Callable[[], Sequence[int] | None]) -> Iterator[Sequence[PullRequest]]:
         """What is known of a branch after each step."""
-        if self._host.selects_by_head or self.are_complete:
-            yield self.of(head, base)
-            return
         yield self._read(head)
-        if not self._is_begun:
-            self._read_on()
+        if not self._is_begun(head):
+            self._read_on(head)
             yield self._read(head)
-        numbers = () if self.are_complete else older()
-        unknown = [number for number in numbers or () if number < self._read_to and number not in self._numbers]
-        if numbers is not None and len(unknown) <= _OLDER_MAX:
+        numbers = None if self._host.selects_by_head or self._is_whole(head) else older()
+        if numbers is not None and len(unknown := self._unknown(head, numbers)) <= _OLDER_MAX:
             for number in unknown:
                 self.ask(head, number)
             yield self.known(head)
             return
-        while not self.are_complete:
-            self._read_on()
+        while not self._is_whole(head):
+            self._read_on(head)
             yield self._read(head)
+        yield self._read(head)  # others may have read the rest meanwhile
+
+    def _unknown(self, head: str, numbers: Sequence[int]) -> Sequence[int]:
+        with self._guard:
+            read_to = self._reading(head).read_to
+            return [number for number in numbers if number < read_to and number not in self._numbers]
 
     def _read(self, head: str) -> Sequence[PullRequest]:
         """Those of a branch on the pages that were read: no newer one is missing."""
         with self._guard:
-            is_all = self._listed is _Listed.ALL
-            return [pull for pull in self._newest_first(head) if is_all or pull.number >= self._read_to]
+            reading = self._reading(head)
+            return [pull for pull in self._newest_first(head) if reading.is_whole or pull.number >= reading.read_to]
 
-    def _read_on(self) -> None:
-        """One more page of all: from the first on where it is another look than the one that read so far."""
+    def _read_on(self, head: str) -> None:
+        """One more page of a branch's, or of all: from the first on where it is another look than the one that read so
+        far.
+        """
         with self._guard:
-            rest, self._rest = self._rest or self._host.newest_pulls(self._repository), None
-            with self._asking():
+            reading = self._reading(head)
+            rest, reading.rest = reading.rest or self._host.newest_pulls(self._repository, head), None
+            with self._asking(head if self._host.selects_by_head else None):
                 page = next(rest)
+            if self._host.selects_by_head:
+                self._by_branch.setdefault(head, {})
             self._take(page.pulls)
-            self._is_begun = True
-            self._read_to = min([self._read_to, *(pull.number for pull in page.pulls)])
-            if page.is_last:
-                self._listed = _Listed.ALL
-            else:
-                self._rest = rest
+            reading.is_begun, reading.is_whole = True, page.is_last
+            reading.read_to = min([reading.read_to, *(pull.number for pull in page.pulls)])
+            reading.rest = None if page.is_last else rest
+
+    def _reading(self, head: str) -> _Reading:
+        return self._readings.setdefault(head if self._host.selects_by_head else _EVERY, _Reading())
+
+    def _is_begun(self, head: str) -> bool:
+        with self._guard:
+            return self._reading(head).is_begun
+
+    def _is_whole(self, head: str) -> bool:
+        with self._guard:
+            return self._reading(head).is_whole
 
     @contextmanager
     def _asking(self, head: str | None = None) -> Iterator[None]:
@@ -234,7 +253,8 @@ class KnownPulls:
         a write of ours: its answer has just told, and the time after this one asks for what was updated since.
         """
         with self._guard:
-            self._rest = None
+            for reading in self._readings.values():
+                reading.rest = None
             is_told, self._is_told = self._is_told, False
             if self._is_archived:  # no pull request changes when it is archived no more
                 self._is_archived = self._host.repository(self._repository).archived
@@ -266,5 +286,6 @@ class KnownPulls:
             self._by_branch.pop(head, None)
             self._asked.pop(head, None)
             self._numbers.clear()
-            self._listed, self._is_begun, self._read_to, self._rest = _Listed.NOTHING, False, sys.maxsize, None
+            self._readings.pop(head if self._host.selects_by_head else _EVERY, None)
+            self._is_open_listed = False
             self._is_archived = False

@@ -291,7 +291,7 @@ class ProposalWriter:
 
 def _newest(seen: Seen) -> int:
     """The number of the newest that the branch had so far; 0: none."""
-    return max((pull.number for pull in seen.pulls()), default=0)
+    return next((pull.number for pull in seen.pulls()), 0)
 
 
 def _near(number: int) -> Sequence[int]:

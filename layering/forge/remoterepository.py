@@ -76,8 +76,7 @@ class RemoteRepository:
         Raises InputError when there is no such base branch, and what Host and RemoteGit raise.
         """
         head, base = target.proposal_branch, target.branch
-        if self.host.selects_by_head:
-            self.pulls.of(head, base)  # before git: a merge is seen on the base branch when it is seen here
+        self.pulls.begin(head)  # before git: a merge is seen on the base branch when it is seen here
         self._check_not_archived(self.pulls.is_archived)
         told = refs()
         return self._seen(

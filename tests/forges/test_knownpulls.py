@@ -17,6 +17,7 @@ BRANCH = "layerwatch/prod/worker"
 OTHER = "layerwatch/prod/infra"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 COMMIT = "c" * 40
+ITS_PAGE = f"page 1 of {BRANCH}"
 
 
 def pull(title: str, head: str = BRANCH, state: PullState = PullState.OPEN, number: int = 1) -> PullRequest:
@@ -34,6 +35,7 @@ class Counted:
     selects_by_head: bool = True
     open: list[PullRequest] = field(default_factory=list)
     changed: list[PullRequest] = field(default_factory=list)
+    listed: list[PullRequest] = field(default_factory=lambda: [pull("listed")])
     is_archived: bool = True
     breaks_before: PullRequest | None = None
     answered: float = 0.0
@@ -52,11 +54,6 @@ class Counted:
             raise NotFoundError("there is no such pull request", where="f.test")
         return there[0]
 
-    def pulls_of(self, repository: str, head: str, base: str) -> list[PullRequest]:
-        self.asked.append("all of a branch")
-        self.answered = time.monotonic()
-        return [pull("listed")]
-
     def open_pulls(self, repository: str) -> list[PullRequest]:
         self.asked.append("open")
         return self.open
@@ -67,13 +64,22 @@ class Counted:
         self.answered = time.monotonic()
         return self.changed or [pull("changed"), pull("another's", OTHER)]
 
-    def newest_pulls(self, repository: str) -> Iterator[PullPage]:
+    def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
+        if self.selects_by_head:
+            yield from self.pages_of(head)
+            return
         for each in self.changed:
             if each == self.breaks_before:
                 raise UnavailableError("broken off", where="f.test")
             self.asked.append(f"page with {each.number}")
             self.answered = time.monotonic()
             yield PullPage(pulls=[each], is_last=each == self.changed[-1])
+
+    def pages_of(self, head: str) -> Iterator[PullPage]:
+        for at, each in enumerate(self.listed, 1):
+            self.asked.append(f"page {at} of {head}")
+            self.answered = time.monotonic()
+            yield PullPage(pulls=[each] if each.head == head else [], is_last=at == len(self.listed))
 
 
 def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
@@ -85,11 +91,11 @@ def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
     known.take(pull("written"))
     known.refresh()
     assert [each.title for each in known.of(BRANCH, "main")] == ["written"]
-    assert host.asked == ["all of a branch"]
+    assert host.asked == [ITS_PAGE]
     known.refresh()
     assert [each.title for each in known.of(BRANCH, "main")] == ["changed"]
     known.refresh()
-    assert host.asked == ["all of a branch", "changed", "changed"]
+    assert host.asked == [ITS_PAGE, "changed", "changed"]
 
 
 CLOSED, THEIRS = pull("closed", state=PullState.CLOSED, number=3), pull("x", "feature", number=4)
