@@ -7,6 +7,7 @@ prefix of the title; labels and milestones go by number (giteamanners.py).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -102,10 +103,10 @@ class GiteaHost(LikeGitHub):
             wanted.tell_of_teams(answer.json)
         return self._pull(answer.json), tuple(wanted.warnings)
 
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+    def comments(self, repository: str, number: int, since: datetime | None) -> tuple[Sequence[Comment], bool]:
         """See Host. Gitea gives them all at once."""
         found = self._exchange.get(f"{path_of(repository)}/issues/{number}/comments").json
-        return self._read(lambda: sorted(map(_comment, found), key=lambda comment: comment.id), "comments")
+        return self._read(lambda: sorted(map(_comment, found), key=lambda comment: comment.id), "comments"), True
 
     def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """See Host. Who may be assigned is who may write; permissions are told to administrators only."""

@@ -6,6 +6,7 @@ the same below `/api/v3`. Labels and people are in githubmanners.py, commits by 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from layering.forge.treechange import TreeChange
 HEADERS: Mapping[str, str] = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 _PER_PAGE = 100
+_SECOND = "%Y-%m-%dT%H:%M:%SZ"
 _PUSHERS = {"admin", "maintain", "write"}
 _CLOUD = re.compile(r"https://api\.(github\.com|[\w-]+\.ghe\.com)")
 
@@ -104,11 +106,17 @@ class GitHubHost(LikeGitHub):
             return None, tuple(wanted.warnings)
         return self.edit(repository, pull, body=body), tuple(wanted.warnings)
 
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
-        """See Host."""
-        pages = self._exchange.pages(f"{path_of(repository)}/issues/{number}/comments", {"per_page": _PER_PAGE})
-        found = self._read(lambda: [_comment(each) for page in pages for each in page.json], "comments")
-        return sorted(found, key=lambda comment: comment.id)
+    def comments(self, repository: str, number: int, since: datetime | None) -> tuple[Sequence[Comment], bool]:
+        """See Host. Oldest first is the only order: those since then are asked for when the first page has not all."""
+        path = f"{path_of(repository)}/issues/{number}/comments"
+        pages = self._exchange.pages(path, self.page)
+        answers = [next(pages)]
+        is_whole = since is None or answers[0].next_page is None
+        if since is not None and not is_whole:
+            pages = self._exchange.pages(path, {"since": since.astimezone(UTC).strftime(_SECOND), **self.page})
+        answers += pages
+        found = self._read(lambda: {each["id"]: _comment(each) for page in answers for each in page.json}, "comments")
+        return [found[number] for number in sorted(found)], is_whole
 
     def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """See Host. The list of collaborators is no proof that somebody is none: it has those that the token can see,

@@ -130,15 +130,17 @@ class GitLabHost(ApiHost):
         answer = self._exchange.send("PUT", path, {"description": body})
         return self._pull(answer.json), (said, *asked.unknown)
 
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
-        """See Host."""
-        params: Mapping[str, str | int] = {"order_by": "created_at", "sort": "asc", "per_page": _PER_PAGE}
-        pages = self._exchange.pages(f"{_merge_request(repository, number)}/notes", params)
-        found = self._read(
-            lambda: {note["id"]: _comment(note) for page in pages for note in page.json if _is_conversation(note)},
-            "notes",
-        )
-        return [found[number] for number in sorted(found)]
+    def comments(self, repository: str, number: int, since: datetime | None) -> tuple[Sequence[Comment], bool]:
+        """See Host. The latest change first, as far as they are that new."""
+        order = ("created_at", "asc") if since is None else ("updated_at", "desc")
+        params = {"order_by": order[0], "sort": order[1], **self.page}
+        found: dict[int, Comment] = {}
+        for answer in self._exchange.pages(f"{_merge_request(repository, number)}/notes", params):
+            told, oldest = self._read(partial(_conversation, answer.json), "notes")
+            found |= told
+            if answer.next_page is None or (since is not None and oldest is not None and oldest < since):
+                break
+        return [found[number] for number in sorted(found)], answer.next_page is None
 
     def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """See Host. So many at a time as one page lists, and an address may name."""
@@ -246,6 +248,12 @@ def _pull(found: Mapping[str, Any]) -> PullRequest:
         clone_url=f"{_PAGE.sub('', page)}.git" if _PAGE.search(page) else None,
         comments=found.get("user_notes_count"),
     )
+
+
+def _conversation(notes: Any) -> tuple[dict[int, Comment], datetime | None]:
+    """What people say in these, by number, and when the first of all of them was changed last."""
+    told = {note["id"]: _comment(note) for note in notes if _is_conversation(note)}
+    return told, min((moment(note["updated_at"]) for note in notes), default=None)
 
 
 def _is_conversation(note: Mapping[str, Any]) -> bool:

@@ -117,8 +117,10 @@ class Host(Protocol):
         `edit` does.
         """
 
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
-        """All of its conversation, oldest first."""
+    def comments(self, repository: str, number: int, since: datetime | None) -> tuple[Sequence[Comment], bool]:
+        """Its conversation, oldest first, and whether that is all of it. Where it has more than a page: at least what
+        was said or changed at `since` or later; None: all.
+        """
 
     def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """The first of these, each by another account, whose author may push to the repository (contract: GitHub

@@ -4,7 +4,7 @@ It reads and remembers what cannot have changed; judging and writing are elsewhe
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from layering.errors import InputError, RefusedError
@@ -47,7 +47,7 @@ class RemoteRepository:
         self._side = GitSide(host, name, lambda: self.pulls.clone_url, open_git)
         self._files = BaseFiles()
         self._ours: dict[tuple[ProposalTarget, str], OurCommit | None] = {}
-        self._comments: dict[int, tuple[PullRequest, Sequence[Comment]]] = {}
+        self._comments: dict[int, tuple[PullRequest, Sequence[Comment], bool]] = {}
         self._commands: dict[int, tuple[PullRequest, Command | None]] = {}
         self._openers: dict[str, tuple[bool, datetime]] = {}
         self._commits: dict[str, Commit | None] = {}
@@ -173,25 +173,36 @@ class RemoteRepository:
             known = self._commands.get(pull.number)
         if known is not None and known[0] == pull:
             return known[1]
-        recent = (each for each in self.comments(pull) if each.changed >= marker.written - _COMMENTS_SINCE)
+        recent = (each for each in self._said(pull, marker)[0] if each.changed >= marker.written - _COMMENTS_SINCE)
         found = pending(recent, marker.handled, lambda told: self.host.first_by_a_pusher(self.name, told))
         with self._guard:
             self._commands[pull.number] = (pull, found)
         return found
 
-    def comments(self, pull: PullRequest) -> Sequence[Comment]:
-        """All of its conversation, oldest first. Asked for once, while the pull request stays as it is, and not when it
-        tells that there is none.
+    def comments(self, pull: PullRequest) -> Iterator[Comment]:
+        """All of its conversation: what was said since our last write first, and what else there is only when it is
+        read that far. What we said once may be older than our last write.
+        """
+        said, is_whole = self._said(pull, Marker.parse(pull.body))
+        yield from said
+        if not is_whole:
+            yield from self._said(pull, None)[0]
+
+    def _said(self, pull: PullRequest, marker: Marker | None) -> tuple[Sequence[Comment], bool]:
+        """As Host.comments, since our last write when a marker tells of it. Asked for once, while the pull request
+        stays as it is, and not when it tells that there is none.
         """
         if pull.comments == 0:
-            return ()
+            return (), True
         with self._guard:
             known = self._comments.get(pull.number)
-        if known is None or known[0] != pull:
-            known = pull, self.host.comments(self.name, pull.number)
-            with self._guard:
-                self._comments[pull.number] = known
-        return known[1]
+        if known is not None and known[0] == pull and (known[2] or marker is not None):
+            return known[1:]
+        since = marker.written - _COMMENTS_SINCE if marker is not None else None
+        said, is_whole = self.host.comments(self.name, pull.number, since)
+        with self._guard:
+            self._comments[pull.number] = pull, said, is_whole
+        return said, is_whole
 
     def comment(self, pull: PullRequest, text: str) -> None:
         """Say something in its conversation, which is asked for again then, whatever came of it."""

@@ -1,4 +1,4 @@
-"""What more than one page costs where a branch selects its own pull requests; what is on a later one counts as well."""
+"""What more than one page costs, of a branch's pull requests and of comments; what is on a later one counts as well."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,9 +15,12 @@ from layering.forge.gitlab import GitLabHost
 from layering.forge.settings import Kind
 from layering.reasons import Reason
 from tests.forges.proposals import BRANCH, FILE, image, pinning, proposal, target
+from tests.forges.standing import STRANGER
 from tests.forges.world import WORLDS, GitHubWorld, GitLabWorld
 
 _PER_PAGE = 2
+_TALK_PER_PAGE = 8
+_TOUCHED = 3  # contract-forges 23
 _IGNORED = (State.IGNORED, Reason.CLOSED_BY_PERSON)
 _AS_IT_WAS = (State.UNCHANGED, Reason.PROPOSAL_OPEN)
 Paged = GitHubWorld | GitLabWorld
@@ -54,8 +57,13 @@ def refused(world: Paged, count: int) -> None:
         else:
             world.gitlab.create(world.project, world.gitlab.user("pat"), BRANCH, "elsewhere", f"old {number}")
         world.close()
+    some_time_later(world)
+
+
+def some_time_later(world: Paged) -> None:
+    """Longer than what is said while we write is looked for."""
     there = world.github if isinstance(world, GitHubWorld) else world.gitlab
-    there.ahead += timedelta(minutes=1)
+    there.ahead += timedelta(minutes=10)
 
 
 def test_an_open_one_costs_one_request_with_refused_ones_behind(world: Paged) -> None:
@@ -132,3 +140,62 @@ def test_a_process_that_stays_reads_the_rest_once_when_it_has_to(world: Paged) -
         assert looked_at("2") == (State.ABSENT, None, 1)
         world.reopen()
         assert looked_at() == (*_AS_IT_WAS, 1)
+
+
+@pytest.fixture
+def talkative(world: Paged, monkeypatch: pytest.MonkeyPatch) -> Paged:
+    """Ours was talked about on more than three pages before we wrote last, some time ago."""
+    for host in (GitHubHost, GitLabHost):
+        monkeypatch.setattr(host, "page", {"per_page": _TALK_PER_PAGE})
+    propose(world)
+    for number in range(3 * _TALK_PER_PAGE):
+        world.say(f"note {number}", STRANGER)
+    some_time_later(world)
+    assert propose(world, "2")[0].state is State.UPDATED
+    some_time_later(world)
+    return world
+
+
+def push(world: Paged, digit: str) -> None:
+    world.origin.commit({f"notes-{digit}.txt": "mine\n"}, branch=BRANCH)
+    world.pulls()
+
+
+def times_told(world: Paged) -> int:
+    return sum("Somebody else's commit is on this branch" in each for each in world.pulls()[-1].comments)
+
+
+def test_of_a_long_talk_only_what_is_new_is_read(talkative: Paged) -> None:
+    talkative.say("When will that be?", STRANGER)
+    made, asked = propose(talkative, "2")
+    assert (made.state, made.reason) == _AS_IT_WAS
+    assert [each.method for each in asked] == ["GET"] * len(asked)
+    assert len(asked) <= _TOUCHED
+
+
+def test_a_command_behind_a_long_talk_is_heard(talkative: Paged) -> None:
+    talkative.say("/layerwatch ignore")
+    assert propose(talkative, "2")[0].reason is Reason.IGNORED_BY_COMMAND
+
+
+def test_that_it_is_theirs_is_found_again_behind_a_long_talk(talkative: Paged) -> None:
+    push(talkative, "1")
+    some_time_later(talkative)
+    assert propose(talkative, "2")[0].reason is Reason.EDITED_BY_PERSON
+    for _ in range(2):
+        made, asked = propose(talkative, "2")
+        assert (made.reason, [each.method for each in asked]) == (Reason.EDITED_BY_PERSON, ["GET"] * len(asked))
+        assert len(asked) <= _TOUCHED
+    assert times_told(talkative) == 1
+
+
+def test_that_it_is_theirs_is_not_said_again_when_it_was_ours_in_between(talkative: Paged) -> None:
+    push(talkative, "1")
+    propose(talkative, "2")
+    some_time_later(talkative)
+    talkative.say("/layerwatch rebase")
+    assert propose(talkative, "2")[0].state is State.UPDATED
+    some_time_later(talkative)
+    push(talkative, "2")
+    assert propose(talkative, "2")[0].reason is Reason.EDITED_BY_PERSON
+    assert times_told(talkative) == 1
