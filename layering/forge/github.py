@@ -107,16 +107,19 @@ class GitHubHost(LikeGitHub):
         return self.edit(repository, pull, body=body), tuple(wanted.warnings)
 
     def comments(self, repository: str, number: int, since: datetime | None) -> tuple[Sequence[Comment], bool]:
-        """See Host. Oldest first is the only order: those since then are asked for when the first page has not all."""
+        """See Host. Oldest first is the only order: the first page may have all, or end before `since`."""
         path = f"{path_of(repository)}/issues/{number}/comments"
         pages = self._exchange.pages(path, self.page)
         answers = [next(pages)]
-        is_whole = since is None or answers[0].next_page is None
+        is_whole = answers[0].next_page is None or since is None or self._ends_after(since, answers[0])
         if since is not None and not is_whole:
             pages = self._exchange.pages(path, {"since": since.astimezone(UTC).strftime(_SECOND), **self.page})
         answers += pages
         found = self._read(lambda: {each["id"]: _comment(each) for page in answers for each in page.json}, "comments")
         return [found[number] for number in sorted(found)], is_whole
+
+    def _ends_after(self, since: datetime, page: Answer) -> bool:
+        return self._read(lambda: any(moment(each["created_at"]) >= since for each in page.json[-1:]), "comments")
 
     def first_by_a_pusher(self, repository: str, comments: Sequence[Comment]) -> Comment | None:
         """See Host. The list of collaborators is no proof that somebody is none: it has those that the token can see,

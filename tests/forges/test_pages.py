@@ -173,6 +173,18 @@ def test_of_a_long_talk_only_what_is_new_is_read(talkative: Paged) -> None:
     assert len(asked) <= _TOUCHED
 
 
+def test_a_long_talk_that_is_all_new_is_read_once(world: Paged) -> None:
+    propose(world)
+    for number in range(5):
+        world.say(f"note {number}", STRANGER)
+    world.say("/layerwatch rebase", STRANGER)
+    made, asked = propose(world)
+    assert (made.state, made.reason) == _AS_IT_WAS
+    assert sum(each.path.endswith(("/comments", "/notes")) for each in asked) == 3
+    world.say("/layerwatch ignore")
+    assert propose(world)[0].reason is Reason.IGNORED_BY_COMMAND
+
+
 def test_a_command_behind_a_long_talk_is_heard(talkative: Paged) -> None:
     talkative.say("/layerwatch ignore")
     assert propose(talkative, "2")[0].reason is Reason.IGNORED_BY_COMMAND
