@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from layering.errors import LayerwatchError
 from layering.forge.exchange import Sent
-from layering.forge.forge import Forge, Orphan, ProposalTarget
+from layering.forge.forge import Forge, Orphan, ProposalTarget, repository_identity
 from layering.forge.forges import open_forge, open_workflows
 from layering.forge.workflows import Workflows
 from layering.once import Once
@@ -56,7 +56,7 @@ class Watch:
         """
         asked: dict[tuple[str, str], list[ProposalTarget]] = {}
         for entry in (entry for image in self.settings.images for entry in image.proposals):
-            asked.setdefault((entry.forge, entry.target.repository.casefold()), []).append(entry.target)
+            asked.setdefault((entry.forge, repository_identity(entry.target.repository)), []).append(entry.target)
         found, is_whole = list[Orphan](), True
         for (forge, _), targets in asked.items():
             try:

@@ -16,6 +16,7 @@ from layering.forge.settings import ForgeSettings, Kind
 from layering.forge.workflows import Workflows
 from layering.once import Once
 
+_SILENCE_SECONDS, _SILENCE_LEAST_SECONDS = 60, 5  # of git's server, until it is given up
 OnRequest = Callable[[Sent], None]
 
 
@@ -43,6 +44,7 @@ def open_forge(settings: ForgeSettings, *, on_request: OnRequest | None = None) 
             limit=limits(urlsplit(url).netloc),
             ca_file=settings.ca_file,
             insecure=settings.insecure,
+            silence_seconds=min(_SILENCE_SECONDS, max(_SILENCE_LEAST_SECONDS, round(settings.max_wait_seconds))),
         ),
     )
 

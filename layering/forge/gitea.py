@@ -17,7 +17,7 @@ from layering.forge.answers import Answer, refusal
 from layering.forge.apihost import moment
 from layering.forge.giteamanners import GiteaManners
 from layering.forge.giteapeople import FAILED, has_people
-from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of
+from layering.forge.likegithub import REFUSED, LikeGitHub, is_of_the_repository, path_of, without_milestone
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState
 from layering.forge.settings import Kind
@@ -92,7 +92,7 @@ class GiteaHost(LikeGitHub):
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host."""
         wanted = GiteaManners(self._exchange, path_of(repository), manners)
-        fields = wanted.on(pull.number, pull.opener, todo, is_new=is_new)
+        fields = wanted.on(pull.number, pull.opener, without_milestone(todo, pull), is_new=is_new)
         while True:
             change = partial(self._changed, repository, pull.number, expect=_refused(fields) if fields else ())
             answer = change({**fields, "body": body})
@@ -187,6 +187,7 @@ class GiteaHost(LikeGitHub):
             opener=(found.get("user") or {}).get("login") or _GHOST,
             comments=found.get("comments"),
             open_count=base["repo"].get("open_pr_counter"),
+            has_milestone=found.get("milestone") is not None,
         )
 
 

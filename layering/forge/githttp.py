@@ -11,7 +11,7 @@ import os
 import re
 import ssl
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,17 +43,12 @@ _TEMPORARY_STATUSES = frozenset({408, 425, 429})
 _NOTHING_THERE = frozenset({404, 410})
 
 _TOKENS = (TOKEN_VARIABLE, *TOKEN_VARIABLES.values(), WORKFLOW_TOKEN_VARIABLE)
-# What would print what is sent, ask people, or trust anybody.
-_VARIABLES_NOT_FROM_OUTSIDE = (
-    "GIT_CURL_VERBOSE",
-    "GIT_SSL_NO_VERIFY",
-    "GIT_TRACE",
-    "GIT_TRACE2",
-    "GIT_TRACE2_EVENT",
-    "GIT_TRACE2_PERF",
-    "GIT_TRACE_CURL",
-    "GIT_TRACE_PACKET",
-)
+# What would print what is sent, ask people, or trust anybody. The trace2 ones can be in configuration files, too, which
+# these variables overrule (api-trace2.txt).
+_NOT_FROM_OUTSIDE: Mapping[str, str | None] = {
+    **dict.fromkeys(("GIT_CURL_VERBOSE", "GIT_SSL_NO_VERIFY", "GIT_TRACE", "GIT_TRACE_CURL", "GIT_TRACE_PACKET")),
+    **dict.fromkeys(("GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"), "0"),
+}
 
 
 class CommitGoneError(UnavailableError):
@@ -137,7 +132,7 @@ class GitHttp:
         self, at: Path, arguments: Sequence[str], timeout_seconds: float, more: Sequence[tuple[str, str]]
     ) -> Spoken:
         login = self._login()
-        environment: dict[str, str | None] = dict.fromkeys(_VARIABLES_NOT_FROM_OUTSIDE)
+        environment = dict(_NOT_FROM_OUTSIDE)
         environment |= {"GIT_ALLOW_PROTOCOL": "http:https", "GIT_CEILING_DIRECTORIES": str(self._directory)}
         if login is not None:
             environment |= dict.fromkeys(("GIT_ASKPASS", "SSH_ASKPASS", *_TOKENS))

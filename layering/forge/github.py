@@ -18,7 +18,7 @@ from layering.forge.exchange import Exchange
 from layering.forge.githubapp import InstallationTokens
 from layering.forge.githubcommits import GitHubCommits
 from layering.forge.githubmanners import GitHubManners
-from layering.forge.likegithub import LikeGitHub, path_of
+from layering.forge.likegithub import LikeGitHub, path_of, without_milestone
 from layering.forge.manners import Manners
 from layering.forge.pullrequest import Comment, NewPull, Opened, PullPage, PullRequest, PullState, Repository
 from layering.forge.settings import ForgeSettings
@@ -102,7 +102,7 @@ class GitHubHost(LikeGitHub):
     ) -> tuple[PullRequest | None, tuple[str, ...]]:
         """See Host. Some of it goes with the body, by way of the issue that a pull request is, too."""
         wanted = GitHubManners(self._exchange, path_of(repository), manners)
-        if wanted.on(pull.number, todo, body, is_new=is_new):
+        if wanted.on(pull.number, without_milestone(todo, pull), body, is_new=is_new):
             return None, tuple(wanted.warnings)
         return self.edit(repository, pull, body=body), tuple(wanted.warnings)
 
@@ -177,6 +177,7 @@ class GitHubHost(LikeGitHub):
             clone_url=found["base"]["repo"].get("clone_url"),
             archived=found["base"]["repo"].get("archived") is True,
             opener=_doubtful_opener(found),
+            has_milestone=found.get("milestone") is not None,
         )
 
 

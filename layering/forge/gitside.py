@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from layering.errors import LayerwatchError
+from layering.errors import LayerwatchError, UnavailableError
 from layering.forge.host import Host
 from layering.forge.pullrequest import Repository
 from layering.forge.refs import Refs
@@ -28,6 +28,7 @@ class GitSide:
         self._told = told
         self._open_git = open_git
         self._git: RemoteGit | None = None
+        self._url = ""
         self._is_sure = False  # that git is served there
         self._described: Repository | None = None
         self._guard = threading.RLock()
@@ -46,12 +47,14 @@ class GitSide:
     def refs(self, branches: Sequence[str], *, with_pulls: bool) -> Refs:
         """Those branches (as RemoteGit.refs takes them), with the heads of all pull requests when told so."""
         with self._guard:
-            git, is_sure = self.git, self._is_sure
+            git, is_sure, url = self.git, self._is_sure, self._url
+        refused: LayerwatchError | None = None
         try:
             refs = _read(git, branches, with_pulls)
-        except LayerwatchError:
+        except LayerwatchError as error:
             if is_sure:
                 raise
+            refused = None if isinstance(error, UnavailableError) else error
         else:
             if is_sure or refs.branches:  # a page of something else looks like a repository without branches
                 self._is_sure = True
@@ -59,6 +62,8 @@ class GitSide:
         with self._guard:
             if self._git is git:
                 self._opened_as_told()
+            if refused is not None and self._url == url:
+                raise refused  # it would be again
             git = self.git
         return _read(git, branches, with_pulls)
 
@@ -80,6 +85,7 @@ class GitSide:
             self._git.close()
 
     def _opened(self, url: str) -> RemoteGit:
+        self._url = url
         return self._open_git(self._name, url, lambda: self._is_sure)
 
     def _opened_as_told(self) -> RemoteGit:

@@ -67,13 +67,21 @@ class Seen:
 
     @cached_property
     def open(self) -> PullRequest | None:
-        """The open pull request of the branch, when the branch is there. One into another branch was retargeted, or is
-        somebody's own affair: it counts when there is none into ours.
+        """The open pull request of the branch, when the branch is there. One into another branch counts when there is
+        none into ours and it was retargeted; else it is somebody's own affair.
         """
         if len(self.into_ours) > 1:
             return next(filter(self.by_a_pusher, self.into_ours), self.into_ours[0])
-        elsewhere = (pull for pull in self._opened if pull.base != self.target.branch and self.by_a_pusher(pull))
+        elsewhere = (pull for pull in self._opened if pull.base != self.target.branch and self._was_retargeted(pull))
         return self.into_ours[0] if self.into_ours else next(elsewhere, None)
+
+    def _was_retargeted(self, pull: PullRequest) -> bool:
+        """Whether one into another branch is ours: by its marker, or, without one, when none of ours came before it."""
+        if Marker.parse(pull.body) is None:
+            earlier = (other for other in self.pulls() if other.number < pull.number)
+            if any(other.base == self.target.branch and Marker.parse(other.body) is not None for other in earlier):
+                return False
+        return self.by_a_pusher(pull)
 
     @cached_property
     def into_ours(self) -> Sequence[PullRequest]:
@@ -166,7 +174,7 @@ def judge(seen: Seen, key: str, image: ImageReference | None) -> Judgement:
     if (settled := _settled(seen, key, image)) is not None:
         return settled
     if seen.open is not None:
-        return _open(seen, seen.open, key)
+        return _open(seen, seen.open, key, image)
     if (ended := _ended(seen, key)) is not None:
         return ended
     if seen.head is not None and not seen.is_ours:
@@ -197,7 +205,8 @@ def _is_as_we_left_it(seen: Seen, key: str, image: ImageReference | None) -> boo
     if seen.marker is None or line is None or line.key != key:
         return False
     pinned = line.old if seen.marker.base == seen.tip else seen.pinned
-    return same_value(line.old, pinned) and (image is None or digest_of(pinned) != image.pinned)
+    is_the_image = image is None or (digest_of(line.image) == image.pinned and digest_of(pinned) != image.pinned)
+    return same_value(line.old, pinned) and is_the_image
 
 
 def digest_of(pull_spec: str | None) -> Digest | None:
@@ -208,18 +217,21 @@ def digest_of(pull_spec: str | None) -> Digest | None:
         return None
 
 
-def _open(seen: Seen, pull: PullRequest, key: str) -> Judgement:
+def _open(seen: Seen, pull: PullRequest, key: str, image: ImageReference | None) -> Judgement:
     if not seen.is_ours:
         return _edited(pull)
     if seen.doubles:
         return Judgement(state=State.OUTDATED, reason=None, due=Due.SINGLE, pull=pull)
-    if _key_of(seen) != key:
-        if (ended := _ended(seen, key)) is not None:
-            return ended
+    is_of_key = _key_of(seen) == key
+    if (seen.marker is None or not is_of_key) and (ended := _ended(seen, key)) is not None:
+        return ended
+    if not is_of_key:
         return Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=pull)
     line = _line(seen)
     if line is not None and not same_value(line.old, seen.pinned):
         return Judgement(state=State.IGNORED, reason=Reason.CONFLICT_ON_BASE, due=Due.NOTHING, pull=pull, line=line)
+    if line is not None and image is not None and digest_of(line.image) != image.pinned:
+        return Judgement(state=State.OUTDATED, reason=None, due=Due.COMMIT, pull=pull, line=line)
     if seen.marker is None or seen.marker.todo:
         return Judgement(state=State.OUTDATED, reason=None, due=Due.FINISH, pull=pull, line=line)
     return Judgement(state=State.UNCHANGED, reason=Reason.PROPOSAL_OPEN, due=Due.NOTHING, pull=pull, line=line)
@@ -245,8 +257,8 @@ def _ended(seen: Seen, key: str) -> Judgement | None:
     for pull in seen.pulls():
         marker = Marker.parse(pull.body)
         line = marker.line_of(seen.target.member) if marker else None
-        is_open_one = seen.open is not None and pull.number == seen.open.number
-        if is_open_one or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):
+        is_open = pull.state is PullState.OPEN and seen.head is not None
+        if is_open or _ended_key(seen, pull, marker) != key or not seen.by_a_pusher(pull):
             continue
         if line is not None and digest_of(seen.pinned) is not None and digest_of(seen.pinned) == digest_of(line.image):
             state, reason = State.UNCHANGED, Reason.ALREADY_ON_BASE

@@ -92,6 +92,11 @@ def by_field(reviewers: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
+def without_milestone(todo: Sequence[str], pull: PullRequest) -> Sequence[str]:
+    """What is still to be set of a pull request: a person's milestone stays."""
+    return [name for name in todo if name != "milestone" or not pull.has_milestone]
+
+
 def path_of(repository: str) -> str:
     """Its path in the API."""
     return f"repos/{quote(repository)}"

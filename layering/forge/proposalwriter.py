@@ -153,8 +153,9 @@ class ProposalWriter:
             )
             for change in proposal.changes
         }
-        same_key = before is not None and before.key == proposal.whole_key and command is None
-        left = before.todo if before is not None and same_key else proposal.manners.todo
+        told = before.key if before else seen.ours.key if pull and seen.ours else None
+        same_key = told == proposal.whole_key and command is None
+        left = (before.todo if before else ()) if same_key else proposal.manners.todo
         return Marker(
             key=proposal.whole_key,
             commit=commit,
@@ -197,7 +198,8 @@ class ProposalWriter:
         """
         before = Marker.parse(pull.body)
         ours = seen.ours.title if seen.marker is None and seen.ours is not None else None
-        keep = before is not None and pull.title not in (before.title, ours)
+        known = {each for each in (before.title if before else None, ours) if each is not None}
+        keep = bool(known) and pull.title not in known
         title = None if keep or pull.title == marker.title else marker.title
         try:
             written = self._host.edit(self._repository.name, pull, title=title, body=self._body(marker, marker.todo))

@@ -26,7 +26,7 @@ class PullRequest:
     repository takes no changes, as far as the answer tells. `opener` is the account that opened it, where that may be
     one that may only read; None where the forge lets nobody do so, or its answer tells that it was one that may push.
     `comments` is how many there are, `open_count` how many pull requests are open in the repository; None where the
-    answer does not tell.
+    answer does not tell. `has_milestone`: as far as it tells.
     """
 
     number: int
@@ -45,6 +45,7 @@ class PullRequest:
     opener: str | None = None
     comments: int | None = None
     open_count: int | None = field(default=None, compare=False)
+    has_milestone: bool = False
 
     def __post_init__(self) -> None:
         """Raises TypeError: an answer may have anything in these places."""

@@ -17,7 +17,16 @@ from layering.errors import ConflictError, UnavailableError
 from layering.forge.closing import Moved, close_doubles, ignore
 from layering.forge.commands import Command, Verb
 from layering.forge.exchange import LostAnswerError
-from layering.forge.forge import OUR_BRANCHES, Orphan, Proposal, ProposalState, ProposalTarget, Proposed, State
+from layering.forge.forge import (
+    OUR_BRANCHES,
+    Orphan,
+    Proposal,
+    ProposalState,
+    ProposalTarget,
+    Proposed,
+    State,
+    repository_identity,
+)
 from layering.forge.gitside import OpenGit
 from layering.forge.host import Host
 from layering.forge.judgement import Due, Judgement, Seen, at_a_glance, judge
@@ -131,12 +140,12 @@ class RemoteForge:
     def orphans(self, targets: Sequence[ProposalTarget]) -> Sequence[Orphan]:
         """See Forge. One listing of each repository that `targets` name. Forges take a name in whatever case."""
         self._host.begin(briefly=self._fails.is_set())
-        owned = {(target.repository.casefold(), target.proposal_branch) for target in targets}
+        owned = {(repository_identity(target.repository), target.proposal_branch) for target in targets}
         return [
             Orphan(repository=name, branch=pull.head, pull_request=pull.url, number=pull.number)
-            for name in {target.repository.casefold(): target.repository for target in targets}.values()
+            for name in {repository_identity(target.repository): target.repository for target in targets}.values()
             for pull in self._host.open_pulls(name)
-            if (name.casefold(), pull.head) not in owned and self._is_ours(name, pull)
+            if (repository_identity(name), pull.head) not in owned and self._is_ours(name, pull)
         ]
 
     def _observed(self, target: ProposalTarget, key: str, image: ImageReference | None) -> ProposalState:

@@ -227,6 +227,18 @@ def test_what_a_newer_image_replaces(world: World, act: Act, title: str, labels:
     assert (newest.title, set(newest.labels)) == (title, labels)
 
 
+@pytest.mark.parametrize("digit", ["1", "2"])
+def test_what_a_person_changed_stays_when_the_text_is_written_again(world: World, digit: str) -> None:
+    """The marker is gone, so nothing but the commit tells what was ours."""
+    propose(world, labels=("os",))
+    world.write(title="mine", body="A person's own words.")
+    world.label("urgent")
+    assert propose(world, digit, labels=("os", "more")).state is State.UPDATED
+    newest = world.pulls()[-1]
+    assert newest.title == "mine"
+    assert set(newest.labels) == {"os", "urgent"} | ({"more"} if digit == "2" else set())
+
+
 def test_a_line_that_was_changed_on_base_by_somebody_else(world: World) -> None:
     propose(world)
     world.origin.commit({FILE: pinning("9")})

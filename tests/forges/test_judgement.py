@@ -133,6 +133,21 @@ CASES = (
         reason=Reason.CLOSED_BY_PERSON,
     ),
     Case(
+        seen="open with an older key, reopened when its branch had this one, which was refused",
+        pulls=(_pull(_marker(key=NEXT_KEY, image=OTHER), number=8, head_commit=THEIRS, **_CLOSED), _pull(_marker())),
+        head=THEIRS,
+        made={THEIRS: OurCommit(key=NEXT_KEY, image=OTHER, old=OLD)},
+        key=NEXT_KEY,
+        state=State.IGNORED,
+        reason=Reason.CLOSED_BY_PERSON,
+    ),
+    Case(
+        seen="open, and its image was built anew: another digest",
+        pulls=(_pull(_marker(image=OTHER)),),
+        state=State.OUTDATED,
+        due=Due.COMMIT,
+    ),
+    Case(
         seen="open twice: asked at once, a forge opened two",
         pulls=(_pull(_marker(), number=8), _pull(_marker())),
         state=State.OUTDATED,
@@ -173,6 +188,22 @@ CASES = (
         reason=Reason.PROPOSAL_OPEN,
     ),
     Case(
+        seen="open into another branch, by somebody who may push, and ours was closed before",
+        pulls=(_pull(None, number=8, base="dev"), _pull(_marker(), **_CLOSED)),
+        made={OURS: _OUR_COMMIT},
+        state=State.IGNORED,
+        reason=Reason.CLOSED_BY_PERSON,
+    ),
+    Case(
+        seen="open into another branch, by somebody who may push, ours was merged before, and another key is due",
+        pulls=(_pull(None, number=8, base="dev"), _pull(_marker(), **_MERGED)),
+        tip=MOVED_TIP,
+        pinned=NEW,
+        key=NEXT_KEY,
+        state=State.ABSENT,
+        due=Due.COMMIT,
+    ),
+    Case(
         seen="open into another branch, by somebody who may only read",
         pulls=(_pull(_marker(old=NEW), base="dev", opener=READER),),
         made={OURS: _OUR_COMMIT},
@@ -207,6 +238,13 @@ CASES = (
         made={OURS: _OUR_COMMIT},
         state=State.OUTDATED,
         due=Due.FINISH,
+    ),
+    Case(
+        seen="a person's, of the commit whose own one was closed",
+        pulls=(_pull(None, number=8), _pull(_marker(), **_CLOSED)),
+        made={OURS: _OUR_COMMIT},
+        state=State.IGNORED,
+        reason=Reason.CLOSED_BY_PERSON,
     ),
     Case(
         seen="the marker taken away, and the commit is a person's",

@@ -228,6 +228,17 @@ def test_the_comment_that_it_is_theirs_is_within_the_budget(crowded: GiteaWorld,
     assert len(crowded.pulls()[-1].comments) == 1
 
 
+def test_a_person_s_milestone_stays(world: GiteaWorld) -> None:
+    for title in ("4.18", "4.19"):
+        world.add_milestone(title)
+    propose(world, milestone="4.19")
+    number = world.pulls()[-1].number
+    theirs = next(each["id"] for each in world.api("GET", "milestones") if each["title"] == "4.18")
+    world.api("PATCH", f"issues/{number}", milestone=theirs)
+    assert propose(world, "2", milestone="4.19").state is State.UPDATED
+    assert world.api("GET", f"issues/{number}")["milestone"]["title"] == "4.18"
+
+
 def test_no_stays_no_among_many(crowded: GiteaWorld) -> None:
     propose(crowded)
     crowded.close()

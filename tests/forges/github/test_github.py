@@ -244,3 +244,12 @@ def test_pygithub_reads_what_is_there(place: Place) -> None:
         assert (pull.number, pull.head.ref, pull.base.ref, pull.merged_at) == (1, BRANCH, "main", None)
         assert [each.name for each in pull.labels] == ["os"]
         assert pull.user.login == "layerwatch-bot"
+
+
+def test_a_persons_milestone_stays(place: Place) -> None:
+    place.found.milestones += [Milestone(number=3, title="4.19"), Milestone(number=4, title="4.20")]
+    place.propose(milestone="4.19")
+    (pull,) = place.found.pulls
+    pull.milestone = place.found.milestones[1]
+    assert place.propose("2", milestone="4.19").state is State.UPDATED
+    assert pull.milestone.title == "4.20"
