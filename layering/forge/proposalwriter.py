@@ -21,12 +21,10 @@ from layering.forge.pullrequest import NewPull, PullRequest, PullState
 from layering.forge.remoterepository import IMAGE_TRAILER, KEY_TRAILER, LINE_TRAILER, RemoteRepository, line_of
 from layering.forge.settings import ForgeSettings
 from layering.forge.titles import as_kept
-from layering.markdown import code
 from layering.reasons import Reason
 
 _EDITED_MARK = "<!-- layerwatch:edited -->"
 _EDITED = "Somebody else's commit is on this branch, so it is left alone from now on."
-_RETARGETED = "This goes into another branch now, so it is left alone. Set back to {}, it is followed again."
 _REBASE = " A comment `/layerwatch rebase` by somebody who may push here makes it one commit of layerwatch again."
 _NEAR = 10  # numbers
 _PUT_BACK = 4
@@ -74,16 +72,11 @@ class ProposalWriter:
         )
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
-        """One comment, once."""
-        if not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
-            self._repository.comment(pull, f"{self._whose(pull)}\n\n{_EDITED_MARK}")
-
-    def _whose(self, pull: PullRequest) -> str:
-        """Why it is left alone, and what makes it ours again. Without the marker no command is carried out."""
-        branch = self._proposal.target.branch
-        if pull.base != branch:
-            return _RETARGETED.format(code(branch))
-        return _EDITED + (_REBASE if Marker.parse(pull.body) is not None else "")
+        """One comment, once; none to who retargeted it, and knows. Without the marker no command is carried out."""
+        is_ours_to_tell = pull.base == self._proposal.target.branch
+        if is_ours_to_tell and not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
+            text = _EDITED + (_REBASE if Marker.parse(pull.body) is not None else "")
+            self._repository.comment(pull, f"{text}\n\n{_EDITED_MARK}")
 
     def _is_wanted(self, seen: Seen) -> bool:
         """Whether the commit that is there pins the very image."""

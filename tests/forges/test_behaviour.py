@@ -269,7 +269,7 @@ def push_and_write(world: World) -> None:
     world.write(body="A person's own words.")
 
 
-@pytest.mark.parametrize(("act", "told"), [(push_a_commit, True), (push_and_write, False), (retarget, False)])
+@pytest.mark.parametrize(("act", "told"), [(push_a_commit, True), (push_and_write, False)])
 def test_the_comment_tells_of_rebase_where_it_is_carried_out(world: World, act: Act, told: bool) -> None:
     propose(world)
     act(world)
@@ -283,11 +283,24 @@ def test_the_comment_tells_of_rebase_where_it_is_carried_out(world: World, act: 
 
 
 def test_a_retargeted_one_that_is_set_back_is_followed_again(world: World) -> None:
+    """Who retargeted it knows, and is told nothing."""
     propose(world)
     retarget(world)
     assert propose(world, "2").state is THEIRS
+    assert world.pulls()[-1].comments == ()
     world.retarget("main")
     assert propose(world).state is OPEN
+    assert propose(world, "2").state is State.UPDATED
+
+
+def test_a_retargeted_one_is_not_rebased_before_it_is_set_back(world: World) -> None:
+    propose(world)
+    retarget(world)
+    before = world.origin.head(BRANCH)
+    world.say("/layerwatch rebase")
+    assert propose(world, "2").state is THEIRS
+    assert world.origin.head(BRANCH) == before
+    world.retarget("main")
     assert propose(world, "2").state is State.UPDATED
 
 

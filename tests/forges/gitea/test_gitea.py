@@ -193,7 +193,7 @@ _ONE_AND_ITS_OPENER = ["GET", "GET"]
                      id="ignored by command"),
         pytest.param(_reverted, Reason.REVERTED, _ONE_AND_ITS_OPENER, id="reverted"),
         pytest.param(_pushed, Reason.EDITED_BY_PERSON, ["GET"] * 2, id="a person's push"),
-        pytest.param(_retargeted, Reason.EDITED_BY_PERSON, ["GET"] * 3, id="retargeted"),
+        pytest.param(_retargeted, Reason.EDITED_BY_PERSON, _ONE_AND_ITS_OPENER, id="retargeted"),
         pytest.param(_closed_twice, Reason.CLOSED_BY_PERSON, None, id="closed, and the next key's, too"),
         pytest.param(without_branch, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="its branch deleted"),
         pytest.param(closed_without_branch, Reason.CLOSED_BY_PERSON, _ONE_AND_ITS_OPENER, id="closed, branch deleted"),
@@ -216,7 +216,7 @@ def test_a_person_s_decision_stands_among_many(
     ("act", "expected"),
     [
         pytest.param(_pushed, ["GET", "POST"], id="a person's push"),
-        pytest.param(_retargeted, ["GET", "GET", "POST"], id="retargeted"),
+        pytest.param(_retargeted, ["GET", "GET"], id="retargeted: none"),
     ],
 )
 def test_the_comment_that_it_is_theirs_is_within_the_budget(crowded: GiteaWorld, act: Act, expected: list[str]) -> None:
@@ -225,7 +225,7 @@ def test_the_comment_that_it_is_theirs_is_within_the_budget(crowded: GiteaWorld,
     act(crowded)
     made, asked = made_by_a_new_process(crowded, proposal(crowded.repository))
     assert (made.reason, asked) == (Reason.EDITED_BY_PERSON, expected)
-    assert len(crowded.pulls()[-1].comments) == 1
+    assert len(crowded.pulls()[-1].comments) == expected.count("POST")
 
 
 def test_a_person_s_milestone_stays(world: GiteaWorld) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,15 @@ def test_a_persons_milestone_stays(place: Place) -> None:
     pull.milestone = place.found.milestones[1]
     assert place.propose("2", milestone="4.19").state is State.UPDATED
     assert pull.milestone.title == "4.20"
+
+
+def test_one_that_was_retargeted_is_within_the_budget_whoever_opened_it(place: Place) -> None:
+    """GitHub tells of a member only that: whether one may push is asked."""
+    place.propose()
+    place.found.origin.commit({"README.md": "a release\n"}, branch="release", on="main")
+    (pull,) = place.found.pulls
+    place.github.ahead += timedelta(seconds=10)
+    pull.base, pull.updated = "release", place.github.now()
+    place.sent.clear()
+    assert place.propose("2").reason is Reason.EDITED_BY_PERSON
+    assert [each.path.rsplit("/", 1)[1] for each in place.sent] == ["pulls", "permission", "comments"]
