@@ -93,8 +93,9 @@ def as_text(value: Any) -> str:
 
 def _say(line: str) -> None:
     """On stderr, as long as somebody reads it."""
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def _escaped(text: str) -> str:

@@ -28,3 +28,22 @@ def test_trouble_with_stdout_is_not_a_defect(
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "defect" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2> >(exec true; )"], ids=["closed", "its reader went away"])
+def test_a_note_that_nobody_reads_stops_no_work_and_is_no_answer(closed: str) -> None:
+    program = (
+        "import logging, sys, time\n"
+        "from layering.outcome import answer, outcome, say\n"
+        "def work():\n"
+        "    time.sleep(0.2)\n"
+        "    say('a note')\n"
+        "    logging.getLogger('layerwatch.x').warning('a warning')\n"
+        "    answer('done')\n"
+        "    return 0\n"
+        "sys.exit(outcome('step', work))\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "done")

@@ -20,17 +20,38 @@ def drafts_by_title(document: Mapping[str, Any]) -> Iterator[Fault]:
     kinds |= {str(forge.get("name")): forge.get("kind") for _, forge in _mappings(document, (), "forges")}
     defaults = document.get("proposalDefaults")
     usual = defaults if isinstance(defaults, dict) else {}
-    for at, image in _mappings(document, (), "images"):
-        for place, entry in _mappings(image, at, "proposals"):
-            kind = kinds.get(str(entry.get("forge")))
-            if kind in (Kind.GITLAB, Kind.GITEA) and (titled := _titled(place, entry, usual)) is not None:
-                names = {"cluster": entry.get("cluster"), "pool": entry.get("pool"), "image": image.get("name")}
-                yield from _drafts(*titled, Kind(kind), {name: str(value) for name, value in names.items()})
+    entries = [
+        (image, place, entry)
+        for at, image in _mappings(document, (), "images")
+        for place, entry in _mappings(image, at, "proposals")
+    ]
+    has_title = {_group(entry, usual) for _, _, entry in entries if isinstance(entry.get("title"), str)}
+    for image, place, entry in entries:
+        kind = kinds.get(str(entry.get("forge")))
+        titled = _titled(place, entry, usual, is_titled=_group(entry, usual) in has_title)
+        if kind in (Kind.GITLAB, Kind.GITEA) and titled is not None:
+            names = {"cluster": entry.get("cluster"), "pool": entry.get("pool"), "image": image.get("name")}
+            yield from _drafts(*titled, Kind(kind), {name: str(value) for name, value in names.items()})
 
 
-def _titled(place: Location, entry: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[Location, str] | None:
-    """Where it is written what its title is made of, and the pattern. None: it has the usual one, which makes none."""
-    for key in ("title", "group"):
+def _group(entry: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is equal for all that share a title."""
+    of = (
+        entry.get("forge"),
+        entry.get("repository"),
+        entry.get("branch", "main"),
+        entry.get("group", usual.get("group")),
+    )
+    return tuple(map(str, of))
+
+
+def _titled(
+    place: Location, entry: Mapping[str, Any], usual: Mapping[str, Any], *, is_titled: bool
+) -> tuple[Location, str] | None:
+    """Where it is written what its title is made of, and the pattern. None: it has the usual one, which makes none, or
+    that of another entry of its group, which `is_titled` says.
+    """
+    for key in ("title",) if is_titled else ("title", "group"):
         at, holder = (place, entry) if key in entry else (("proposalDefaults",), usual)
         value = holder.get(key)
         if isinstance(value, str):

@@ -16,7 +16,7 @@ from layering.forge.settings import ForgeSettings, Kind
 from layering.forge.workflows import Workflows
 from layering.once import Once
 
-_SILENCE_SECONDS, _SILENCE_LEAST_SECONDS = 60, 5  # of git's server, until it is given up
+_SILENCE_SECONDS, _SILENCE_LEAST_SECONDS = 60, 30  # of git's server, until it is given up
 OnRequest = Callable[[Sent], None]
 
 

@@ -3,8 +3,7 @@
 Up to a page all are listed, by one request. Where there are more, git has `refs/pull/N/head`: those that have the
 branch's commit are asked for by their numbers, while that costs no more than to list what is open. In the second after
 a push git names the wrong ones or none, so this is for finding that nothing is to be done (`at_a_glance`), and no pull
-request is changed for it. A comment may be made, that the branch is a person's: git is asked again before, and of what
-goes into another branch it is said only where its marker tells of the branch's commit.
+request is changed for it. A comment may be made, that the branch is a person's: git is asked again before.
 """
 
 from collections.abc import Collection, Sequence

@@ -18,6 +18,7 @@ from tests.forges.github.pages import as_json
 from tests.git_http import Asked, Served, serving
 
 DETAILS = "return_run_details"
+RUN_NAME = "Rebuild {image} [{key}/{attempt}]"
 _SITE, _REPOSITORY = "https://github.test", "acme/builds"
 _RUNS = re.compile(r"/repos/acme/builds/actions/workflows/rebuild\.yml/(dispatches|runs)")
 _RUN = re.compile(r"/repos/acme/builds/actions/runs/(\d+)(?:/(jobs|cancel))?")
@@ -29,7 +30,8 @@ class Actions:
 
     `drops`: the next dispatch is done, and its answer is lost; `loses`: it is lost itself. `hides`: so many listings
     more do not have the newest. `refuses` are answers to dispatches or cancels instead. `run_name` makes a title of
-    image, key and attempt. `asked` is how many requests came.
+    image, key and attempt. `hidden_when_dispatched`: so many listings do not have what is dispatched next. Runs with
+    the numbers in `deleted` are gone. `asked` is how many requests came.
     """
 
     address: str = ""
@@ -43,7 +45,9 @@ class Actions:
     loses: bool = False
     hides: int = 0
     refuses: dict[str, tuple[int, str]] = field(default_factory=dict)
-    run_name: str = "Rebuild {image} [{key}/{attempt}]"
+    run_name: str = RUN_NAME
+    hidden_when_dispatched: int = 0
+    deleted: list[int] = field(default_factory=list)
     asked: int = 0
 
     def dispatch(self, body: dict[str, Any]) -> tuple[int, Any]:
@@ -51,6 +55,7 @@ class Actions:
         if DETAILS in body and not self.knows_details:
             return 422, self.no_details
         inputs = body["inputs"]
+        self.hides, self.hidden_when_dispatched = self.hides or self.hidden_when_dispatched, 0
         made = self.begin(json.loads(inputs["request"])["image"], inputs["key"], inputs["attempt"], ref=body["ref"])
         if not self.knows_details:
             return 204, None
@@ -79,12 +84,14 @@ class Actions:
                 return refused(*self.refuses["dispatch"])
             if found[1] == "dispatches":
                 return self.dispatch(body)
-            listed = self.runs[::-1]
+            listed = [run for run in self.runs[::-1] if run["id"] not in self.deleted]
             if listed and self.hides:
                 listed, self.hides = listed[1:], self.hides - 1
             return 200, {"total_count": len(listed), "workflow_runs": listed}
         if found := _RUN.fullmatch(path):
             asked = self.runs[int(found[1]) - 1]
+            if asked["id"] in self.deleted:
+                return refused(404, "Not Found")
             if found[2] is None:
                 return 200, asked
             if found[2] == "cancel" and "cancel" in self.refuses:

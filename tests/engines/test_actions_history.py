@@ -127,10 +127,17 @@ CASES = (
     Case(
         name="cancelled by us, and it took its time to end",
         runs=(_run(conclusion="cancelled"),),
-        others=(_run(key=OTHER_KEY, created=-19 * MINUTE),),
+        others=(_run(key=OTHER_KEY, created=-18 * MINUTE),),
         state=BuildState.FAILED,
         reason=Reason.BACK_OFF,
         retry_at=-10 * MINUTE,
+    ),
+    Case(
+        name="cancelled by somebody, while another key's was under way for long",
+        runs=(_run(conclusion="cancelled", created=-60 * MINUTE),),
+        others=(_run(key=OTHER_KEY, created=-30 * MINUTE),),
+        state=BuildState.CANCELLED,
+        reason=Reason.BUILD_CANCELLED,
     ),
     Case(
         name="cancelled by us, run again by somebody, and cancelled by somebody",
@@ -176,6 +183,12 @@ CASES = (
     Case(
         name="waits for somebody's approval, for as long as that takes",
         runs=(_run("waiting", created=-600 * MINUTE),),
+        state=BuildState.RUNNING,
+        reason=Reason.BUILD_RUNNING,
+    ),
+    Case(
+        name="waits for its turn, for as long as that takes",
+        runs=(_run("pending", created=-600 * MINUTE),),
         state=BuildState.RUNNING,
         reason=Reason.BUILD_RUNNING,
     ),

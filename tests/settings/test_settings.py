@@ -240,6 +240,13 @@ def test_a_draft_is_left_out_only_where_no_update_can_be_on_its_way(
     assert (found.manners.draft, found.manners.draft_optional) == (True, optional)
 
 
+def test_a_group_that_would_be_called_as_drafts_are_has_the_title_of_one_of_its_entries(tmp_path: Path) -> None:
+    keys = {"forge": "gitlab", "repository": "a/b", "group": "draft"}
+    entries = [proposal(**keys), proposal(**keys, pool="infra", file="infra.yaml", title="OS {version}")]
+    content = document(images=[image(proposals=entries)])
+    assert len(load(written(tmp_path, content)).images[0].proposals) == 2
+
+
 @pytest.mark.parametrize("given", [123, "123", "Iv23liAbC9", "Iv1.8a61f9b3a7aba766"])
 def test_an_app_s_id_is_its_number_or_its_client_id(tmp_path: Path, given: int | str) -> None:
     entry = {"name": "git", "kind": "github", "app": {"id": given, "privateKeyFile": "k"}}

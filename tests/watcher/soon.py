@@ -5,7 +5,7 @@ import sys
 import watcher.engines.actions as engine
 from watcher.cli import main
 
-engine._LISTED_WITHIN_SECONDS = (0.0, 0.0, 0.0, 0.0)
+engine._LISTED_WITHIN_SECONDS = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 if __name__ == "__main__":
     sys.exit(main())

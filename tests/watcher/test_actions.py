@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from layering.errors import InputError
+from layering.errors import InputError, UnavailableError
 from layering.forge.forges import open_workflows
 from layering.forge.settings import ForgeSettings, Kind
+from layering.forge.workflows import WorkflowRun
 from layering.request import RebuildRequest
-from tests.engines.actions_api import DETAILS, Actions, actions_served, at
+from tests.engines.actions_api import DETAILS, RUN_NAME, Actions, actions_served, at
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.engines.actions import ActionsEngine
@@ -124,7 +125,7 @@ def test_a_run_that_is_listed_late_is_not_dispatched_again(scenario: Scenario, a
 def test_a_run_of_a_process_that_died_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
     """Right after its dispatch, and its run is listed some seconds later."""
     tick(scenario)
-    actions.hides = 4
+    actions.hides = 3
     assert decided(scenario, "watcher.cli") == (0, "Building", "BuildRunning")
     assert (len(actions.runs), actions.hides) == (1, 0)
 
@@ -161,11 +162,16 @@ def test_a_run_that_cannot_be_found_again_is_dispatched_once_by_a_process(scenar
     )
     with closing(open_workflows(forge)) as workflows:
         engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
+        engine.start(image, request, engine.find(image, "f" * 64))
         for _ in range(3):
-            with pytest.raises(InputError, match="does not have its key"):
-                engine.start(image, request, engine.find(image, "f" * 64))
+            with pytest.raises(InputError, match="does not have its key") as caught:
+                engine.find(image, "f" * 64)
             now += timedelta(hours=1)
-    assert len(actions.runs) == 2
+        assert len(actions.runs) == 2
+        assert caught.value.next_step.endswith("delete that run")
+        actions.run_name = RUN_NAME
+        actions.deleted.append(2)
+        assert engine.find(image, "f" * 64) is None
 
 
 def test_two_images_of_the_same_inputs_are_built_both(scenario: Scenario, actions: Actions) -> None:
@@ -227,6 +233,47 @@ def test_a_run_of_an_image_that_others_watch_goes_on(scenario: Scenario, actions
         assert decided(scenario) == (0, "Building", "BuildRunning")
     assert theirs["conclusion"] is None
     assert [run["conclusion"] for run in actions.runs[1:]] == ["cancelled", None]
+
+
+@pytest.mark.parametrize("hides", [5, 6], ids=["at the last look", "later"])
+def test_an_older_run_is_cancelled_although_the_newer_is_listed_late(
+    scenario: Scenario, actions: Actions, hides: int
+) -> None:
+    tick(scenario)
+    scenario.at("4.19.2")
+    actions.hidden_when_dispatched = hides
+    assert decided(scenario)[:2] == (0, "Building")
+    assert [run["conclusion"] for run in actions.runs] == ["cancelled", None]
+
+
+def test_an_older_run_is_cancelled_although_the_runs_cannot_be_listed_then(
+    scenario: Scenario, actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick(scenario)
+    (image,) = load(scenario.config).images
+    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
+    forge = ForgeSettings(
+        name="github",
+        kind=Kind.GITHUB,
+        url=f"http://{actions.address}",
+        token_file=scenario.directory / "token",
+        max_wait_seconds=0,
+    )
+    with closing(open_workflows(forge)) as workflows:
+        now = datetime.now(UTC)
+        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
+        now += LONG_AGO
+        list_them, listed = workflows.runs, list[int]()
+
+        def fails_after_the_first(*place: str) -> Sequence[WorkflowRun]:
+            listed.append(1)
+            if len(listed) > 1:
+                raise UnavailableError("the forge fails")
+            return list_them(*place)
+
+        monkeypatch.setattr(workflows, "runs", fails_after_the_first)
+        assert engine.start(image, request, None).state is BuildState.RUNNING
+    assert [run["conclusion"] for run in actions.runs] == ["cancelled", None]
 
 
 def test_where_titles_name_no_image_the_older_run_is_cancelled_too(scenario: Scenario, actions: Actions) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from layering.errors import InputError, LayerwatchError, NotFoundError
 from layering.forge.exchange import LostAnswerError
@@ -21,7 +22,7 @@ from watcher.engines.actions_history import Attempts, KeyRun, judge, key_run, ta
 from watcher.engines.engine import Build, BuildState
 from watcher.settings_image import GitHubActionsBuild, ImageSettings
 
-_LISTED_WITHIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
+_LISTED_WITHIN_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)  # each after the look before it
 _LISTED_AT_LAST = timedelta(minutes=10)  # after a dispatch that was answered
 _JUST_BEGAN = timedelta(minutes=1)  # another process may have dispatched something, and died
 _INPUTS_LENGTH_MAX = 65_535  # docs.github.com, "Workflow syntax", on.workflow_dispatch.inputs
@@ -87,51 +88,52 @@ class ActionsEngine:
                 next_step="give it fewer or shorter build arguments",
                 reason=Reason.BUILD_MISCONFIGURED,
             )
-        if not self._was_dispatched(image, settings, key, attempt):
-            runs = self._dispatch(image, settings, inputs, attempt)
-            self._cancel_others(image, settings, key, attempt, runs)
-        return _running(settings, key, attempt)
-
-    def _was_dispatched(self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int) -> bool:
-        """By whomever. Another process may have done it just before this one began, and GitHub may list it late."""
-        if _has(self._of_key(image, settings, key, self._runs(settings)), attempt):
-            return True
         is_young = self._now() - self._began < _JUST_BEGAN
-        return is_young and self._listed_soon(image, settings, key, attempt) is not None
+        within = _LISTED_WITHIN_SECONDS if is_young else _LISTED_WITHIN_SECONDS[:1]
+        runs, is_listed = self._listed(image, settings, key, attempt, within)
+        if not is_listed:
+            runs = self._dispatch(image, settings, inputs, attempt) or runs
+        self._cancel_others(image, settings, key, attempt, runs)
+        return _running(settings, key, attempt)
 
     def _dispatch(
         self, image: ImageSettings, settings: GitHubActionsBuild, inputs: dict[str, str], attempt: int
     ) -> Sequence[KeyRun]:
-        """What is listed then. When its answer is lost, the listing tells whether it was done. One that is not listed
-        in time may be late, and is not dispatched again: two runs of one attempt are worse than a look that is lost.
+        """All runs once it is listed, so that another process finds it; none when it is not so soon. When its answer is
+        lost, the listing tells whether it was done. One that is not listed in time may be late, and is not dispatched
+        again: two runs of one attempt are worse than a look that is lost.
         """
         workflows, key = self._workflows(settings.forge), inputs["key"]
+        listed = partial(self._listed, image, settings, key, attempt, _LISTED_WITHIN_SECONDS)
         try:
             number = workflows.dispatch(settings.repository, settings.workflow, settings.ref, inputs)
         except LostAnswerError as error:
-            if (listed := self._listed_soon(image, settings, key, attempt)) is None:
+            runs, is_listed = listed()
+            if not is_listed:
                 error.next_step = "nothing to do; the next look tells whether it was dispatched"
                 raise
-            return listed
-        dispatched = _Dispatched(at=self._now(), run=number)
-        self._dispatched[image.name, key, attempt] = dispatched
-        listed = self._listed_soon(image, settings, key, attempt)
-        if listed is None:
-            self._check_its_title(settings, dispatched)
-        return listed or ()
+            return runs
+        self._dispatched[image.name, key, attempt] = _Dispatched(at=self._now(), run=number)
+        try:
+            runs, is_listed = listed()
+        except LayerwatchError as error:
+            _log.warning("%s was dispatched, and its runs cannot be listed: %s", settings.workflow, error)
+            return ()
+        return runs if is_listed else ()
 
-    def _listed_soon(
-        self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int
-    ) -> Sequence[KeyRun] | None:
-        """All runs, once this one is among them; None when it is not for some seconds. Another process finds the run by
-        listing: one that came too early would dispatch it again.
+    def _listed(
+        self, image: ImageSettings, settings: GitHubActionsBuild, key: str, attempt: int, within: Sequence[float]
+    ) -> tuple[Sequence[KeyRun], bool]:
+        """All runs, and whether this one is among them: as soon as it is, or at the last of so many looks. Another
+        process may have dispatched it just before this one began, and GitHub lists it some seconds later.
         """
-        for seconds in _LISTED_WITHIN_SECONDS:
+        runs: Sequence[KeyRun] = ()
+        for seconds in within:
+            self._sleep(seconds)
             runs = self._runs(settings)
             if _has(self._of_key(image, settings, key, runs), attempt):
-                return runs
-            self._sleep(seconds)
-        return None
+                return runs, True
+        return runs, False
 
     def _check_its_title(self, settings: GitHubActionsBuild, dispatched: _Dispatched) -> None:
         """Raises InputError when its title has no key: nobody would ever find it by listing."""
@@ -143,7 +145,8 @@ class ActionsEngine:
                 raise InputError(
                     f"the run's title {run.title!r} does not have its key and attempt",
                     where=run.url or f"{settings.repository}: {settings.workflow}",
-                    next_step="give the workflow a run-name with [${{ inputs.key }}/${{ inputs.attempt }}] in it",
+                    next_step="give the workflow a run-name with [${{ inputs.key }}/${{ inputs.attempt }}] in it, and "
+                    "delete that run",
                     reason=Reason.BUILD_MISCONFIGURED,
                 )
 
@@ -196,11 +199,15 @@ class ActionsEngine:
         self, image: ImageSettings, build: GitHubActionsBuild, key: str, attempt: int, runs: Sequence[KeyRun]
     ) -> None:
         """Nobody waits for them now: for another key, or an attempt that took too long. One that cannot be cancelled
-        keeps its runner busy, and nothing else. `runs` are none when the new one, whose title tells whether titles name
-        images, is not listed yet.
+        keeps its runner busy, and nothing else. Where the new one, whose title tells whether titles name images, is not
+        among `runs` yet, only those are whose titles name this one.
         """
-        earlier = [each for each in self._of_key(image, build, key, runs) if each.attempt < attempt]
-        for each in (*self._others(image, build, key, runs), *earlier):
+        of_key = self._of_key(image, build, key, runs)
+        earlier = [each for each in of_key if each.attempt < attempt]
+        others = self._others(image, build, key, runs)
+        if not _has(of_key, attempt):
+            others = [each for each in others if _names(each.run, image.name)]
+        for each in (*others, *earlier):
             if each.run.is_finished:
                 continue
             try:

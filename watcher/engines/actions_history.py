@@ -16,6 +16,8 @@ from watcher.engines.engine import Build, BuildState
 NAME = "githubActions"
 _TAG = re.compile(r"\[(?P<key>[0-9a-f]{64})/(?P<attempt>[1-9][0-9]{0,4})\]")
 _WAITS_FOR_SOMEBODY = frozenset({"waiting", "action_required"})
+_TAKES_NO_TIME = _WAITS_FOR_SOMEBODY | {"pending"}  # for another run of its `concurrency` group
+_SUPERSEDED_WITHIN = timedelta(minutes=10)  # from the newer run's beginning to the end of the cancelled one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,16 +79,17 @@ def judge(
 
 
 def _is_overdue(each: KeyRun, attempts: Attempts, now: datetime) -> bool:
-    """Whether it is under way for longer than it may. While it waits for a person it takes nobody's time."""
-    return each.run.status not in _WAITS_FOR_SOMEBODY and now - each.run.started > attempts.timeout
+    """Whether it is under way for longer than it may. While it waits for a person, or its turn, that does not count."""
+    return each.run.status not in _TAKES_NO_TIME and now - each.run.started > attempts.timeout
 
 
 def _is_superseded(each: KeyRun, others: Sequence[KeyRun]) -> bool:
-    """Cancelled, and not by a person: another key of the image was begun while it was under way, and whoever begins one
+    """Cancelled, and not by a person: it ended soon after another key of the image was begun, and whoever begins one
     cancels the others, we as GitHub (`concurrency`).
     """
-    begun = (other.run.created for other in others)
-    return each.run.conclusion == "cancelled" and any(each.run.started <= at <= each.run.updated for at in begun)
+    since = max(each.run.started, each.run.updated - _SUPERSEDED_WITHIN)
+    is_cancelled = each.run.conclusion == "cancelled"
+    return is_cancelled and any(since <= other.run.created <= each.run.updated for other in others)
 
 
 def _build(each: KeyRun, repository: str) -> Build:
