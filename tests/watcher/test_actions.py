@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,17 @@ import pytest
 from layering.errors import InputError, UnavailableError
 from layering.forge.forges import open_workflows
 from layering.forge.settings import ForgeSettings, Kind
-from layering.forge.workflows import WorkflowRun
+from layering.forge.workflows import WorkflowRun, Workflows
 from layering.request import RebuildRequest
 from tests.engines.actions_api import DETAILS, RUN_NAME, Actions, actions_served, at
 from tests.scenario import Scenario
 from watcher.configuration import load
 from watcher.engines.actions import ActionsEngine
-from watcher.engines.engine import BuildState
+from watcher.engines.engine import Build, BuildState
+from watcher.settings_image import ImageSettings
 
 LONG_AGO = timedelta(hours=1)
+NEXT_KEY = "f" * 64
 
 
 @pytest.fixture
@@ -60,6 +63,38 @@ def tick(scenario: Scenario, program: str = "tests.watcher.soon") -> tuple[int, 
 def decided(scenario: Scenario, program: str = "tests.watcher.soon") -> tuple[int, str, str]:
     code, image = tick(scenario, program)
     return code, image["decision"], image["reason"]
+
+
+@dataclass(kw_only=True)
+class Staying:
+    """The engine of a process that stays, at its own time, after another process dispatched the first key's run."""
+
+    engine: ActionsEngine
+    workflows: Workflows
+    image: ImageSettings
+    request: RebuildRequest
+    clock: list[datetime]
+
+    def find(self) -> Build | None:
+        return self.engine.find(self.image, NEXT_KEY)
+
+    def start(self) -> Build:
+        return self.engine.start(self.image, self.request, self.find())
+
+    def later(self, by: timedelta) -> None:
+        self.clock[0] += by
+
+
+@contextmanager
+def staying(scenario: Scenario, actions: Actions) -> Iterator[Staying]:
+    tick(scenario)
+    (image,) = load(scenario.config).images
+    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": NEXT_KEY})
+    token_file, clock = scenario.directory / "token", [datetime.now(UTC)]
+    forge = ForgeSettings(name="github", kind=Kind.GITHUB, url=f"http://{actions.address}", token_file=token_file)
+    with closing(open_workflows(forge)) as workflows:
+        engine = ActionsEngine(lambda _: workflows, [image], lambda: clock[0], sleep=lambda _: None)
+        yield Staying(engine=engine, workflows=workflows, image=image, request=request, clock=clock)
 
 
 def test_dispatched_once_followed_and_proposed(scenario: Scenario, actions: Actions) -> None:
@@ -132,46 +167,31 @@ def test_a_run_of_a_process_that_died_is_not_dispatched_again(scenario: Scenario
 
 def test_a_run_that_is_listed_much_later_is_not_dispatched_again(scenario: Scenario, actions: Actions) -> None:
     """While the process stays that dispatched it, however often it looks; ten minutes, and it is taken for lost."""
-    tick(scenario)
-    (image,) = load(scenario.config).images
-    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
-    now = datetime.now(UTC)
-    forge = ForgeSettings(
-        name="github", kind=Kind.GITHUB, url=f"http://{actions.address}", token_file=scenario.directory / "token"
-    )
-    with closing(open_workflows(forge)) as workflows:
-        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
+    with staying(scenario, actions) as process:
         actions.hides = 1000
         for _ in range(3):
-            build = engine.start(image, request, engine.find(image, "f" * 64))
+            build = process.start()
             assert (build.state, build.attempt) == (BuildState.RUNNING, 1)
         assert len(actions.runs) == 2
-        now += timedelta(minutes=11)
-        assert engine.find(image, "f" * 64) is None
+        process.later(timedelta(minutes=11))
+        assert process.find() is None
         actions.hides = 0
-        assert engine.find(image, "f" * 64) is not None
+        assert process.find() is not None
 
 
 def test_a_run_that_cannot_be_found_again_is_dispatched_once_by_a_process(scenario: Scenario, actions: Actions) -> None:
-    tick(scenario)
-    (image,) = load(scenario.config).images
-    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
-    actions.run_name, now = "Nightly", datetime.now(UTC)
-    forge = ForgeSettings(
-        name="github", kind=Kind.GITHUB, url=f"http://{actions.address}", token_file=scenario.directory / "token"
-    )
-    with closing(open_workflows(forge)) as workflows:
-        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
-        engine.start(image, request, engine.find(image, "f" * 64))
+    with staying(scenario, actions) as process:
+        actions.run_name = "Nightly"
+        process.start()
         for _ in range(3):
             with pytest.raises(InputError, match="does not have its key") as caught:
-                engine.find(image, "f" * 64)
-            now += timedelta(hours=1)
+                process.find()
+            process.later(timedelta(hours=1))
         assert len(actions.runs) == 2
         assert caught.value.next_step.endswith("delete that run")
         actions.run_name = RUN_NAME
         actions.deleted.append(2)
-        assert engine.find(image, "f" * 64) is None
+        assert process.find() is None
 
 
 def test_two_images_of_the_same_inputs_are_built_both(scenario: Scenario, actions: Actions) -> None:
@@ -249,21 +269,9 @@ def test_an_older_run_is_cancelled_although_the_newer_is_listed_late(
 def test_an_older_run_is_cancelled_although_the_runs_cannot_be_listed_then(
     scenario: Scenario, actions: Actions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tick(scenario)
-    (image,) = load(scenario.config).images
-    request = RebuildRequest.parse(actions.bodies[0]["inputs"]["request"]).model_copy(update={"key": "f" * 64})
-    forge = ForgeSettings(
-        name="github",
-        kind=Kind.GITHUB,
-        url=f"http://{actions.address}",
-        token_file=scenario.directory / "token",
-        max_wait_seconds=0,
-    )
-    with closing(open_workflows(forge)) as workflows:
-        now = datetime.now(UTC)
-        engine = ActionsEngine(lambda _: workflows, [image], lambda: now, sleep=lambda _: None)
-        now += LONG_AGO
-        list_them, listed = workflows.runs, list[int]()
+    with staying(scenario, actions) as process:
+        process.later(LONG_AGO)
+        list_them, listed = process.workflows.runs, list[int]()
 
         def fails_after_the_first(*place: str) -> Sequence[WorkflowRun]:
             listed.append(1)
@@ -271,8 +279,8 @@ def test_an_older_run_is_cancelled_although_the_runs_cannot_be_listed_then(
                 raise UnavailableError("the forge fails")
             return list_them(*place)
 
-        monkeypatch.setattr(workflows, "runs", fails_after_the_first)
-        assert engine.start(image, request, None).state is BuildState.RUNNING
+        monkeypatch.setattr(process.workflows, "runs", fails_after_the_first)
+        assert process.engine.start(process.image, process.request, None).state is BuildState.RUNNING
     assert [run["conclusion"] for run in actions.runs] == ["cancelled", None]
 
 
