@@ -32,7 +32,7 @@ def annotate(level: Level, title: str, message: str) -> None:
     """One annotation, on stderr. Nothing outside a runner."""
     if is_runner():
         properties = f"title={_escaped(title).replace(':', '%3A').replace(',', '%2C')}"
-        _say(f"::{level} {properties}::{_escaped(message)}")
+        write_note(f"::{level} {properties}::{_escaped(message)}")
 
 
 def failed(command: str, why: str) -> None:
@@ -60,7 +60,7 @@ def summarize(section: str) -> None:
         with Path(file).open("ab") as stream:
             stream.write(_within(section.rstrip("\n") + "\n\n", SUMMARY_BYTES_MAX - stream.tell()))
     except OSError as error:
-        _say(f"the summary of the job cannot be written: {error.strerror}")
+        write_note(f"the summary of the job cannot be written: {error.strerror}")
 
 
 def append_output(document: Mapping[str, Any], file: Path) -> None:
@@ -91,8 +91,8 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _say(line: str) -> None:
-    """On stderr, as long as somebody reads it."""
+def write_note(line: str) -> None:
+    """On stderr, as long as somebody reads it: no work is left undone for a note."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr, flush=True)

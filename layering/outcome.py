@@ -4,7 +4,6 @@ Both command lines end through here, so that they cannot differ. It returns the 
 """
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
@@ -135,12 +134,8 @@ def _write_no_more() -> None:
 
 
 def say(note: str) -> None:
-    """A note for people, on stderr, without secrets and without what a terminal would obey; as long as somebody reads
-    it: no work is left undone for a note.
-    """
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            print(githubactions.harmless(shown(note)), file=sys.stderr, flush=True)
+    """A note for people, on stderr, without secrets and without what a terminal or a runner would obey."""
+    githubactions.write_note(githubactions.harmless(shown(note)))
 
 
 def answer(text: str, *, is_json: bool = False) -> None:

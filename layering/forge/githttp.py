@@ -63,7 +63,9 @@ class Spoken(Completed):
 
 
 class GitHttp:
-    """Runs git against `url`. Thread-safe; keeps nothing but a file with the trusted authorities in `directory`."""
+    """Runs git against `url`. Thread-safe; keeps nothing but a file with the trusted authorities in `directory`, and
+    while git runs its trace.
+    """
 
     def __init__(
         self,

@@ -73,8 +73,9 @@ class ProposalWriter:
 
     def say_that_it_is_theirs(self, pull: PullRequest) -> None:
         """One comment, once; none to who retargeted it, and knows. Without the marker no command is carried out."""
-        is_ours_to_tell = pull.base == self._proposal.target.branch
-        if is_ours_to_tell and not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
+        if pull.base != self._proposal.target.branch:
+            return
+        if not any(_EDITED_MARK in comment.text for comment in self._repository.comments(pull)):
             text = _EDITED + (_REBASE if Marker.parse(pull.body) is not None else "")
             self._repository.comment(pull, f"{text}\n\n{_EDITED_MARK}")
 
