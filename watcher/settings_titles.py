@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layering.errors import InputError
+from layering.forge.forge import repository_identity
 from layering.forge.settings import DEFAULT_URLS, Kind
 from layering.forge.titles import check_no_draft
 from watcher.settings_faults import Fault, Location
@@ -38,7 +39,7 @@ def _group(entry: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[str, ...
     """What is equal for all that share a title."""
     of = (
         entry.get("forge"),
-        entry.get("repository"),
+        repository_identity(str(entry.get("repository"))),
         entry.get("branch", "main"),
         entry.get("group", usual.get("group")),
     )

@@ -242,7 +242,10 @@ def test_a_draft_is_left_out_only_where_no_update_can_be_on_its_way(
 
 def test_a_group_that_would_be_called_as_drafts_are_has_the_title_of_one_of_its_entries(tmp_path: Path) -> None:
     keys = {"forge": "gitlab", "repository": "a/b", "group": "draft"}
-    entries = [proposal(**keys), proposal(**keys, pool="infra", file="infra.yaml", title="OS {version}")]
+    entries = [
+        proposal(**keys),
+        proposal(**keys | {"repository": "A/b"}, pool="infra", file="infra.yaml", title="OS {version}"),
+    ]
     content = document(images=[image(proposals=entries)])
     assert len(load(written(tmp_path, content)).images[0].proposals) == 2
 
