@@ -75,8 +75,8 @@ class ApiHost:
     def newest_pulls(self, repository: str, head: str) -> Iterator[PullPage]:
         """See Host."""
 
-    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
-        """See Host. Whatever they go into."""
+    def pulls_of(self, repository: str, head: str) -> Sequence[PullRequest]:
+        """See Host."""
         found = [pull for page in self.newest_pulls(repository, head) for pull in page.pulls if pull.head == head]
         return sorted(found, key=lambda pull: pull.number, reverse=True)
 

@@ -59,11 +59,9 @@ class Host(Protocol):
     def repository(self, name: str) -> Repository:
         """One request."""
 
-    def pulls_of(self, repository: str, head: str, base: str) -> Sequence[PullRequest]:
-        """All pull requests whose head is this branch of the repository itself, newest first, closed ones included.
-
-        `base` is the branch ours goes into; one that a person retargeted elsewhere is listed, too. All the pages of
-        `newest_pulls`.
+    def pulls_of(self, repository: str, head: str) -> Sequence[PullRequest]:
+        """All pull requests whose head is this branch of the repository itself, whatever they go into, newest first,
+        closed ones included. All the pages of `newest_pulls`.
         """
 
     def changed_pulls(self, repository: str, since: datetime, *, below: str) -> Sequence[PullRequest]:

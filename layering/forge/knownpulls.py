@@ -129,16 +129,14 @@ class KnownPulls:
             if self._host.selects_by_head and not self._is_begun(head):
                 self._read_on(head)
 
-    def of(self, head: str, base: str) -> Sequence[PullRequest]:
+    def of(self, head: str) -> Sequence[PullRequest]:
         """Those of a branch, newest first, as they were when they were last asked for. Into whatever branch."""
         with self._guard:
             while not self._is_whole(head):
                 self._read_on(head)
             return self._newest_first(head)
 
-    def newest(
-        self, head: str, base: str, older: Callable[[], Sequence[int] | None] = lambda: None
-    ) -> Iterator[PullRequest]:
+    def newest(self, head: str, older: Callable[[], Sequence[int] | None] = lambda: None) -> Iterator[PullRequest]:
         """As `of`, asked for only as far as these are read: a page of the newest, then, where no branch selects its
         own, by number those that `older` tells of. Else, or where it cannot tell (None), or of many: page by page.
         """

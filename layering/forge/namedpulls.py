@@ -38,7 +38,7 @@ class NamedPulls:
     def opened(self) -> Sequence[PullRequest]:
         """Those that are open, newest first; while they are not listed, into `base` only, and what was retargeted."""
         if self._is_one_page:
-            self._known.of(self._head, self._base)  # all, and then the open ones are known
+            self._known.of(self._head)  # all, and then the open ones are known
         elif not self._known.are_listed and (told := self._told()):
             return [pull for pull in _open(told) if pull.base == self._base or self._is_about_the_commit(pull)]
         else:

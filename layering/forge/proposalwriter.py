@@ -279,7 +279,7 @@ class ProposalWriter:
             self._check_that_it_is_one(pull)
 
     def _check_that_it_is_one(self, pull: PullRequest) -> None:
-        listed = self._host.pulls_of(self._repository.name, pull.head, pull.base)
+        listed = self._host.pulls_of(self._repository.name, pull.head)
         opened = [other for other in listed if other.state is PullState.OPEN and other.base == pull.base]
         if any(other.number != pull.number for other in opened):
             raise Moved

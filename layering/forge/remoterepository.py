@@ -83,7 +83,7 @@ class RemoteRepository:
             target,
             told,
             opened=lambda: self.pulls.opened(head, base),
-            pulls=lambda: self.pulls.newest(head, base, lambda: self._older(target, told, key)),
+            pulls=lambda: self.pulls.newest(head, lambda: self._older(target, told, key)),
         )
 
     def forget(self, target: ProposalTarget) -> None:

@@ -45,12 +45,12 @@ def test_of_one_branch_is_read_until_an_open_one_is_found(
 def test_of_one_branch_is_read_as_far_as_it_is_looked_at() -> None:
     host = Counted(listed=[*REFUSED, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert next(known.newest(BRANCH, "main")).number == 9
+    assert next(known.newest(BRANCH)).number == 9
     assert host.asked == pages(1)
-    read = known.newest(BRANCH, "main", pytest.fail)  # git names none where a branch selects its own
+    read = known.newest(BRANCH, pytest.fail)  # git names none where a branch selects its own
     assert [next(read).number, next(read).number] == [9, 8]
     assert host.asked == pages(1, 2)
-    assert [each.number for each in known.of(BRANCH, "main")] == [9, 8, 7, 1]
+    assert [each.number for each in known.of(BRANCH)] == [9, 8, 7, 1]
     assert [each.number for each in read] == [7, 1]
     assert host.asked == pages(1, 2, 3, 4)
 
@@ -60,7 +60,7 @@ def test_of_one_branch_an_older_one_that_changed_stays_behind_those_that_were_no
     known = KnownPulls(cast(Host, host), "o/r")
     known.begin(BRANCH)
     known.refresh()
-    assert titles(list(known.newest(BRANCH, "main"))) == [*["refused"] * 3, "oldest"]
+    assert titles(list(known.newest(BRANCH))) == [*["refused"] * 3, "oldest"]
     assert host.asked == [*pages(1), "changed", *pages(1, 2, 3, 4)]
 
 
@@ -78,7 +78,7 @@ def test_of_one_branch_the_others_are_read_once_what_was_open_has_ended() -> Non
 def test_of_one_branch_that_is_forgotten_meanwhile_all_is_read_again() -> None:
     host = Counted(listed=[*REFUSED])
     known = KnownPulls(cast(Host, host), "o/r")
-    read = known.newest(BRANCH, "main")
+    read = known.newest(BRANCH)
     assert [next(read).number, next(read).number] == [9, 8]
     known.forget(BRANCH)
     host.listed = [pull("a", number=10), *REFUSED]

@@ -87,13 +87,13 @@ def test_a_write_of_ours_tells_once_what_the_next_look_would_ask() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     known.refresh()
     assert host.asked == []
-    assert [each.title for each in known.of(BRANCH, "main")] == ["listed"]
+    assert [each.title for each in known.of(BRANCH)] == ["listed"]
     known.take(pull("written"))
     known.refresh()
-    assert [each.title for each in known.of(BRANCH, "main")] == ["written"]
+    assert [each.title for each in known.of(BRANCH)] == ["written"]
     assert host.asked == [ITS_PAGE]
     known.refresh()
-    assert [each.title for each in known.of(BRANCH, "main")] == ["changed"]
+    assert [each.title for each in known.of(BRANCH)] == ["changed"]
     known.refresh()
     assert host.asked == [ITS_PAGE, "changed", "changed"]
 
@@ -132,15 +132,15 @@ def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
     known = KnownPulls(cast(Host, host), "o/r")
     known.opened(BRANCH, "main")
     for _ in range(2):
-        assert titles(known.of(BRANCH, "main")) == ["closed"]
-        assert titles(known.of(OTHER, "main")) == []
+        assert titles(known.of(BRANCH)) == ["closed"]
+        assert titles(known.of(OTHER)) == []
     assert host.asked == ["open", "page with 3"]
 
 
 def test_who_knows_all_knows_what_is_open() -> None:
     host = Counted(selects_by_head=False, changed=[CLOSED, pull("a")])
     known = KnownPulls(cast(Host, host), "o/r")
-    known.of(BRANCH, "main")
+    known.of(BRANCH)
     assert titles(known.opened(BRANCH, "main")) == ["a"]
     assert host.asked == ["page with 3", "page with 1"]
 
@@ -180,12 +180,12 @@ OF_THE_OTHER = pull("another's", OTHER, number=2)
 def test_all_are_asked_for_only_as_far_as_they_are_read() -> None:
     host = Counted(selects_by_head=False, changed=[THEIRS, CLOSED, OF_THE_OTHER, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert next(known.newest(BRANCH, "main")).title == "closed"
-    assert next(known.newest(BRANCH, "main")).title == "closed"
+    assert next(known.newest(BRANCH)).title == "closed"
+    assert next(known.newest(BRANCH)).title == "closed"
     assert host.asked == ["page with 4", "page with 3"]
-    assert titles(list(known.newest(OTHER, "main"))) == ["another's"]
+    assert titles(list(known.newest(OTHER))) == ["another's"]
     assert known.are_complete
-    assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "oldest"]
+    assert titles(list(known.newest(BRANCH))) == ["closed", "oldest"]
     assert host.asked == ["page with 4", "page with 3", "page with 2", "page with 1"]
 
 
@@ -207,7 +207,7 @@ def test_of_the_older_ones_those_are_asked_for_that_git_tells_of(
     host = Counted(selects_by_head=False, changed=[replace(CLOSED, number=4), OF_THE_OTHER, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
     for _ in range(2):
-        assert titles(list(known.newest(BRANCH, "main", lambda: older))) == given
+        assert titles(list(known.newest(BRANCH, lambda: older))) == given
     assert host.asked == asked
 
 
@@ -215,7 +215,7 @@ def test_a_page_of_nothing_but_forks_is_a_page() -> None:
     host = Counted(selects_by_head=False, changed=[pull("fork's", "fork:layerwatch/prod/worker", number=4), OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
     for _ in range(2):
-        assert titles(list(known.newest(BRANCH, "main", list))) == []
+        assert titles(list(known.newest(BRANCH, list))) == []
     assert host.asked == ["page with 4"]
 
 
@@ -224,11 +224,11 @@ def test_another_look_that_reads_further_begins_anew() -> None:
     reopened = pull("reopened", number=1)
     host = Counted(selects_by_head=False, changed=[CLOSED, SECOND, OLDEST])
     known = KnownPulls(cast(Host, host), "o/r")
-    assert next(known.newest(BRANCH, "main")).title == "closed"
+    assert next(known.newest(BRANCH)).title == "closed"
     host.changed = [reopened]
     known.refresh()
     host.changed = [pull("newest", number=5), CLOSED, SECOND, reopened]
-    assert titles(list(known.newest(BRANCH, "main"))) == ["closed", "newest", "second", "reopened"]
+    assert titles(list(known.newest(BRANCH))) == ["closed", "newest", "second", "reopened"]
     assert host.asked == [
         "page with 3", "changed", "page with 5", "page with 3", "page with 2", "page with 1",
     ]  # fmt: skip
@@ -240,9 +240,9 @@ def test_a_listing_that_broke_off_begins_anew() -> None:
     host.breaks_before = CLOSED
     for _ in range(2):
         with pytest.raises(UnavailableError):
-            list(known.newest(BRANCH, "main"))
+            list(known.newest(BRANCH))
     host.breaks_before = None
-    assert titles(list(known.newest(BRANCH, "main"))) == ["closed"]
+    assert titles(list(known.newest(BRANCH))) == ["closed"]
 
 
 def test_what_comes_later_is_known_beside_the_one_that_was_asked_for() -> None:
@@ -259,11 +259,11 @@ def test_when_it_was_asked_is_told_of_each_branch(selects_by_head: bool) -> None
     host = Counted(selects_by_head=selects_by_head, changed=[CLOSED])
     known = KnownPulls(cast(Host, host), "o/r")
     assert known.asked_at(BRANCH) == 0
-    known.of(BRANCH, "main")
+    known.of(BRANCH)
     after = time.monotonic()
     assert host.answered <= known.asked_at(BRANCH) <= after
     assert (known.asked_at(OTHER) == 0) is selects_by_head
-    known.of(OTHER, "main")
+    known.of(OTHER)
     assert known.asked_at(BRANCH) <= after
     known.refresh()
     assert known.asked_at(BRANCH) == known.asked_at(OTHER) >= after
@@ -301,7 +301,7 @@ def test_where_one_has_ended_all_are_listed_at_once() -> None:
     host.open.append(CLOSED)  # what its number tells
     known.ask(BRANCH, CLOSED.number)
     assert known.opened(BRANCH, "main") == []
-    assert titles(known.of(BRANCH, "main")) == ["closed"]
+    assert titles(known.of(BRANCH)) == ["closed"]
     assert host.asked == [f"number {CLOSED.number}", "page with 3"]
 
 
